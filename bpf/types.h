@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The contract with src/datapath/layout.ts; layout.test.ts compares the two. */
+#pragma once
+
+#include <linux/types.h>
+
+/* An IPv6 address in network order; IPv4 is v4-mapped (::ffff:a.b.c.d). */
+struct address {
+	__be32 word[4];
+};
+
+/* What a client connects to. */
+struct frontend_key {
+	struct address address;
+	__be16 port;
+	__u8 protocol; /* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 pad;
+};
+
+/*
+ * A frontend's backends are the slots [slot_base, slot_base + members). New
+ * connections choose among the first `active` of them; the rest are
+ * terminating and only keep the UDP flows they have. Each of the two runs is
+ * sorted by backend id. A range of slots is never edited while a frontend
+ * refers to it: a changed set gets a new range and a new generation, so one
+ * map update switches from the old set to the new one.
+ */
+struct frontend {
+	__u32 id;
+	__u32 slot_base;
+	__u32 active;
+	__u32 members;
+	__u32 generation;
+	__u32 flags;
+};
+
+/* The frontend's TCP sockets remember it: getpeername, connection counts. */
+#define FRONTEND_KEEPS_PEER (1U << 0)
+
+/* owner is the frontend's id: a slot that was freed meanwhile shows itself. */
+struct slot {
+	__u32 backend_id;
+	__u32 owner;
+};
+
+struct backend {
+	struct address address;
+	__be16 port;
+	__u8 protocol;
+	__u8 pad;
+	__u32 pad2;
+};
+
+/* Written by programs only; indexed as the frontend or backend. */
+struct frontend_stats {
+	__u64 resolved;
+	__u64 refused;
+};
+
+struct backend_stats {
+	__u64 opened;
+	__u64 closed;
+};
+
+/* namespace/name:port of a frontend, so that the maps explain themselves. */
+struct frontend_name {
+	char text[160];
+};
+
+/* Where one socket's traffic to one frontend goes. */
+struct flow {
+	struct address frontend_address;
+	struct address backend_address;
+	__be16 frontend_port;
+	__be16 backend_port;
+	__u32 frontend_id;
+	__u32 backend_id;
+	__u32 generation;
+};
+
+#define FLOWS_PER_SOCKET 8
+
+/* An unconnected UDP socket talks to several frontends; the oldest gives way. */
+struct flows {
+	struct flow flow[FLOWS_PER_SOCKET];
+	__u32 next;
+	__u32 pad;
+};
+
+/* Why a connection was let through untranslated, or a record was lost. */
+enum fault {
+	FAULT_NONE,
+	FAULT_SLOT, /* slots and frontend disagreed on every try */
+	FAULT_STORAGE, /* no memory for per-socket state: translated without it */
+	FAULT_EVENT_FULL, /* ring buffer full: an event was dropped */
+	FAULT_EVENT_RATE, /* over the rate: an event was dropped */
+	FAULT_MAX,
+};
+
+enum events_mode {
+	EVENTS_OFF,
+	EVENTS_FAILURES,
+	EVENTS_ALL,
+};
+
+enum event_result {
+	EVENT_RESOLVED = 1,
+	EVENT_REFUSED = 2, /* the frontend has no backend */
+};
+
+/* One resolution; time is CLOCK_BOOTTIME in nanoseconds. */
+struct event {
+	__u64 time;
+	__u64 cgroup_id;
+	__u64 netns_cookie;
+	__u32 pid;
+	__u32 tid;
+	__u32 uid;
+	__u32 frontend_id;
+	__u32 backend_id;
+	__be16 frontend_port;
+	__be16 backend_port;
+	struct address frontend_address;
+	struct address backend_address;
+	__u8 protocol;
+	__u8 result;
+	__u8 hook;
+	__u8 pad[5];
+	char comm[16];
+};

@@ -1,0 +1,24 @@
+// A user's mistake as data: it names the object, the field, the fact and the fix, and stops nobody else.
+
+/** Why an object, or a part of it, is not programmed. */
+export type ProblemReason =
+	| "Unreadable" // a file cannot be read
+	| "InvalidYaml" // a document is not YAML
+	| "InvalidObject" // an object breaks its schema
+	| "Duplicate" // two documents declare the same object
+	| "FrontendConflict" // two objects claim one frontend address
+	| "Unsupported" // valid in Kubernetes, not here
+	| "TooLarge"; // over a documented limit
+
+/** One problem of one object, for a log line, a condition and a metric. */
+export interface Problem {
+	/** `Service demo/web`, or the file's path where no object could be read. */
+	readonly object: string;
+	/** Where it stands, `FILE:LINE`, if it came from a file. */
+	readonly source?: string;
+	/** The path of the field, `spec.ports[0].port`. */
+	readonly field?: string;
+	readonly reason: ProblemReason;
+	/** The fact and the fix, one sentence without a full stop. */
+	readonly message: string;
+}
