@@ -18,6 +18,10 @@ struct frontend_key {
 };
 
 /*
+ * The key stands in the value again, first: a hash element may be reused for
+ * another frontend while a program still reads it. A program copies the rest,
+ * then compares the key.
+ *
  * A frontend's backends are the slots [slot_base, slot_base + members). New
  * connections choose among the first `active` of them; the rest are
  * terminating and only keep the UDP flows they have. Each of the two runs is
@@ -26,6 +30,7 @@ struct frontend_key {
  * map update switches from the old set to the new one.
  */
 struct frontend {
+	struct frontend_key key;
 	__u32 id;
 	__u32 slot_base;
 	__u32 active;
@@ -58,8 +63,9 @@ struct frontend_stats {
 };
 
 struct backend_stats {
-	__u64 opened;
-	__u64 closed;
+	__u64 connections; /* every choice of this backend */
+	__u64 opened; /* those of them with per-socket state */
+	__u64 closed; /* and how many of these have ended */
 };
 
 /* namespace/name:port of a frontend, so that the maps explain themselves. */

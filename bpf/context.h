@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The address in a sock_addr context, IPv4 or IPv6, as one type. */
+#pragma once
+
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <stdbool.h>
+
+#include "types.h"
+
+static __always_inline struct address mapped(__be32 ip4)
+{
+	struct address address = {};
+
+	address.word[2] = bpf_htonl(0xffff);
+	address.word[3] = ip4;
+	return address;
+}
+
+static __always_inline bool is_mapped(const struct address *address)
+{
+	return !address->word[0] && !address->word[1] &&
+	       address->word[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline struct address read_address(struct bpf_sock_addr *ctx,
+						   bool ip6)
+{
+	struct address address;
+
+	if (!ip6)
+		return mapped(ctx->user_ip4);
+	address.word[0] = ctx->user_ip6[0];
+	address.word[1] = ctx->user_ip6[1];
+	address.word[2] = ctx->user_ip6[2];
+	address.word[3] = ctx->user_ip6[3];
+	return address;
+}
+
+static __always_inline void write_address(struct bpf_sock_addr *ctx,
+					  const struct address *address,
+					  __be16 port, bool ip6)
+{
+	if (ip6) {
+		ctx->user_ip6[0] = address->word[0];
+		ctx->user_ip6[1] = address->word[1];
+		ctx->user_ip6[2] = address->word[2];
+		ctx->user_ip6[3] = address->word[3];
+	} else {
+		ctx->user_ip4 = address->word[3];
+	}
+	ctx->user_port = port;
+}

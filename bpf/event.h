@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Resolution events: rate-limited here, so that a flood costs next to nothing. */
+#pragma once
+
+#include "maps.h"
+#include "settings.h"
+
+/* Unspent credit is kept for at most this long. */
+#define EVENT_BURST_NS 1000000000ULL
+
+static __always_inline bool within_rate(__u64 now)
+{
+	struct event_budget *budget;
+	bool allowed = false;
+	__u32 key = 0;
+	__u64 credit;
+
+	if (!event_interval)
+		return true;
+	budget = bpf_map_lookup_elem(&event_budgets, &key);
+	if (!budget)
+		return true;
+	bpf_spin_lock(&budget->lock);
+	credit = budget->credit;
+	if (now > budget->refilled) {
+		credit += now - budget->refilled;
+		budget->refilled = now;
+	}
+	if (credit > EVENT_BURST_NS)
+		credit = EVENT_BURST_NS;
+	if (credit >= event_interval) {
+		credit -= event_interval;
+		allowed = true;
+	}
+	budget->credit = credit;
+	bpf_spin_unlock(&budget->lock);
+	if (!allowed)
+		count_fault(FAULT_EVENT_RATE);
+	return allowed;
+}
+
+static __always_inline void emit(struct bpf_sock_addr *ctx,
+				 const struct flow *flow, __u8 protocol,
+				 enum event_result result)
+{
+	__u64 now, pid_tgid;
+	struct event *event;
+
+	if (events_mode == EVENTS_OFF ||
+	    (events_mode == EVENTS_FAILURES && result == EVENT_RESOLVED))
+		return;
+	now = bpf_ktime_get_boot_ns();
+	if (!within_rate(now))
+		return;
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		count_fault(FAULT_EVENT_FULL);
+		return;
+	}
+	__builtin_memset(event, 0, sizeof(*event));
+	event->time = now;
+	event->cgroup_id = bpf_get_current_cgroup_id();
+	event->netns_cookie = bpf_get_netns_cookie(ctx);
+	event->uid = bpf_get_current_uid_gid();
+	if (can_get_pid) {
+		pid_tgid = bpf_get_current_pid_tgid();
+		event->pid = pid_tgid >> 32;
+		event->tid = pid_tgid;
+	}
+	if (can_get_comm)
+		bpf_get_current_comm(event->comm, sizeof(event->comm));
+	event->frontend_id = flow->frontend_id;
+	event->frontend_address = flow->frontend_address;
+	event->frontend_port = flow->frontend_port;
+	event->backend_id = flow->backend_id;
+	event->backend_address = flow->backend_address;
+	event->backend_port = flow->backend_port;
+	event->protocol = protocol;
+	event->result = result;
+	bpf_ringbuf_submit(event, 0);
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Socket programs: the destination of connect() and sendmsg(), and the way back. */
+#include <linux/bpf.h>
+#include <linux/in.h>
+#include <linux/socket.h>
+#include <asm/errno.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+
+#include "maps.h"
+#include "settings.h"
+#include "resolve.h"
+#include "state.h"
+#include "event.h"
+
+#define PASS 1
+#define REFUSE 0
+
+/* An MPTCP socket's first subflow is TCP to everyone it talks to. */
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+enum call {
+	CONNECT,
+	SENDMSG,
+};
+
+/*
+ * Without bpf_set_retval (before 5.18) a program can only say EPERM. A
+ * connect() is sent to port 0 of the loopback instead, where nobody can
+ * listen: the kernel itself answers ECONNREFUSED.
+ */
+static __always_inline int refuse(struct bpf_sock_addr *ctx,
+				  const struct frontend_key *key, bool ip6,
+				  enum call call)
+{
+	struct address loopback = mapped(bpf_htonl(INADDR_LOOPBACK));
+
+	if (can_set_retval) {
+		bpf_set_retval(-ECONNREFUSED);
+		return REFUSE;
+	}
+	if (call == SENDMSG)
+		return REFUSE;
+	if (!is_mapped(&key->address)) {
+		loopback.word[2] = 0;
+		loopback.word[3] = bpf_htonl(1);
+	}
+	write_address(ctx, &loopback, 0, ip6);
+	return PASS;
+}
+
+static __always_inline void set_frontend(struct flow *flow,
+					 const struct frontend_key *key,
+					 const struct frontend *frontend)
+{
+	flow->frontend_address = key->address;
+	flow->frontend_port = key->port;
+	flow->frontend_id = frontend->id;
+	flow->generation = frontend->generation;
+}
+
+static __always_inline bool keep(struct bpf_sock *sk, __u32 index,
+				 const struct frontend *frontend,
+				 const struct flow *flow, enum call call)
+{
+	if (call == SENDMSG)
+		return keep_flow(sk, index, flow);
+	if (frontend->key.protocol == IPPROTO_UDP ||
+	    frontend->flags & FRONTEND_KEEPS_PEER)
+		return keep_peer(sk, flow);
+	forget_peer(sk);
+	return false;
+}
+
+/* The frontend is taken: to a backend chosen anew, or refused. */
+static __always_inline int choose_anew(struct bpf_sock_addr *ctx,
+				       struct frontend *frontend, __u32 index,
+				       bool ip6, enum call call)
+{
+	struct frontend_key key = frontend->key;
+	struct bpf_sock *sk = ctx->sk;
+	struct flow flow = {};
+	int try;
+
+	if (!sk)
+		return PASS;
+#pragma unroll
+	for (try = 0; try < RESOLVE_TRIES; try++) {
+		if (try && !find_frontend(&key, frontend))
+			continue;
+		set_frontend(&flow, &key, frontend);
+		if (!frontend->active) {
+			if (call == CONNECT)
+				forget_peer(sk);
+			count_refusal(frontend->id);
+			emit(ctx, &flow, key.protocol, EVENT_REFUSED);
+			return refuse(ctx, &key, ip6, call);
+		}
+		if (choose(frontend, &flow))
+			goto chosen;
+	}
+	count_fault(FAULT_SLOT);
+	return PASS;
+chosen:
+	count_choice(&flow, keep(sk, index, frontend, &flow, call));
+	emit(ctx, &flow, key.protocol, EVENT_RESOLVED);
+	write_address(ctx, &flow.backend_address, flow.backend_port, ip6);
+	return PASS;
+}
+
+/* A UDP socket goes on to the backend that it has as long as the frontend has it. */
+static __always_inline int translate(struct bpf_sock_addr *ctx,
+				     struct frontend *frontend, bool ip6,
+				     enum call call)
+{
+	__u32 index = FLOWS_PER_SOCKET;
+	struct bpf_sock *sk = ctx->sk;
+	struct flow flow;
+
+	if (!sk)
+		return PASS;
+	if (frontend->key.protocol != IPPROTO_UDP)
+		return choose_anew(ctx, frontend, index, ip6, call);
+	index = ip6 ? flow_to6(ctx) : flow_to4(ctx);
+	if (!stick(sk, index, frontend, &flow))
+		return choose_anew(ctx, frontend, index, ip6, call);
+	write_address(ctx, &flow.backend_address, flow.backend_port, ip6);
+	return PASS;
+}
+
+static __always_inline int forward(struct bpf_sock_addr *ctx, bool ip6,
+				   enum call call)
+{
+	__u32 protocol = ctx->protocol;
+	struct bpf_sock *sk = ctx->sk;
+	struct frontend_key key = {};
+	struct frontend frontend;
+
+	if (protocol == IPPROTO_MPTCP)
+		protocol = IPPROTO_TCP;
+	if (!sk || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
+		return PASS;
+	key.address = read_address(ctx, ip6);
+	key.port = ctx->user_port;
+	key.protocol = protocol;
+	if (!find_frontend(&key, &frontend)) {
+		if (call == CONNECT)
+			forget_peer(sk);
+		return PASS;
+	}
+	return translate(ctx, &frontend, ip6, call);
+}
+
+/* The address that the client used, in place of the backend's. */
+static __always_inline int restore_peer(struct bpf_sock_addr *ctx, bool ip6)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct address address;
+	struct flow *peer;
+
+	if (!sk)
+		return PASS;
+	peer = bpf_sk_storage_get(&sock_peers, sk, NULL, 0);
+	if (!peer || !peer->frontend_id)
+		return PASS;
+	address = read_address(ctx, ip6);
+	if (is_backend_of(peer, &address, ctx->user_port))
+		write_address(ctx, &peer->frontend_address,
+			      peer->frontend_port, ip6);
+	return PASS;
+}
+
+static __always_inline int restore_source(struct bpf_sock_addr *ctx, bool ip6)
+{
+	__u32 index = ip6 ? flow_from6(ctx) : flow_from4(ctx);
+	struct bpf_sock *sk = ctx->sk;
+	struct flows *flows;
+	struct flow *flow;
+
+	if (!sk || index >= FLOWS_PER_SOCKET)
+		return restore_peer(ctx, ip6);
+	flows = bpf_sk_storage_get(&sock_flows, sk, NULL, 0);
+	if (!flows)
+		return PASS;
+	flow = &flows->flow[index];
+	write_address(ctx, &flow->frontend_address, flow->frontend_port, ip6);
+	return PASS;
+}
+
+SEC("cgroup/connect4")
+int sock4_connect(struct bpf_sock_addr *ctx)
+{
+	return forward(ctx, false, CONNECT);
+}
+
+SEC("cgroup/connect6")
+int sock6_connect(struct bpf_sock_addr *ctx)
+{
+	return forward(ctx, true, CONNECT);
+}
+
+SEC("cgroup/sendmsg4")
+int sock4_sendmsg(struct bpf_sock_addr *ctx)
+{
+	return forward(ctx, false, SENDMSG);
+}
+
+SEC("cgroup/sendmsg6")
+int sock6_sendmsg(struct bpf_sock_addr *ctx)
+{
+	return forward(ctx, true, SENDMSG);
+}
+
+SEC("cgroup/recvmsg4")
+int sock4_recvmsg(struct bpf_sock_addr *ctx)
+{
+	return restore_source(ctx, false);
+}
+
+SEC("cgroup/recvmsg6")
+int sock6_recvmsg(struct bpf_sock_addr *ctx)
+{
+	return restore_source(ctx, true);
+}
+
+SEC("cgroup/getpeername4")
+int sock4_getpeername(struct bpf_sock_addr *ctx)
+{
+	return restore_peer(ctx, false);
+}
+
+SEC("cgroup/getpeername6")
+int sock6_getpeername(struct bpf_sock_addr *ctx)
+{
+	return restore_peer(ctx, true);
+}
+
+SEC("cgroup/sock_release")
+int sock_release(struct bpf_sock *ctx)
+{
+	struct flow *peer = bpf_sk_storage_get(&sock_peers, ctx, NULL, 0);
+	struct flows *flows;
+	int i;
+
+	if (peer)
+		count_end(peer);
+	flows = bpf_sk_storage_get(&sock_flows, ctx, NULL, 0);
+	if (!flows)
+		return PASS;
+#pragma unroll
+	for (i = 0; i < FLOWS_PER_SOCKET; i++)
+		count_end(&flows->flow[i]);
+	return PASS;
+}
+
+char LICENSE[] SEC("license") = "Apache-2.0";
