@@ -1,0 +1,153 @@
+// Writes a difference in the order of references and says what is true then, whatever failed in between.
+
+import type { Contents, Keys } from "./contents.ts";
+import { emptyKeys } from "./contents.ts";
+import type { Difference } from "./diff.ts";
+import { sizeOf } from "./layout.ts";
+import type { Entries, EntryFailure, MapName, Maps, StatsName } from "./maps.ts";
+import { MAP_NAMES } from "./maps.ts";
+import { addBackends, isSupported, reachableFrom } from "./references.ts";
+
+/** One element that could not be written or taken away; it is tried again in the next round. */
+export interface Failure {
+	readonly map: MapName | StatsName;
+	readonly verb: "put" | "delete";
+	readonly key: string;
+	/** A negative errno. */
+	readonly errno: number;
+}
+
+/** How many elements were written and taken away. */
+export interface Changes {
+	readonly puts: number;
+	readonly deletes: number;
+}
+
+export interface Applied {
+	readonly failures: readonly Failure[];
+	/** Keys that are not as wanted yet: failed, or held back because of what failed. */
+	readonly left: Keys;
+	readonly changes: Readonly<Record<MapName, Changes>>;
+}
+
+export interface ApplyOptions {
+	/** What the maps hold; kept true, element by element, as writes succeed. */
+	readonly actual: Contents;
+	/** What they should hold in the end, of which the difference is a part. */
+	readonly wanted: Contents;
+	/** False as long as the wanted state is not known in full: nothing is taken away then. */
+	readonly allowDeletes: boolean;
+}
+
+interface Round extends ApplyOptions {
+	readonly maps: Maps;
+	readonly failures: Failure[];
+	readonly left: Keys;
+	readonly changes: Record<MapName, { puts: number; deletes: number }>;
+}
+
+/** Whose counters begin anew with an element of these maps. */
+const STATS: Partial<Record<MapName, StatsName>> = { backends: "backend_stats", names: "frontend_stats" };
+const ZERO: Readonly<Record<StatsName, string>> = {
+	backend_stats: "\0".repeat(sizeOf("backend_stats")),
+	frontend_stats: "\0".repeat(sizeOf("frontend_stats")),
+};
+
+/**
+ * Puts go up (backends, slots, names, frontends), deletes go down (frontends, slots, names, backends). A frontend whose
+ * lower parts are not all there is held back; what the frontends in the kernel still reach is not taken away.
+ */
+export function apply(maps: Maps, difference: Difference, options: ApplyOptions): Applied {
+	const round: Round = { ...options, maps, failures: [], left: emptyKeys(), changes: noChanges() };
+	putAll(round, "backends", difference.puts.backends);
+	putAll(round, "slots", difference.puts.slots);
+	putAll(round, "names", difference.puts.names);
+	putAll(round, "frontends", supported(round, difference.puts.frontends));
+	if (options.allowDeletes) deleteDownward(round, difference.deletes);
+	else for (const map of MAP_NAMES) for (const key of difference.deletes[map]) round.left[map].add(key);
+	return { failures: round.failures, left: round.left, changes: round.changes };
+}
+
+function putAll(round: Round, map: MapName, entries: Entries): void {
+	const allowed = withFreshStats(round, map, entries);
+	if (allowed.size === 0) return;
+	const failed = failedKeys(round, "put", map, round.maps.put(map, allowed));
+	for (const [key, value] of allowed) {
+		if (failed.has(key)) round.left[map].add(key);
+		else round.actual[map].set(key, value);
+	}
+	round.changes[map].puts += allowed.size - failed.size;
+}
+
+/** Zeroes the counters of elements that are new, and leaves out those whose counters could not be zeroed. */
+function withFreshStats(round: Round, map: MapName, entries: Entries): Entries {
+	const stats = STATS[map];
+	if (stats === undefined) return entries;
+	const zeros = new Map<string, string>();
+	for (const key of entries.keys()) if (!round.actual[map].has(key)) zeros.set(key, ZERO[stats]);
+	if (zeros.size === 0) return entries;
+	const failed = failedKeys(round, "put", stats, round.maps.put(stats, zeros));
+	if (failed.size === 0) return entries;
+	for (const key of failed) round.left[map].add(key);
+	return new Map([...entries].filter(([key]) => !failed.has(key)));
+}
+
+/** The frontends all of whose parts are there; the others are held back. */
+function supported(round: Round, frontends: Entries): Entries {
+	const { actual, wanted, left } = round;
+	// What is not in `left` is as wanted: no need to follow references.
+	if (left.backends.size + left.slots.size + left.names.size === 0) return frontends;
+	const whole = new Map<string, string>();
+	for (const [key, value] of frontends) {
+		if (isSupported(value, actual, wanted)) whole.set(key, value);
+		else left.frontends.add(key);
+	}
+	return whole;
+}
+
+function deleteDownward(round: Round, deletes: Keys): void {
+	deleteAll(round, "frontends", deletes.frontends);
+	// Frontends that are as wanted refer to wanted elements only, which nobody deletes.
+	const reached = reachableFrom(round.left.frontends, round.actual);
+	deleteAll(round, "slots", unreached(round, "slots", deletes.slots, reached));
+	deleteAll(round, "names", unreached(round, "names", deletes.names, reached));
+	// A slot that could not be deleted keeps its backend.
+	for (const key of round.left.slots) reached.slots.add(key);
+	addBackends(reached, round.actual);
+	deleteAll(round, "backends", unreached(round, "backends", deletes.backends, reached));
+}
+
+function unreached(round: Round, map: MapName, keys: ReadonlySet<string>, reached: Keys): ReadonlySet<string> {
+	if (reached[map].size === 0) return keys;
+	const free = new Set<string>();
+	for (const key of keys) {
+		if (reached[map].has(key)) round.left[map].add(key);
+		else free.add(key);
+	}
+	return free;
+}
+
+function deleteAll(round: Round, map: MapName, keys: ReadonlySet<string>): void {
+	if (keys.size === 0) return;
+	const failed = failedKeys(round, "delete", map, round.maps.delete(map, keys));
+	for (const key of keys) {
+		if (failed.has(key)) round.left[map].add(key);
+		else round.actual[map].delete(key);
+	}
+	round.changes[map].deletes += keys.size - failed.size;
+}
+
+function failedKeys(
+	round: Round,
+	verb: "put" | "delete",
+	map: MapName | StatsName,
+	failures: readonly EntryFailure[],
+): ReadonlySet<string> {
+	for (const { key, errno } of failures) round.failures.push({ map, verb, key, errno });
+	return new Set(failures.map((failure) => failure.key));
+}
+
+function noChanges(): Record<MapName, { puts: number; deletes: number }> {
+	const none = () => ({ puts: 0, deletes: 0 });
+	return { backends: none(), slots: none(), names: none(), frontends: none() };
+}

@@ -1,0 +1,148 @@
+// Gives what a plan says numbers (ids, ranges of slots, generations), and keeps the wanted bytes of all maps up to date.
+
+import type { L4Address } from "../model/address.ts";
+import type { Chunk, Frontend, Plan } from "../plan/plan_types.ts";
+import type { Backend } from "./backend_table.ts";
+import { createBackendTable, settleBackends } from "./backend_table.ts";
+import type { Capacity } from "./capacity.ts";
+import type { Contents, Wanted } from "./contents.ts";
+import { createWanted } from "./contents.ts";
+import { createIds } from "./ids.ts";
+import type { BackendSet, Full, Places } from "./place.ts";
+import { place, release, settlePlaces } from "./place.ts";
+import { createRanges } from "./ranges.ts";
+import { createRest } from "./rest.ts";
+import type { Restored, RestoredFrontend, RestoredSet } from "./restore.ts";
+
+/** A frontend that there is no room for. It keeps the set that it had, if it had one. */
+export interface Unplaced {
+	/** Of its chunk. */
+	readonly object: string;
+	readonly frontend: Frontend;
+	readonly full: Full;
+}
+
+export interface Assignment {
+	readonly wanted: Wanted;
+	/** Brings the wanted bytes to the plan. An identical chunk costs nothing. */
+	update(plan: Plan): void;
+	/** Ends a round: what `actual` no longer holds begins to rest, what has rested is free. */
+	settle(actual: Contents): void;
+	unplaced(): readonly Unplaced[];
+	/** Whether ids or slots may become free in the next rounds. */
+	isResting(): boolean;
+}
+
+export interface AssignmentOptions {
+	readonly capacity: Capacity;
+	readonly restored: Restored;
+	/**
+	 * Sets are numbered from here on, or from the greatest restored generation. A UDP flow knows its set by this number
+	 * for as long as its socket lives, longer than any id rests: none may come again, not even after a restart.
+	 */
+	readonly firstGeneration: number;
+}
+
+interface State {
+	readonly places: Places;
+	readonly unplaced: Map<L4Address, Unplaced>;
+	chunks: ReadonlyMap<string, Chunk>;
+	/** Something became free since unplaced frontends were tried. */
+	hasNewRoom: boolean;
+}
+
+export function createAssignment(options: AssignmentOptions): Assignment {
+	const places = createPlaces(options);
+	const { wanted, backends, leaving, leavingRanges } = places;
+	const state: State = { places, unplaced: new Map(), chunks: new Map(), hasNewRoom: false };
+	return {
+		wanted,
+		update: (plan) => update(state, plan.chunks),
+		settle: (actual) => settle(state, actual),
+		unplaced: () => [...state.unplaced.values()],
+		isResting: () => backends.leaving.size() + leaving.size() + leavingRanges.size() > 0,
+	};
+}
+
+function update(state: State, chunks: ReadonlyMap<string, Chunk>): void {
+	if (chunks !== state.chunks) {
+		const { changed, gone } = compare(state.chunks, chunks);
+		for (const address of gone) {
+			release(state.places, address);
+			state.unplaced.delete(address);
+		}
+		for (const chunk of changed) for (const frontend of chunk.frontends) attempt(state, chunk.object, frontend);
+		state.chunks = chunks;
+	}
+	if (!state.hasNewRoom) return;
+	state.hasNewRoom = false;
+	for (const { object, frontend } of [...state.unplaced.values()]) attempt(state, object, frontend);
+}
+
+function attempt(state: State, object: string, frontend: Frontend): void {
+	const full = place(state.places, frontend);
+	if (full === undefined) state.unplaced.delete(frontend.address);
+	else state.unplaced.set(frontend.address, { object, frontend, full });
+}
+
+function settle(state: State, actual: Contents): void {
+	const freed = settleBackends(state.places.backends, actual) + settlePlaces(state.places, actual);
+	if (freed > 0) state.hasNewRoom = true;
+}
+
+/** The chunks that are not as they were, and the addresses that no chunk has any more. */
+function compare(
+	before: ReadonlyMap<string, Chunk>,
+	after: ReadonlyMap<string, Chunk>,
+): { readonly changed: readonly Chunk[]; readonly gone: ReadonlySet<L4Address> } {
+	const gone = new Set<L4Address>();
+	const changed: Chunk[] = [];
+	for (const [object, chunk] of before)
+		if (after.get(object) !== chunk) for (const { address } of chunk.frontends) gone.add(address);
+	for (const [object, chunk] of after) if (before.get(object) !== chunk) changed.push(chunk);
+	// An address may have moved from one object to another.
+	for (const chunk of changed) for (const { address } of chunk.frontends) gone.delete(address);
+	return { changed, gone };
+}
+
+function createPlaces({ capacity, restored, firstGeneration }: AssignmentOptions): Places {
+	const wanted = createWanted();
+	const backends = createBackendTable(wanted, capacity.backends, restored);
+	const sets = restored.frontends.flatMap(({ set }) => (set === undefined ? [] : [rangeOf(set)]));
+	const places: Places = {
+		wanted,
+		backends,
+		ids: createIds(capacity.frontends, new Set(restored.frontends.map((frontend) => frontend.id))),
+		ranges: createRanges(capacity.slots, [...sets, ...restored.looseSlots]),
+		byAddress: new Map(),
+		leaving: createRest(),
+		leavingRanges: createRest(),
+		generation: Math.max(restored.generation + 1, firstGeneration),
+	};
+	const byId = new Map([...backends.byAddress.values()].map((backend) => [backend.id, backend]));
+	for (const frontend of restored.frontends) restorePlaced(places, frontend, byId);
+	for (const range of restored.looseSlots) places.leavingRanges.add(range);
+	return places;
+}
+
+/** A restored frontend is there without being wanted: a plan that has its address finds it again. */
+function restorePlaced(places: Places, restored: RestoredFrontend, byId: ReadonlyMap<number, Backend>): void {
+	const { id, key, address } = restored;
+	const set = restored.set === undefined ? undefined : restoreSet(restored.set, byId);
+	if (restored.set !== undefined && set === undefined && restored.set.members.length > 0)
+		places.leavingRanges.add(rangeOf(restored.set));
+	const placed = { id, key, address, set, live: false };
+	if (address !== undefined) places.byAddress.set(address, placed);
+	places.leaving.add(placed);
+}
+
+/** Undefined if one of its backends has lost its id to another one with the same address. */
+function restoreSet(set: RestoredSet, byId: ReadonlyMap<number, Backend>): BackendSet | undefined {
+	const members = set.members.flatMap((id) => byId.get(id) ?? []);
+	if (members.length < set.members.length) return undefined;
+	return { ...rangeOf(set), members, active: set.active, generation: set.generation };
+}
+
+function rangeOf(set: RestoredSet): { readonly base: number; readonly length: number } {
+	return { base: set.base, length: set.members.length };
+}

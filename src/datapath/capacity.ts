@@ -1,0 +1,14 @@
+// How much the maps hold: the one place that says it besides bpf/maps.h.
+
+/** Limits of one datapath; tests use tiny ones. */
+export interface Capacity {
+	/** Frontend ids run from 1 to this. `frontends`, `names` and `frontend_stats` have one element more. */
+	readonly frontends: number;
+	/** Backend ids run from 1 to this. `backends` and `backend_stats` have one element more. */
+	readonly backends: number;
+	/** Slots run from 0 to one less than this. */
+	readonly slots: number;
+}
+
+/** What bpf/maps.h declares. */
+export const CAPACITY: Capacity = { frontends: 65_535, backends: 131_071, slots: 524_288 };

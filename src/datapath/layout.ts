@@ -1,0 +1,170 @@
+// The structs of bpf/types.h as tables of C type names; layout.test.ts compares them with the built object's BTF.
+
+/** Name, C type, and the length if it is an array. */
+type Field = readonly [name: string, type: string, length?: number];
+
+const ADDRESS = "struct address";
+
+export const STRUCTS = {
+	address: [["word", "__be32", 4]],
+	frontend_key: [
+		["address", ADDRESS],
+		["port", "__be16"],
+		["protocol", "__u8"],
+		["pad", "__u8"],
+	],
+	frontend: [
+		["key", "struct frontend_key"],
+		["id", "__u32"],
+		["slot_base", "__u32"],
+		["active", "__u32"],
+		["members", "__u32"],
+		["generation", "__u32"],
+		["flags", "__u32"],
+	],
+	slot: [
+		["backend_id", "__u32"],
+		["owner", "__u32"],
+	],
+	backend: [
+		["address", ADDRESS],
+		["port", "__be16"],
+		["protocol", "__u8"],
+		["pad", "__u8"],
+		["pad2", "__u32"],
+	],
+	frontend_stats: [
+		["resolved", "__u64"],
+		["refused", "__u64"],
+	],
+	backend_stats: [
+		["connections", "__u64"],
+		["opened", "__u64"],
+		["closed", "__u64"],
+	],
+	frontend_name: [["text", "char", 160]],
+	flow: [
+		["frontend_address", ADDRESS],
+		["backend_address", ADDRESS],
+		["frontend_port", "__be16"],
+		["backend_port", "__be16"],
+		["frontend_id", "__u32"],
+		["backend_id", "__u32"],
+		["generation", "__u32"],
+	],
+	flows: [
+		["flow", "struct flow", 8],
+		["next", "__u32"],
+		["pad", "__u32"],
+	],
+	event: [
+		["time", "__u64"],
+		["cgroup_id", "__u64"],
+		["netns_cookie", "__u64"],
+		["pid", "__u32"],
+		["tid", "__u32"],
+		["uid", "__u32"],
+		["frontend_id", "__u32"],
+		["backend_id", "__u32"],
+		["frontend_port", "__be16"],
+		["backend_port", "__be16"],
+		["frontend_address", ADDRESS],
+		["backend_address", ADDRESS],
+		["protocol", "__u8"],
+		["result", "__u8"],
+		["hook", "__u8"],
+		["pad", "__u8", 5],
+		["comm", "char", 16],
+	],
+} as const satisfies Record<string, readonly Field[]>;
+
+export const ENUMS = {
+	fault: {
+		FAULT_NONE: 0,
+		FAULT_SLOT: 1,
+		FAULT_STORAGE: 2,
+		FAULT_EVENT_FULL: 3,
+		FAULT_EVENT_RATE: 4,
+		FAULT_MAX: 5,
+	},
+	events_mode: { EVENTS_OFF: 0, EVENTS_FAILURES: 1, EVENTS_ALL: 2 },
+	event_result: { EVENT_RESOLVED: 1, EVENT_REFUSED: 2 },
+} as const;
+
+/** The frontend's TCP sockets remember it. */
+export const FRONTEND_KEEPS_PEER = 1;
+
+export type StructName = keyof typeof STRUCTS;
+export type FieldName<S extends StructName> = (typeof STRUCTS)[S][number][0];
+
+/** Where a field lies; offset and size in bytes. */
+export interface FieldLayout {
+	readonly type: string;
+	readonly offset: number;
+	readonly size: number;
+}
+
+/** A struct as C lays it out on a little-endian machine; sizes in bytes. */
+export interface StructLayout {
+	readonly size: number;
+	readonly alignment: number;
+	readonly fields: ReadonlyMap<string, FieldLayout>;
+}
+
+const SCALARS: Readonly<Record<string, number>> = {
+	char: 1,
+	__u8: 1,
+	__u16: 2,
+	__be16: 2,
+	__u32: 4,
+	__be32: 4,
+	__u64: 8,
+};
+
+/** The layout of a struct by C's rules: each field at the next multiple of its alignment, the end rounded up. */
+export function layoutOf(struct: StructName): StructLayout {
+	const fields = new Map<string, FieldLayout>();
+	let end = 0;
+	let alignment = 1;
+	for (const [name, type, length] of fieldsOf(struct)) {
+		const element = elementOf(type);
+		const size = element.size * (length ?? 1);
+		const offset = roundUp(end, element.alignment);
+		fields.set(name, { type, offset, size });
+		end = offset + size;
+		alignment = Math.max(alignment, element.alignment);
+	}
+	return { size: roundUp(end, alignment), alignment, fields };
+}
+
+/** In bytes from the start of the struct. */
+export function offsetOf<S extends StructName>(struct: S, field: FieldName<S>): number {
+	const found = layoutOf(struct).fields.get(field);
+	if (found === undefined) throw new Error(`Cannot find field ${field} in struct ${struct}`);
+	return found.offset;
+}
+
+/** In bytes. */
+export function sizeOf(struct: StructName): number {
+	return layoutOf(struct).size;
+}
+
+function fieldsOf(struct: StructName): readonly Field[] {
+	return STRUCTS[struct];
+}
+
+function elementOf(type: string): { readonly size: number; readonly alignment: number } {
+	const scalar = SCALARS[type];
+	if (scalar !== undefined) return { size: scalar, alignment: scalar };
+	const name = type.replace(/^struct /, "");
+	if (!isStructName(name)) throw new Error(`Cannot lay out type ${type}: not in the table`);
+	return layoutOf(name);
+}
+
+function isStructName(name: string): name is StructName {
+	return Object.hasOwn(STRUCTS, name);
+}
+
+function roundUp(offset: number, alignment: number): number {
+	return Math.ceil(offset / alignment) * alignment;
+}

@@ -1,0 +1,59 @@
+// Who refers to whom in the maps' bytes: a frontend to its name and slots, a slot to its backend.
+
+import { decodeFrontend, decodeSlot, encodeId } from "./codec.ts";
+import type { Contents, Keys } from "./contents.ts";
+import { emptyKeys } from "./contents.ts";
+
+/**
+ * Whether all that this value of a frontend refers to stands in `actual` as it is wanted: then a program that finds
+ * the frontend finds its whole set.
+ */
+export function isSupported(value: string, actual: Contents, wanted: Contents): boolean {
+	const { id, slotBase, members } = decodeFrontend(value);
+	const name = encodeId(id);
+	if (actual.names.get(name) !== wanted.names.get(name)) return false;
+	for (let index = slotBase; index < slotBase + members; index++) {
+		const key = encodeId(index);
+		const slot = actual.slots.get(key);
+		if (slot === undefined || slot !== wanted.slots.get(key)) return false;
+		const backend = encodeId(decodeSlot(slot).backendId);
+		const address = actual.backends.get(backend);
+		if (address === undefined || address !== wanted.backends.get(backend)) return false;
+	}
+	return true;
+}
+
+/**
+ * All that programs reach through these frontends as they are in `actual`. Values are believed no further than there
+ * are slots, so that a broken one does not keep us busy for 2^32 steps.
+ */
+export function reachableFrom(frontends: Iterable<string>, actual: Contents): Keys {
+	const reached = emptyKeys();
+	for (const key of frontends) {
+		const value = actual.frontends.get(key);
+		if (value === undefined) continue;
+		const { id, slotBase, members } = decodeFrontend(value);
+		reached.frontends.add(key);
+		reached.names.add(encodeId(id));
+		for (const slot of slotKeys(actual, slotBase, members)) reached.slots.add(slot);
+	}
+	addBackends(reached, actual);
+	return reached;
+}
+
+/** Adds the backends that the slots in `reached` refer to. */
+export function addBackends(reached: Keys, actual: Contents): void {
+	for (const key of reached.slots) {
+		const slot = actual.slots.get(key);
+		if (slot !== undefined) reached.backends.add(encodeId(decodeSlot(slot).backendId));
+	}
+}
+
+function* slotKeys(actual: Contents, base: number, members: number): Iterable<string> {
+	// More members than there are slots: go through the slots instead.
+	if (members > actual.slots.size) {
+		yield* actual.slots.keys();
+		return;
+	}
+	for (let index = base; index < base + members; index++) yield encodeId(index);
+}

@@ -1,0 +1,121 @@
+// One round after another: a plan becomes bytes, the difference to what the maps hold is written, and the truth is kept.
+
+import { assertNever } from "../lib/assert_never.ts";
+import type { Problem } from "../model/problem.ts";
+import type { Plan } from "../plan/plan_types.ts";
+import type { Applied, Changes, Failure } from "./apply.ts";
+import { apply } from "./apply.ts";
+import type { Assignment, Unplaced } from "./assign.ts";
+import { createAssignment } from "./assign.ts";
+import type { Capacity } from "./capacity.ts";
+import type { Contents } from "./contents.ts";
+import { readContents } from "./contents.ts";
+import { diffAll, diffKeys } from "./diff.ts";
+import type { MapName, Maps } from "./maps.ts";
+import { MAP_NAMES } from "./maps.ts";
+import type { Full } from "./place.ts";
+import { restore } from "./restore.ts";
+
+/** What one round has done. */
+export interface Written {
+	readonly changes: Readonly<Record<MapName, Changes>>;
+	readonly failures: readonly Failure[];
+	/** Frontends that there is no room for. */
+	readonly problems: readonly Problem[];
+	/** Elements that are not as wanted yet. */
+	readonly pending: number;
+	/** Another round with the same plan would do something: try again what failed, or use what has become free. */
+	readonly again: boolean;
+}
+
+export interface Writer {
+	/**
+	 * Brings the maps to the plan as far as possible. Until the hub is synced nothing is taken away. Throws only if
+	 * `maps` throws; the next round reads the maps back then.
+	 */
+	write(plan: Plan, options: { readonly synced: boolean }): Written;
+	/** The next round reads the maps back and compares every element. */
+	resync(): void;
+	/** What the maps hold, as far as we know; not a copy. */
+	actual(): Contents;
+}
+
+export interface WriterOptions {
+	readonly maps: Maps;
+	readonly capacity: Capacity;
+	/** See AssignmentOptions. Seconds since 1970 fit: restarts are further apart than sets change in the mean. */
+	readonly firstGeneration: number;
+}
+
+interface State extends WriterOptions {
+	readonly assignment: Assignment;
+	actual: Contents;
+	/** `actual` may be wrong: read it back. */
+	isStale: boolean;
+	/** Elements may differ that are not marked as dirty. */
+	isUnchecked: boolean;
+}
+
+/** Reads the maps and goes on from what they hold. */
+export function createWriter(options: WriterOptions): Writer {
+	const { maps, capacity, firstGeneration } = options;
+	const actual = readContents(maps);
+	const assignment = createAssignment({ capacity, firstGeneration, restored: restore(actual, capacity) });
+	const state: State = { ...options, assignment, actual, isStale: false, isUnchecked: true };
+	return {
+		write: (plan, { synced }) => write(state, plan, synced),
+		resync() {
+			state.isStale = true;
+		},
+		actual: () => state.actual,
+	};
+}
+
+function write(state: State, plan: Plan, synced: boolean): Written {
+	const { assignment, maps } = state;
+	assignment.update(plan);
+	if (state.isStale) {
+		state.actual = readContents(maps);
+		state.isUnchecked = true;
+	}
+	const { actual } = state;
+	const wanted = assignment.wanted.contents;
+	const difference = state.isUnchecked ? diffAll(actual, wanted) : diffKeys(actual, wanted, assignment.wanted.dirty());
+	state.isStale = true;
+	const applied = apply(maps, difference, { actual, wanted, allowDeletes: synced });
+	state.isStale = false;
+	state.isUnchecked = false;
+	assignment.wanted.keep(applied.left);
+	assignment.settle(actual);
+	return report(assignment, applied);
+}
+
+function report(assignment: Assignment, { changes, failures, left }: Applied): Written {
+	const unplaced = assignment.unplaced();
+	const pending = MAP_NAMES.reduce((sum, map) => sum + left[map].size, 0);
+	return {
+		changes,
+		failures,
+		pending,
+		problems: unplaced.map(toProblem),
+		again: failures.length > 0 || (unplaced.length > 0 && assignment.isResting()),
+	};
+}
+
+function toProblem({ object, frontend, full }: Unplaced): Problem {
+	const message = `Frontend ${frontend.address} is not programmed as it should be: ${whatIsFull(full)}`;
+	return { object: `Service ${object}`, reason: "TooLarge", message };
+}
+
+function whatIsFull(full: Full): string {
+	switch (full) {
+		case "frontends":
+			return "all frontend ids are in use";
+		case "backends":
+			return "all backend ids are in use";
+		case "slots":
+			return "no range of slots is long enough";
+		default:
+			return assertNever(full);
+	}
+}
