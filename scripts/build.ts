@@ -1,10 +1,10 @@
 // bun run build: programs, libbpf, the binary and the bundle. See --help.
 
-import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Artefact, buildBinary, buildBundle, hostTarget, TARGETS, type Target } from "./build_binary.ts";
 import { buildPrograms } from "./build_bpf.ts";
-import { endChildrenWithUs, run } from "./run.ts";
+import { buildNative } from "./build_native.ts";
+import { endChildrenWithUs } from "./run.ts";
 
 const HELP = `Usage: bun run build [--target ${TARGETS.join("|")}] [--bpf-only | --native-only]
 
@@ -14,17 +14,6 @@ With a target that is not this machine's: dist/balancing-TARGET, and no bundle.
   --bpf-only     the programs only
   --native-only  libbpf's shared object only
 `;
-
-/** Builds libbpf's shared object, unless it is there; says whether it did. */
-export async function buildNative(target: Target): Promise<boolean> {
-	const script = "src/bun-ffi-libbpf/native/build.ts";
-	const object = `src/bun-ffi-libbpf/native/dist/libbpf-${target}.so`;
-	const known = existsSync(object);
-	const { code, output } = await run([process.execPath, script, "--target", target], { timeoutSeconds: 1800 });
-	if (code !== 0) throw new Error(`Cannot build ${object}: exit code ${code}\n${output.trimEnd()}`);
-	if (!existsSync(object)) throw new Error(`Cannot find ${object}: ${script} said ${output.trim()}`);
-	return !known;
-}
 
 async function main(arguments_: readonly string[]): Promise<number> {
 	const options = parse(arguments_);

@@ -1,0 +1,36 @@
+// Every check and test, after scripts/test has set the machine up. The last line is `N passed, M failed, K skipped`.
+
+import { endProcesses, findLeftovers, MARK } from "./leftovers.ts";
+import { runQuickChecks } from "./ok.ts";
+import { type Outcome, sum, tell, totalsLine } from "./outcome.ts";
+import { endChildrenWithUs } from "./run.ts";
+import { findTests, runTests } from "./tests.ts";
+
+process.chdir(`${import.meta.dir}/..`);
+endChildrenWithUs();
+const mark = `${process.pid}-${Date.now()}`;
+const environment = { [MARK]: mark };
+const before = findLeftovers(mark);
+for (const leftover of before) console.log(`from an earlier run: ${leftover}`);
+
+const outcomes = await runQuickChecks(false, environment);
+const { kernel } = findTests();
+if (kernel.length === 0) add(await runTests({ name: "kernel tests", files: [], timeoutSeconds: 1 }));
+for (const file of kernel) add(await runTests({ name: file, files: [file], timeoutSeconds: 300, environment }));
+add(checkNothingIsLeft());
+
+const totals = sum(outcomes);
+console.log(totalsLine(totals));
+process.exitCode = totals.failed > 0 ? 1 : 0;
+
+function add(outcome: Outcome): void {
+	outcomes.push(outcome);
+	tell(outcome);
+}
+
+function checkNothingIsLeft(): Outcome {
+	const found = findLeftovers(mark).filter((leftover) => !before.includes(leftover));
+	endProcesses(mark);
+	const failed = found.length > 0 ? 1 : 0;
+	return { name: "nothing left behind", passed: 1 - failed, failed, skipped: 0, seconds: 0, details: found.join("\n") };
+}
