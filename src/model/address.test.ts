@@ -5,10 +5,10 @@ import { isIP, isIPv6 } from "node:net";
 import fc from "fast-check";
 import {
 	type Ip,
-	type L4Address,
 	ipBytes,
 	ipFamily,
 	ipFromBytes,
+	type L4Address,
 	l4Address,
 	l4Parts,
 	parseIp,
@@ -88,9 +88,14 @@ describe("parseIp()", () => {
 	test("agrees with node:net on any text of address characters", () => {
 		const texts = fc.oneof(
 			fc.string({ unit: fc.constantFrom(..."0123456789abcF.:"), maxLength: 46 }),
-			fc.array(fc.constantFrom("0", "1", "ff", ":", "::", ".", "10.0.0.1", "fd00"), { maxLength: 14 }).map((p) => p.join("")),
+			fc
+				.array(fc.constantFrom("0", "1", "ff", ":", "::", ".", "10.0.0.1", "fd00"), { maxLength: 14 })
+				.map((p) => p.join("")),
 		);
-		fc.assert(fc.property(texts, (text) => expect(parseIp(text) !== undefined).toBe(isIP(text) !== 0)), { numRuns: 20_000 });
+		fc.assert(
+			fc.property(texts, (text) => expect(parseIp(text) !== undefined).toBe(isIP(text) !== 0)),
+			{ numRuns: 20_000 },
+		);
 	});
 
 	test("gives the text that the WHATWG URL parser gives (RFC 5952)", () => {
@@ -117,8 +122,14 @@ describe("parseIp()", () => {
 
 describe("ipBytes() and ipFromBytes()", () => {
 	test("are each other's inverse", () => {
-		fc.assert(fc.property(bytes16, (bytes) => expect(ipBytes(ipFromBytes(bytes))).toEqual(bytes)), { numRuns: 5000 });
-		fc.assert(fc.property(ips, (ip) => expect(parseIp(ip)).toBe(ip)), { numRuns: 5000 });
+		fc.assert(
+			fc.property(bytes16, (bytes) => expect(ipBytes(ipFromBytes(bytes))).toEqual(bytes)),
+			{ numRuns: 5000 },
+		);
+		fc.assert(
+			fc.property(ips, (ip) => expect(parseIp(ip)).toBe(ip)),
+			{ numRuns: 5000 },
+		);
 	});
 
 	test("map IPv4 into ::ffff:0:0/96", () => {
@@ -142,12 +153,26 @@ describe("parsePort()", () => {
 		expect<number | undefined>(parsePort(value)).toBe(port);
 	});
 
-	test.each([0, -1, 65536, 1.5, Number.NaN, Number.POSITIVE_INFINITY, "0", "080", "65536", "", "+80", " 80", "8e1", null, true, {}])(
-		"rejects %p",
-		(value) => {
-			expect(parsePort(value)).toBeUndefined();
-		},
-	);
+	test.each([
+		0,
+		-1,
+		65536,
+		1.5,
+		Number.NaN,
+		Number.POSITIVE_INFINITY,
+		"0",
+		"080",
+		"65536",
+		"",
+		"+80",
+		" 80",
+		"8e1",
+		null,
+		true,
+		{},
+	])("rejects %p", (value) => {
+		expect(parsePort(value)).toBeUndefined();
+	});
 });
 
 describe("L4Address", () => {

@@ -1,0 +1,128 @@
+// ObjectMeta (meta/v1): who an object is, and its labels and annotations.
+
+import type * as v from "valibot";
+import type { FieldPath } from "./field_path.ts";
+import { field, isRaw, ownString, type Raw } from "./raw.ts";
+import { createReport, type Projection, type Report, show } from "./report.ts";
+import { DnsLabel, DnsSubdomain, Timestamp } from "./schemas.ts";
+
+/** Characters of a name shown where the name itself is the mistake. */
+const SHOWN_NAME = 80;
+/** Labels kept of one object; real ones have some ten. */
+const MAX_LABELS = 1000;
+
+export interface Metadata {
+	readonly namespace: string;
+	/** `namespace/name`. */
+	readonly key: string;
+	/** As it came: look with `field`. */
+	readonly labels: Raw;
+	readonly annotations: Raw;
+	readonly created: string;
+}
+
+/** Projects one object with `read`; its Problems go under the name it claims to have. Total: any value may come in. */
+export function project<T>(
+	kind: string,
+	object: unknown,
+	read: (object: Raw, report: Report) => T | undefined,
+): Projection<T> {
+	const report = reportOn(kind, object);
+	if (!isRaw(object)) report.add([], "InvalidObject", `${show(object)} is not an object: give a ${kind}`);
+	const value = isRaw(object) ? read(object, report) : undefined;
+	return { value, problems: report.problems() };
+}
+
+function reportOn(kind: string, object: unknown): Report {
+	const meta = isRaw(object) ? field(object, "metadata") : undefined;
+	const name = isRaw(meta) ? field(meta, "name") : undefined;
+	const namespace = isRaw(meta) ? (field(meta, "namespace") ?? "default") : "default";
+	return createReport(`${kind} ${claimed(namespace)}/${claimed(name)}`);
+}
+
+function claimed(name: unknown): string {
+	return typeof name === "string" && name !== "" ? ownString(name.slice(0, SHOWN_NAME)) : "?";
+}
+
+/** Reads the metadata; undefined (after a Problem) if the object has no identity. */
+export function readMetadata(
+	object: Raw,
+	name: v.GenericSchema<unknown, string>,
+	report: Report,
+): Metadata | undefined {
+	const meta = field(object, "metadata");
+	if (!isRaw(meta)) {
+		report.add(
+			["metadata"],
+			"InvalidObject",
+			`${meta === undefined ? "Missing" : `${show(meta)} is not an object`}: give metadata.name`,
+		);
+		return undefined;
+	}
+	const given = field(meta, "namespace");
+	const named = report.read(name, field(meta, "name"), {
+		path: ["metadata", "name"],
+		consequence: "the object is left out",
+	});
+	const namespace = report.read(DnsLabel, given === undefined || given === null || given === "" ? "default" : given, {
+		path: ["metadata", "namespace"],
+		consequence: "the object is left out",
+	});
+	if (named === undefined || namespace === undefined) return undefined;
+	return {
+		namespace,
+		key: `${namespace}/${named}`,
+		labels: readMap(meta, "labels", report),
+		annotations: readMap(meta, "annotations", report),
+		created:
+			report.read(Timestamp, field(meta, "creationTimestamp"), {
+				path: ["metadata", "creationTimestamp"],
+				consequence: "the object counts as the youngest",
+			}) ?? "",
+	};
+}
+
+function readMap(meta: Raw, key: string, report: Report): Raw {
+	const value = field(meta, key) ?? {};
+	if (isRaw(value)) return value;
+	report.add(["metadata", key], "InvalidObject", `${show(value)} is not an object: give ${key} as keys and strings`);
+	return {};
+}
+
+/** A label or annotation as a string: "" for null, as the API has it; a Problem and undefined for another type. */
+export function readString(
+	map: "labels" | "annotations",
+	meta: Metadata,
+	key: string,
+	report: Report,
+): string | undefined {
+	const value = field(meta[map], key);
+	if (value === undefined || typeof value === "string") return value;
+	if (value === null) return "";
+	report.add(["metadata", map, key], "InvalidObject", `${show(value)} is not a string: put it in quotes`);
+	return undefined;
+}
+
+/** Labels or a selector as keys and strings; what is no string is left out. */
+export function readStrings(map: Raw, path: FieldPath, report: Report): ReadonlyMap<string, string> {
+	const strings = new Map<string, string>();
+	const keys = Object.keys(map);
+	if (keys.length > MAX_LABELS)
+		report.add(path, "TooLarge", `${keys.length} keys: give at most ${MAX_LABELS}; the others are left out`);
+	for (const key of keys.slice(0, MAX_LABELS)) {
+		const value = map[key] ?? "";
+		if (typeof value === "string") strings.set(ownString(key), ownString(value));
+		else
+			report.add([...path, key], "InvalidObject", `${show(value)} is not a string: put it in quotes; it is left out`);
+	}
+	return strings;
+}
+
+/** A node's name, "" if there is none; a wrong one does not make the endpoint less of an endpoint. */
+export function readNodeName(raw: Raw, key: string, at: { readonly path: FieldPath; readonly report: Report }): string {
+	const name = field(raw, key) ?? "";
+	if (name === "") return "";
+	return (
+		at.report.read(DnsSubdomain, name, { path: [...at.path, key], consequence: "the node counts as unknown" }) ?? ""
+	);
+}

@@ -1,0 +1,120 @@
+// core/v1 Pod -> Pod: what an EndpointSlice controller reads of it.
+
+import type { Ip, Port } from "./address.ts";
+import type { FieldPath } from "./field_path.ts";
+import { project, readMetadata, readNodeName, readStrings } from "./metadata.ts";
+import { field, isRaw, type Raw } from "./raw.ts";
+import { type Projection, type Report, show } from "./report.ts";
+import { AnyProtocol, DnsSubdomain, PortName, PortNumber, UnicastIp } from "./schemas.ts";
+
+/** A Pod (core/v1), projected. */
+export interface Pod {
+	/** `namespace/name`. */
+	readonly key: string;
+	readonly namespace: string;
+	readonly labels: ReadonlyMap<string, string>;
+	/** status.podIPs, else status.podIP. */
+	readonly ips: readonly Ip[];
+	/**
+	 * Condition Ready is True. A Pod without any condition is ready unless it is Pending: nobody writes conditions by hand, and a
+	 * cluster's Pod has them as soon as it has an address.
+	 */
+	readonly ready: boolean;
+	/** metadata.deletionTimestamp is set. */
+	readonly terminating: boolean;
+	/** status.phase is Succeeded or Failed: it will never serve again. */
+	readonly finished: boolean;
+	/** "" if unknown. */
+	readonly nodeName: string;
+	/** Named ports of containers that run along: containers, and init containers that restart always (sidecars). */
+	readonly ports: readonly ContainerPort[];
+}
+
+/** A named port of a container: what a Service's targetPort may name. */
+export interface ContainerPort {
+	readonly name: string;
+	readonly port: Port;
+	readonly protocol: "TCP" | "UDP" | "SCTP";
+}
+
+/** Projects a Pod. Left out as a whole only without a name. */
+export function projectPod(object: unknown): Projection<Pod> {
+	return project("Pod", object, readPod);
+}
+
+function readPod(object: Raw, report: Report): Pod | undefined {
+	const meta = readMetadata(object, DnsSubdomain, report);
+	if (meta === undefined) return undefined;
+	const spec = readObject(object, "spec", report);
+	const status = readObject(object, "status", report);
+	const phase = field(status, "phase");
+	const metadata = field(object, "metadata");
+	const deleted = isRaw(metadata) ? field(metadata, "deletionTimestamp") : undefined;
+	return {
+		key: meta.key,
+		namespace: meta.namespace,
+		labels: readStrings(meta.labels, ["metadata", "labels"], report),
+		ips: readIps(status, report),
+		ready: isReady(status, phase),
+		terminating: (deleted ?? "") !== "",
+		finished: phase === "Succeeded" || phase === "Failed",
+		nodeName: readNodeName(spec, "nodeName", { path: ["spec"], report }),
+		ports: [...readPorts(spec, "containers", report), ...readPorts(spec, "initContainers", report)],
+	};
+}
+
+function readObject(object: Raw, key: string, report: Report): Raw {
+	const value = field(object, key) ?? {};
+	if (isRaw(value)) return value;
+	report.add([key], "InvalidObject", `${show(value)} is not an object: give the Pod's ${key}; it is left out`);
+	return {};
+}
+
+function readIps(status: Raw, report: Report): readonly Ip[] {
+	const consequence = "the address is left out";
+	const list =
+		report.list(field(status, "podIPs"), { path: ["status", "podIPs"], consequence: "it is left out" }) ?? [];
+	const ips: Ip[] = [];
+	// One of each family (API rule).
+	for (const [index, entry] of list.slice(0, 2).entries()) {
+		const path = ["status", "podIPs", index, "ip"];
+		const ip = report.read(UnicastIp, isRaw(entry) ? field(entry, "ip") : undefined, { path, consequence });
+		if (ip !== undefined) ips.push(ip);
+	}
+	const single = field(status, "podIP") ?? "";
+	if (ips.length > 0 || single === "") return ips;
+	const ip = report.read(UnicastIp, single, { path: ["status", "podIP"], consequence });
+	return ip === undefined ? [] : [ip];
+}
+
+function isReady(status: Raw, phase: unknown): boolean {
+	const conditions = field(status, "conditions") ?? [];
+	if (!Array.isArray(conditions)) return false;
+	if (conditions.length === 0) return phase !== "Pending";
+	return conditions.some((each) => isRaw(each) && field(each, "type") === "Ready" && field(each, "status") === "True");
+}
+
+function readPorts(spec: Raw, key: "containers" | "initContainers", report: Report): readonly ContainerPort[] {
+	const left = "it is left out";
+	const containers = report.list(field(spec, key), { path: ["spec", key], consequence: left }) ?? [];
+	const ports: ContainerPort[] = [];
+	for (const [index, container] of containers.entries()) {
+		if (!isRaw(container) || (key === "initContainers" && field(container, "restartPolicy") !== "Always")) continue;
+		const path = ["spec", key, index, "ports"];
+		for (const [at, raw] of (report.list(field(container, "ports"), { path, consequence: left }) ?? []).entries()) {
+			const port = readPort(raw, [...path, at], report);
+			if (port !== undefined) ports.push(port);
+		}
+	}
+	return ports;
+}
+
+/** A named port; ports without a name are documentation, in Kubernetes too. */
+function readPort(raw: unknown, path: FieldPath, report: Report): ContainerPort | undefined {
+	if (!isRaw(raw) || (field(raw, "name") ?? "") === "") return undefined;
+	const consequence = "the port is left out";
+	const name = report.read(PortName, field(raw, "name"), { path: [...path, "name"], consequence });
+	const port = report.read(PortNumber, field(raw, "containerPort"), { path: [...path, "containerPort"], consequence });
+	const protocol = report.read(AnyProtocol, field(raw, "protocol"), { path: [...path, "protocol"], consequence });
+	return name === undefined || port === undefined || protocol === undefined ? undefined : { name, port, protocol };
+}

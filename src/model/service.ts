@@ -1,0 +1,113 @@
+// core/v1 Service -> Service: what remains of it when parts are wrong, and a Problem for each of those.
+
+import { type Ip, ipFamily } from "./address.ts";
+import type { Service } from "./cluster.ts";
+import type { FieldPath } from "./field_path.ts";
+import { type Metadata, project, readMetadata, readString } from "./metadata.ts";
+import { field, isRaw, type Raw } from "./raw.ts";
+import { type Projection, type Report, show } from "./report.ts";
+import { DnsLabel, PeerAddress, ServiceType, TrafficPolicy, UnicastIp } from "./schemas.ts";
+import { readPortEntries } from "./service_ports.ts";
+
+const OTHER_PROXY = "service.kubernetes.io/service-proxy-name";
+const PEER_ADDRESS = "balancing.elf.io/peer-address";
+
+/**
+ * Projects a Service. Left out as a whole: without a name, a spec or any acceptable port. Else the wrong part is left out or has its
+ * default. Rules: k8s.io/kubernetes pkg/apis/core/validation ValidateService and pkg/registry/core/service.
+ */
+export function projectService(object: unknown): Projection<Service> {
+	return project("Service", object, readService);
+}
+
+function readService(object: Raw, report: Report): Service | undefined {
+	const meta = readMetadata(object, DnsLabel, report);
+	const spec = field(object, "spec");
+	if (meta === undefined) return undefined;
+	if (!isRaw(spec)) {
+		report.add(
+			["spec"],
+			"InvalidObject",
+			`${spec === undefined ? "Missing" : `${show(spec)} is not an object`}: give ports and clusterIP`,
+		);
+		return undefined;
+	}
+	const type =
+		report.read(ServiceType, field(spec, "type"), { path: ["spec", "type"], consequence: "ClusterIP is used" }) ??
+		"ClusterIP";
+	const bare = type === "ExternalName";
+	const clusterIps = bare ? [] : readClusterIps(spec, report);
+	const entries = readPortEntries(spec, bare || clusterIps === "headless", report);
+	if (entries === undefined) return undefined;
+	return {
+		key: meta.key,
+		type,
+		clusterIps: clusterIps === "headless" ? [] : clusterIps,
+		ports: entries.map(({ port }) => port),
+		internalTrafficPolicy:
+			report.read(TrafficPolicy, field(spec, "internalTrafficPolicy"), {
+				path: ["spec", "internalTrafficPolicy"],
+				consequence: "Cluster is used",
+			}) ?? "Cluster",
+		otherProxy: Object.hasOwn(meta.labels, OTHER_PROXY),
+		peerAddress: readPeerAddress(meta, report),
+		created: meta.created,
+	};
+}
+
+function readPeerAddress(meta: Metadata, report: Report): Service["peerAddress"] {
+	const place = { path: ["metadata", "annotations", PEER_ADDRESS], consequence: "frontend is used" };
+	return report.read(PeerAddress, readString("annotations", meta, PEER_ADDRESS, report), place) ?? "frontend";
+}
+
+/** The addresses of the Service, at most one of each family; "headless" if there shall be none. */
+function readClusterIps(spec: Raw, report: Report): readonly Ip[] | "headless" {
+	const single = field(spec, "clusterIP") ?? "";
+	const list = readList(spec, report);
+	if (list[0] === "None" || (list.length === 0 && single === "None")) return checkHeadless(single, list, report);
+	if (list.length === 0)
+		return single === "" ? reportNoAddress(report) : readAddresses([single], ["spec", "clusterIP"], report);
+	if (single !== "" && single !== list[0]) {
+		const message = `${show(single)} is not clusterIPs[0] (${show(list[0])}): make them the same; clusterIPs is used`;
+		report.add(["spec", "clusterIP"], "InvalidObject", message);
+	}
+	return readAddresses(list, ["spec", "clusterIPs"], report);
+}
+
+function reportNoAddress(report: Report): readonly Ip[] {
+	const message = 'Missing, and nobody here gives addresses: set an IP address, or "None" for a headless Service';
+	report.add(["spec", "clusterIP"], "InvalidObject", message);
+	return [];
+}
+
+function readAddresses(given: readonly unknown[], at: FieldPath, report: Report): readonly Ip[] {
+	const found: Ip[] = [];
+	for (const [index, text] of given.entries()) {
+		const path = at.at(-1) === "clusterIPs" ? [...at, index] : at;
+		const ip = report.read(UnicastIp, text, { path, consequence: "the Service has no such address" });
+		const same = ip === undefined ? undefined : found.find((other) => ipFamily(other) === ipFamily(ip));
+		if (same !== undefined) {
+			const message = `A second ${ipFamily(same)} address: keep one of each family; ${same} is used`;
+			report.add(path, "InvalidObject", message);
+		} else if (ip !== undefined) found.push(ip);
+	}
+	return found;
+}
+
+function readList(spec: Raw, report: Report): readonly unknown[] {
+	const path = ["spec", "clusterIPs"];
+	const list = report.list(field(spec, "clusterIPs"), { path, consequence: "it is left out" }) ?? [];
+	// The API takes two at most. More is not worth a Problem each.
+	if (list.length > 2) {
+		const message = `${list.length} addresses: give at most one of each family; the first two are used`;
+		report.add(path, "InvalidObject", message);
+	}
+	return list.slice(0, 2);
+}
+
+function checkHeadless(single: unknown, list: readonly unknown[], report: Report): "headless" {
+	if ((single === "" || single === "None") && list.length <= 1) return "headless";
+	const message = '"None" stands beside an address: keep one of them; the Service is headless';
+	report.add(["spec", "clusterIPs"], "InvalidObject", message);
+	return "headless";
+}
