@@ -1,0 +1,38 @@
+// Network namespaces of a test's own, and wires between them.
+
+import { must } from "./command.ts";
+import { testName } from "./names.ts";
+
+export interface Netns extends Disposable {
+	readonly name: string;
+	/** `ip` inside. */
+	ip(...words: readonly string[]): string;
+}
+
+/** A namespace with its loopback interface up. */
+export function netns(): Netns {
+	const name = testName();
+	must("ip", "netns", "add", name);
+	const ip = (...words: readonly string[]) => must("ip", "-n", name, ...words);
+	ip("link", "set", "lo", "up");
+	return { name, ip, [Symbol.dispose]: () => void must("ip", "netns", "delete", name) };
+}
+
+/** A veth pair: its two ends are both called `name`, each with its addresses (with prefix lengths). */
+export function wire(name: string, ...ends: readonly [WireEnd, WireEnd]): void {
+	const [{ net: one }, { net: other }] = ends;
+	must("ip", "link", "add", name, "netns", one.name, "type", "veth", "peer", "name", name, "netns", other.name);
+	for (const { net, addresses } of ends) {
+		for (const address of addresses) {
+			// Duplicate address detection would keep an IPv6 address from being used for a second.
+			const options = address.includes(":") ? ["nodad"] : [];
+			net.ip("address", "add", address, "dev", name, ...options);
+		}
+		net.ip("link", "set", name, "up");
+	}
+}
+
+export interface WireEnd {
+	readonly net: Netns;
+	readonly addresses: readonly string[];
+}
