@@ -1,0 +1,112 @@
+// Holds layout.ts to bpf/types.h, by what the compiler says of it, not by what we read in it.
+
+import { describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Btf, BtfStruct } from "../../test/support/btf.ts";
+import { readBtf } from "../../test/support/btf.ts";
+import { CAPACITY } from "./capacity.ts";
+import type { StructName } from "./layout.ts";
+import { ENUMS, FRONTEND_KEEPS_PEER, layoutOf, offsetOf, STRUCTS, sizeOf } from "./layout.ts";
+
+const BPF = join(import.meta.dir, "../../bpf");
+const BUILT = join(import.meta.dir, "../../dist/bpf/sock.bpf.o");
+const structNames = Object.keys(STRUCTS) as StructName[];
+
+const compiled = compileTypes();
+// The programs use no struct but these; the object exists once `bun run build` has run.
+const built = existsSync(BUILT) ? readBtf(readFileSync(BUILT)) : undefined;
+
+describe("types.h alone", () => {
+	test.each(structNames)("layoutOf(%s) is what clang makes of it", (name) => {
+		expect(ours(name)).toEqual(theirs(compiled, name));
+	});
+
+	test("STRUCTS has every struct of types.h, and no other", () => {
+		const declared = [...readTypesHeader().matchAll(/^struct (\w+) \{/gm)].map((match) => match[1]);
+		expect(declared.length).toBeGreaterThan(5);
+		expect(declared.sort()).toEqual([...structNames].sort());
+	});
+
+	test.each(Object.keys(ENUMS))("ENUMS.%s is what clang makes of it", (name) => {
+		expect(new Map(Object.entries(ENUMS[name as keyof typeof ENUMS]))).toEqual(new Map(compiled.enums.get(name)));
+	});
+
+	test("FRONTEND_KEEPS_PEER is the macro's value", () => {
+		expect(compiled.enums.get("macros")?.get("KEEPS_PEER")).toBe(FRONTEND_KEEPS_PEER);
+	});
+});
+
+const why = built === undefined ? " (skipped: bun run build makes it)" : "";
+describe.skipIf(built === undefined)(`dist/bpf/sock.bpf.o${why}`, () => {
+	const used = structNames.filter((name) => built?.structs.has(name));
+
+	test("it has the structs that its maps are made of", () => {
+		expect(used).toEqual(expect.arrayContaining(["frontend_key", "frontend", "slot", "backend", "frontend_name"]));
+	});
+
+	test.each(used)("layoutOf(%s) is what the programs have", (name) => {
+		expect(ours(name)).toEqual(theirs(built, name));
+	});
+});
+
+test.each(["frontends", "backends", "slots"] as const)("CAPACITY.%s is what maps.h declares", (name) => {
+	const declared = new RegExp(`max_entries, (\\d+)\\);[^}]*\\} ${name} SEC`).exec(
+		readFileSync(join(BPF, "maps.h"), "utf8"),
+	);
+	// Ids begin at 1: their maps have one element more.
+	expect(Number(declared?.[1])).toBe(CAPACITY[name] + (name === "slots" ? 0 : 1));
+});
+
+test("struct backend begins as struct frontend_key: codec.ts has one encoder for both", () => {
+	expect(offsetOf("backend", "port")).toBe(offsetOf("frontend_key", "port"));
+	expect(offsetOf("backend", "protocol")).toBe(offsetOf("frontend_key", "protocol"));
+	expect(sizeOf("backend")).toBeGreaterThanOrEqual(sizeOf("frontend_key"));
+});
+
+test("struct frontend begins with its key", () => {
+	expect(offsetOf("frontend", "key")).toBe(0);
+});
+
+function ours(name: StructName): BtfStruct {
+	const { size, fields } = layoutOf(name);
+	const lengths = new Map<string, number | undefined>(STRUCTS[name].map((field) => [field[0], field[2]]));
+	const members = [...fields].map(([field, { type, offset }]) => ({
+		name: field,
+		type,
+		length: lengths.get(field),
+		offset,
+	}));
+	return { size, members };
+}
+
+function theirs(btf: Btf | undefined, name: string): BtfStruct | undefined {
+	return btf?.structs.get(name);
+}
+
+function readTypesHeader(): string {
+	return readFileSync(join(BPF, "types.h"), "utf8");
+}
+
+/** A variable of each type puts the type into BTF; the macro comes as an enum. */
+function compileTypes(): Btf {
+	const folder = mkdtempSync(join(tmpdir(), "balancing-layout-"));
+	try {
+		const source = join(folder, "types.c");
+		const object = join(folder, "types.o");
+		const variables = [
+			...structNames.map((name) => `struct ${name} the_${name};`),
+			...Object.keys(ENUMS).map((name) => `enum ${name} an_${name};`),
+			"enum macros { KEEPS_PEER = FRONTEND_KEEPS_PEER } macros;",
+		];
+		writeFileSync(source, `#include "${BPF}/types.h"\n${variables.join("\n")}\n`);
+		const asm = `/usr/include/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu`;
+		const command = ["clang", "--target=bpf", "-g", "-O2", "-idirafter", asm, "-c", source, "-o", object];
+		const { exitCode, stderr } = Bun.spawnSync(command);
+		if (exitCode !== 0) throw new Error(`Cannot compile types.h: ${stderr}`);
+		return readBtf(readFileSync(object));
+	} finally {
+		rmSync(folder, { recursive: true });
+	}
+}
