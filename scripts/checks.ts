@@ -73,7 +73,7 @@ function tool(name: string, ...parameters: readonly string[]): readonly string[]
 }
 
 function cSources(): readonly string[] {
-	return ["bpf", "src/bun-ffi-libbpf/native"].flatMap((folder) =>
+	return ["bpf", "src/bun-ffi-libbpf/native"].filter(existsSync).flatMap((folder) =>
 		readdirSync(folder)
 			.filter((file) => /\.[ch]$/.test(file))
 			.map((file) => `${folder}/${file}`),
