@@ -1,0 +1,117 @@
+// What the agent shows over HTTP.
+
+import { CAPACITY } from "../datapath/capacity.ts";
+import { MAP_NAMES, type MapName } from "../datapath/maps.ts";
+import type { Page, Pages } from "../observe/http.ts";
+import { type Metric, renderMetrics } from "../observe/prometheus.ts";
+import type { AgentStatus } from "../observe/status.ts";
+
+/** Everything a page is made of, read when it is asked for. */
+export interface PageSources {
+	status(): AgentStatus;
+	/** Elements that the kernel's maps hold. */
+	entries(): Readonly<Record<MapName, number>>;
+	/** Since the start. */
+	readonly applyFailures: () => number;
+}
+
+const CAPACITIES: Readonly<Record<MapName, number>> = {
+	frontends: CAPACITY.frontends,
+	names: CAPACITY.frontends,
+	backends: CAPACITY.backends,
+	slots: CAPACITY.slots,
+};
+
+function gauge(name: string, help: string, value: number, labels: Readonly<Record<string, string>> = {}): Metric {
+	return { name, help, type: "gauge", samples: [{ labels, value }] };
+}
+
+function byMap(name: string, help: string, values: Readonly<Record<MapName, number>>): Metric {
+	return { name, help, type: "gauge", samples: MAP_NAMES.map((map) => ({ labels: { map }, value: values[map] })) };
+}
+
+function problemCounts({ problems }: AgentStatus): Metric {
+	const counts = new Map<string, number>();
+	for (const { reason } of problems) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+	const samples = [...counts].sort().map(([reason, value]) => ({ labels: { reason }, value }));
+	return { name: "problems", help: "Objects, or parts of them, that are not programmed.", type: "gauge", samples };
+}
+
+function metricsOf(status: AgentStatus, sources: PageSources): readonly Metric[] {
+	const { version, commit, attachment, hubs, lastWrite, faults } = status;
+	const counter = (name: string, help: string, samples: Metric["samples"]): Metric => ({
+		name,
+		help,
+		type: "counter",
+		samples,
+	});
+	return [
+		gauge("build_info", "What runs.", 1, { version, commit }),
+		gauge("attachment_proved", "1 if a canary connect was answered by our programs.", attachment.proved ? 1 : 0),
+		{
+			name: "hub_synced",
+			help: "1 if the hub has been read completely.",
+			type: "gauge",
+			samples: hubs.map(({ name, synced }) => ({ labels: { hub: name }, value: synced ? 1 : 0 })),
+		},
+		{
+			name: "hub_last_event_timestamp_seconds",
+			help: "When the hub last changed, in seconds since the epoch.",
+			type: "gauge",
+			samples: hubs.flatMap(({ name, lastChange }) =>
+				lastChange === null ? [] : [{ labels: { hub: name }, value: Date.parse(lastChange) / 1000 }],
+			),
+		},
+		byMap("map_entries", "Elements in the kernel's maps.", sources.entries()),
+		byMap("map_capacity", "Elements that the kernel's maps can hold.", CAPACITIES),
+		gauge("plan_entries", "Frontends that the plan wants.", status.frontends),
+		problemCounts(status),
+		...(lastWrite
+			? [gauge("sync_duration_seconds", "How long the last plan and write took.", lastWrite.milliseconds / 1000)]
+			: []),
+		counter("apply_failures_total", "Elements that could not be written; each is tried again.", [
+			{ value: sources.applyFailures() },
+		]),
+		counter("events_dropped_total", "Resolution events that were not delivered.", [
+			{ labels: { reason: "rate" }, value: faults["eventRate"] ?? 0 },
+			{ labels: { reason: "full" }, value: faults["eventFull"] ?? 0 },
+		]),
+		counter("datapath_faults_total", "Connections that our own fault let through, or left without state.", [
+			{ labels: { reason: "slot" }, value: faults["slot"] ?? 0 },
+			{ labels: { reason: "storage" }, value: faults["storage"] ?? 0 },
+		]),
+	];
+}
+
+function text(status: number, body: string): Page {
+	return { status, type: "text/plain; charset=utf-8", body };
+}
+
+function readiness(status: AgentStatus): Page {
+	if (status.ready) return text(200, "ok\n");
+	const reasons = [
+		...status.hubs.filter(({ synced }) => !synced).map(({ name }) => `${name} is not synced`),
+		...(status.attachment.proved ? [] : [`attachment: ${status.attachment.reason ?? "not proved"}`]),
+		...(status.lastWrite && status.lastWrite.failures > 0 ? [`${status.lastWrite.failures} elements not written`] : []),
+	];
+	return text(503, `not ready\n${reasons.map((reason) => `${reason}\n`).join("")}`);
+}
+
+export function pagesOf(sources: PageSources): Pages {
+	const status = () => ({
+		status: 200,
+		type: "application/json" as const,
+		body: `${JSON.stringify(sources.status(), null, 2)}\n`,
+	});
+	return {
+		"/healthz": () => text(200, "ok\n"),
+		"/readyz": () => readiness(sources.status()),
+		"/metrics": () => ({
+			status: 200,
+			type: "text/plain; version=0.0.4",
+			body: renderMetrics(metricsOf(sources.status(), sources)),
+		}),
+		"/status": status,
+		"/debug/status": status,
+	};
+}

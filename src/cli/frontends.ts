@@ -1,0 +1,31 @@
+// balancing frontends: what resolves to what, from the kernel's maps.
+
+import { openMaps } from "../datapath/datapath.ts";
+import { type FrontendView, viewFrontends } from "../datapath/view.ts";
+import { table } from "../lib/table.ts";
+import { CANARY } from "../plan/canary.ts";
+import { type Command, EXIT_OK } from "./command.ts";
+import { json } from "./output.ts";
+
+function backendList({ backends }: FrontendView): string {
+	if (backends.length === 0) return "(refused: no backend)";
+	return backends
+		.map(({ address, state }) => `${address ?? "(missing)"}${state === "active" ? "" : ` (${state})`}`)
+		.join(" ");
+}
+
+function row(view: FrontendView): readonly string[] {
+	return [view.name, view.address, String(view.resolved), String(view.refused), backendList(view)];
+}
+
+export const frontends: Command = {
+	flags: ["pin-path", "output"],
+	async run(env, config) {
+		const canaries = new Set(CANARY.frontends.map(({ address }) => address));
+		using open = openMaps(config["pin-path"]);
+		const views = viewFrontends(open.maps).filter(({ address }) => !canaries.has(address));
+		if (config.output === "json") env.out(json(views));
+		else env.out(table(["FRONTEND", "ADDRESS", "RESOLVED", "REFUSED", "BACKENDS"], views.map(row)));
+		return EXIT_OK;
+	},
+};

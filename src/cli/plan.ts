@@ -1,0 +1,20 @@
+// balancing plan: what would be programmed, as text; needs neither root nor a kernel.
+
+import { UsageError } from "../config.ts";
+import { readManifests } from "../hub/manifests.ts";
+import { mergeClusters } from "../hub/merge.ts";
+import { planFresh } from "../plan/plan.ts";
+import { planToJson, renderPlan } from "../plan/render.ts";
+import { type Command, EXIT_OK } from "./command.ts";
+import { json } from "./output.ts";
+
+export const plan: Command = {
+	flags: ["manifests", "node-name", "output"],
+	async run(env, config) {
+		if (config.manifests.length === 0) throw new UsageError("Cannot plan without a source: give --manifests PATH");
+		const clusters = await Promise.all(config.manifests.map((path) => readManifests(path)));
+		const wanted = planFresh(mergeClusters(clusters), { nodeName: config["node-name"] });
+		env.out(config.output === "json" ? json(planToJson(wanted)) : renderPlan(wanted));
+		return EXIT_OK;
+	},
+};

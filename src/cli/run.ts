@@ -1,0 +1,138 @@
+// Finds the command, checks what was typed, runs it, and turns what went wrong into a line and an exit code.
+
+import { type Config, FLAGS, parseCommandLine, resolveConfig, UsageError } from "../config.ts";
+import { type Command, type Env, EXIT_FAILED, EXIT_OK, EXIT_USAGE } from "./command.ts";
+
+interface Entry {
+	readonly name: string;
+	readonly kind: "verb" | "noun";
+	readonly summary: string;
+	/** Loaded when called: a command does not pay for what another one needs. */
+	readonly load: () => Promise<Command>;
+}
+
+const COMMANDS: readonly Entry[] = [
+	{
+		name: "agent",
+		kind: "verb",
+		summary: "run the node agent in the foreground",
+		load: async () => (await import("./agent.ts")).agent,
+	},
+	{
+		name: "detach",
+		kind: "verb",
+		summary: "take programs and pins away, completely",
+		load: async () => (await import("./detach.ts")).detach,
+	},
+	{
+		name: "status",
+		kind: "noun",
+		summary: "hubs, attachment, counts; exit code 1 if not ready",
+		load: async () => (await import("./status.ts")).status,
+	},
+	{
+		name: "frontends",
+		kind: "noun",
+		summary: "what resolves to what, from the kernel's maps",
+		load: async () => (await import("./frontends.ts")).frontends,
+	},
+	{
+		name: "backends",
+		kind: "noun",
+		summary: "where connections go and how many, from the kernel's maps",
+		load: async () => (await import("./backends.ts")).backends,
+	},
+	{
+		name: "plan",
+		kind: "noun",
+		summary: "what would be programmed; needs no root",
+		load: async () => (await import("./plan.ts")).plan,
+	},
+	{
+		name: "maps",
+		kind: "noun",
+		summary: "the kernel's maps, decoded",
+		load: async () => (await import("./maps.ts")).maps,
+	},
+	{
+		name: "version",
+		kind: "noun",
+		summary: "version, commit, runtime, libbpf, minimum kernel",
+		load: async () => (await import("./version.ts")).version,
+	},
+];
+
+function overview(): string {
+	const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(11)}${summary}`);
+	return [
+		"Client-side layer-4 load balancing for Kubernetes Services, at connect().",
+		"",
+		"Usage: balancing COMMAND [FLAGS]",
+		"",
+		...lines,
+		"",
+		"`balancing COMMAND --help` lists a command's flags. Exit codes: 0 ok, 1 failed, 2 usage.",
+		"",
+	].join("\n");
+}
+
+function usage(entry: Entry, command: Command): string {
+	const flags = command.flags.map((name) => {
+		const { value, help, short, many } = FLAGS[name];
+		const spelled = `${short === undefined ? "    " : `-${short}, `}--${name} ${value}`;
+		return `  ${spelled.padEnd(28)}${help}${many ? " (repeatable)" : ""}`;
+	});
+	return [
+		`${entry.summary[0]?.toUpperCase()}${entry.summary.slice(1)}.`,
+		"",
+		`Usage: balancing ${entry.name} [FLAGS]${command.argument === undefined ? "" : ` ${command.argument}`}`,
+		"",
+		...flags,
+		`  ${"    --config FILE".padEnd(28)}YAML file with these flags as keys`,
+		"",
+		"Each flag can also be set as BALANCING_FLAG_NAME; flag over environment over file.",
+		"",
+	].join("\n");
+}
+
+function nearest(typed: string): string {
+	const found = COMMANDS.find(({ name }) => name.startsWith(typed) || typed.startsWith(name));
+	return found ? `; did you mean ${found.name}?` : "";
+}
+
+async function runCommand(entry: Entry, args: readonly string[], env: Env): Promise<number> {
+	const command = await entry.load();
+	const line = parseCommandLine(args, command.flags);
+	if (line.help) {
+		env.out(usage(entry, command));
+		return EXIT_OK;
+	}
+	if (line.positionals.length > (command.argument === undefined ? 0 : 1)) {
+		throw new UsageError(`Cannot understand ${JSON.stringify(line.positionals.at(-1))}: one argument too many`);
+	}
+	const config: Config = resolveConfig(line.flags, command.flags, env.env);
+	return await command.run(env, config, line.positionals);
+}
+
+/** Never throws: what went wrong is one line on standard error, and the exit code. */
+export async function run(args: readonly string[], env: Env): Promise<number> {
+	const [name, ...rest] = args;
+	if (name === undefined || name === "help" || name === "--help" || name === "-h") {
+		env.out(overview());
+		return name === undefined ? EXIT_USAGE : EXIT_OK;
+	}
+	const wanted = name === "--version" ? "version" : name;
+	const entry = COMMANDS.find((command) => command.name === wanted);
+	if (!entry) {
+		env.err(`balancing: unknown command ${JSON.stringify(name)}${nearest(name)} (balancing --help lists them)\n`);
+		return EXIT_USAGE;
+	}
+	try {
+		return await runCommand(entry, rest, env);
+	} catch (error) {
+		env.err(`balancing ${entry.name}: ${error instanceof Error ? error.message : String(error)}\n`);
+		if (!(error instanceof UsageError)) return EXIT_FAILED;
+		env.err(`(balancing ${entry.name} --help lists its flags)\n`);
+		return EXIT_USAGE;
+	}
+}

@@ -1,0 +1,140 @@
+// The programs and maps in the kernel: loaded and attached by the agent, opened by commands that only look.
+
+import { Buffer } from "node:buffer";
+import { readFileSync } from "node:fs";
+import { type BpfMap, type BpfObject, openObject, openPinnedMap, probeHelper, sumPerCpu } from "bun-ffi-libbpf";
+import objectPath from "../../dist/bpf/sock.bpf.o" with { type: "file" };
+import { type Attached, attachPrograms, type ProgramName } from "./attach.ts";
+import { encodeId } from "./codec.ts";
+import { createKernelMaps } from "./kernel_maps.ts";
+import { ENUMS } from "./layout.ts";
+import { MAP_NAMES, type Maps } from "./maps.ts";
+import { assertPinsReadable, mapPin, preparePins } from "./pins.ts";
+
+/** How the programs are to be loaded. */
+export interface DatapathOptions {
+	/** The cgroup to attach to. */
+	readonly cgroup: string;
+	readonly pinPath: string;
+	/** Which resolutions give an event. */
+	readonly events: "all" | "failures" | "off";
+	/** Events per second at the most; 0 is no limit. */
+	readonly eventsRate: number;
+	/** Pretend that the kernel has no bpf_set_retval (before 5.18); for tests. */
+	readonly withoutSetRetval?: boolean;
+}
+
+/** How often programs had to let something through, or dropped an event, since the maps were made. */
+export type Faults = Readonly<Record<"slot" | "storage" | "eventFull" | "eventRate", number>>;
+
+/** Closes its handles when disposed; what is pinned stays. */
+export interface OpenMaps extends Disposable {
+	readonly maps: Maps;
+	/** The ring buffer of resolution events. */
+	readonly events: BpfMap;
+	faults(): Faults;
+}
+
+/** Closes its handles when disposed; programs, maps and links stay in place. */
+export interface Datapath extends OpenMaps {
+	readonly attached: ReadonlyMap<ProgramName, Attached>;
+	/** Attaches again what is not attached any more; programs that are stay where they are. */
+	reattach(): ReadonlyMap<ProgramName, Attached>;
+}
+
+/** What the agent and its commands open. */
+const OPENED = [...MAP_NAMES, "backend_stats", "frontend_stats", "faults", "events"] as const;
+/** The rest is pinned for the next agent's programs: sockets keep their state, the event rate its credit. */
+const PINNED = [...OPENED, "sock_peers", "sock_flows", "event_budgets"] as const;
+
+/** Numbers of helpers (enum bpf_func_id) that came after Linux 5.10, or not to every kernel's sock_addr programs. */
+const HELPERS = { can_get_pid: 14, can_get_comm: 16, can_set_retval: 187 } as const;
+
+const EVENTS_MODE = {
+	off: ENUMS.events_mode.EVENTS_OFF,
+	failures: ENUMS.events_mode.EVENTS_FAILURES,
+	all: ENUMS.events_mode.EVENTS_ALL,
+} as const;
+
+const NANOSECONDS = 1_000_000_000;
+
+function setVariable(object: BpfObject, name: string, value: number | bigint): void {
+	const variable = object.variables.get(name);
+	if (!variable) throw new Error(`Cannot set ${name}: the object has no such variable`);
+	variable.set(value);
+}
+
+function configure(object: BpfObject, { pinPath, events, eventsRate, withoutSetRetval }: DatapathOptions): void {
+	for (const [variable, helper] of Object.entries(HELPERS)) {
+		const missing = variable === "can_set_retval" && withoutSetRetval === true;
+		setVariable(object, variable, !missing && probeHelper("cgroup_sock_addr", helper) ? 1 : 0);
+	}
+	setVariable(object, "events_mode", EVENTS_MODE[events]);
+	setVariable(object, "event_interval", BigInt(eventsRate === 0 ? 0 : Math.floor(NANOSECONDS / eventsRate)));
+	for (const name of PINNED) {
+		const map = object.maps.get(name);
+		if (!map) throw new Error(`Cannot pin map ${name}: the object has no such map`);
+		map.setPinPath(mapPin(pinPath, name));
+	}
+}
+
+function readFaults(faults: BpfMap): Faults {
+	const { FAULT_SLOT, FAULT_STORAGE, FAULT_EVENT_FULL, FAULT_EVENT_RATE } = ENUMS.fault;
+	const count = (reason: number) => {
+		const value = faults.lookup(Buffer.from(encodeId(reason), "latin1"));
+		return value === undefined ? 0 : Number(sumPerCpu(value, 8)[0]);
+	};
+	return {
+		slot: count(FAULT_SLOT),
+		storage: count(FAULT_STORAGE),
+		eventFull: count(FAULT_EVENT_FULL),
+		eventRate: count(FAULT_EVENT_RATE),
+	};
+}
+
+/** Opens what an agent has pinned, with or without the agent. Throws if nothing is pinned there. */
+export function openMaps(pinPath: string): OpenMaps {
+	assertPinsReadable(pinPath);
+	using stack = new DisposableStack();
+	const open = (name: (typeof OPENED)[number]) => stack.use(openPinnedMap(mapPin(pinPath, name)));
+	const set = {
+		backends: open("backends"),
+		slots: open("slots"),
+		names: open("names"),
+		frontends: open("frontends"),
+		backend_stats: open("backend_stats"),
+		frontend_stats: open("frontend_stats"),
+	};
+	const [faults, events] = [open("faults"), open("events")];
+	const held = stack.move();
+	return {
+		maps: createKernelMaps(set),
+		events,
+		faults: () => readFaults(faults),
+		[Symbol.dispose]: () => held.dispose(),
+	};
+}
+
+/**
+ * Loads the programs onto the maps that are pinned already, or onto new ones, and attaches them: in the place of an older
+ * agent's where there is one. Throws a BpfError that says what is missing.
+ */
+export function openDatapath(options: DatapathOptions): Datapath {
+	const { cgroup, pinPath } = options;
+	preparePins(pinPath);
+	using stack = new DisposableStack();
+	const object = stack.use(openObject(readFileSync(objectPath), { name: "sock" }));
+	configure(object, options);
+	object.load();
+	const attached = attachPrograms(object.programs, { cgroup, pinPath });
+	const { maps, events, faults } = stack.use(openMaps(pinPath));
+	const held = stack.move();
+	return {
+		maps,
+		events,
+		faults,
+		attached,
+		reattach: () => attachPrograms(object.programs, { cgroup, pinPath }),
+		[Symbol.dispose]: () => held.dispose(),
+	};
+}

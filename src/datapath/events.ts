@@ -1,0 +1,80 @@
+// One resolution as the programs report it.
+
+import { Buffer } from "node:buffer";
+import { type Ip, ipFromBytes, type Protocol } from "../model/address.ts";
+import { ENUMS, offsetOf, sizeOf } from "./layout.ts";
+
+export interface Endpoint {
+	readonly ip: Ip;
+	readonly port: number;
+}
+
+/** struct event of bpf/types.h, decoded. */
+export interface ResolutionEvent {
+	/** Nanoseconds of CLOCK_BOOTTIME. */
+	readonly time: bigint;
+	readonly result: "success" | "failure";
+	readonly protocol: Protocol;
+	readonly frontendId: number;
+	/** 0 where the connection was refused. */
+	readonly backendId: number;
+	readonly original: Endpoint;
+	/** Undefined where the connection was refused. */
+	readonly backend: Endpoint | undefined;
+	/** 0 where the kernel cannot tell (before 5.10). */
+	readonly pid: number;
+	readonly tid: number;
+	readonly uid: number;
+	readonly comm: string;
+	readonly cgroupId: bigint;
+	readonly netnsCookie: bigint;
+}
+
+const SIZE = sizeOf("event");
+const AT = {
+	time: offsetOf("event", "time"),
+	cgroupId: offsetOf("event", "cgroup_id"),
+	netnsCookie: offsetOf("event", "netns_cookie"),
+	pid: offsetOf("event", "pid"),
+	tid: offsetOf("event", "tid"),
+	uid: offsetOf("event", "uid"),
+	frontendId: offsetOf("event", "frontend_id"),
+	backendId: offsetOf("event", "backend_id"),
+	frontendPort: offsetOf("event", "frontend_port"),
+	backendPort: offsetOf("event", "backend_port"),
+	frontendAddress: offsetOf("event", "frontend_address"),
+	backendAddress: offsetOf("event", "backend_address"),
+	protocol: offsetOf("event", "protocol"),
+	result: offsetOf("event", "result"),
+	comm: offsetOf("event", "comm"),
+} as const;
+const COMM_SIZE = 16;
+const IPPROTO_UDP = 17;
+
+function endpoint(view: Buffer, address: number, port: number): Endpoint {
+	return { ip: ipFromBytes(view.subarray(address, address + 16)), port: view.readUInt16BE(port) };
+}
+
+/** The record is only valid during the call: all that stays is copied. Undefined if it is too short to be one. */
+export function decodeEvent(record: Uint8Array): ResolutionEvent | undefined {
+	if (record.byteLength < SIZE) return undefined;
+	const view = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
+	const refused = view[AT.result] === ENUMS.event_result.EVENT_REFUSED;
+	const comm = view.subarray(AT.comm, AT.comm + COMM_SIZE);
+	const end = comm.indexOf(0);
+	return {
+		time: view.readBigUInt64LE(AT.time),
+		result: refused ? "failure" : "success",
+		protocol: view[AT.protocol] === IPPROTO_UDP ? "UDP" : "TCP",
+		frontendId: view.readUInt32LE(AT.frontendId),
+		backendId: view.readUInt32LE(AT.backendId),
+		original: endpoint(view, AT.frontendAddress, AT.frontendPort),
+		backend: refused ? undefined : endpoint(view, AT.backendAddress, AT.backendPort),
+		pid: view.readUInt32LE(AT.pid),
+		tid: view.readUInt32LE(AT.tid),
+		uid: view.readUInt32LE(AT.uid),
+		comm: comm.toString("utf8", 0, end < 0 ? COMM_SIZE : end),
+		cgroupId: view.readBigUInt64LE(AT.cgroupId),
+		netnsCookie: view.readBigUInt64LE(AT.netnsCookie),
+	};
+}

@@ -1,0 +1,162 @@
+// The maps as people and scripts read them: frontends with their backends, backends with their frontends.
+
+import { Buffer } from "node:buffer";
+import type { L4Address } from "../model/address.ts";
+import {
+	decodeBackend,
+	decodeFrontend,
+	decodeFrontendKey,
+	decodeId,
+	decodeName,
+	decodeSlot,
+	encodeId,
+	type FrontendValue,
+} from "./codec.ts";
+import { offsetOf } from "./layout.ts";
+import type { Maps } from "./maps.ts";
+
+export interface BackendRef {
+	readonly id: number;
+	/** Null if the map has no such backend: a fault. */
+	readonly address: L4Address | null;
+	/** `terminating`: keeps the UDP flows it has. */
+	readonly state: "active" | "terminating";
+}
+
+export interface FrontendView {
+	readonly address: L4Address;
+	/** `namespace/name:port`. */
+	readonly name: string;
+	readonly id: number;
+	/** Grows by one with each new set of backends. */
+	readonly generation: number;
+	/** TCP sockets remember the frontend. */
+	readonly keepsPeer: boolean;
+	readonly backends: readonly BackendRef[];
+	/** Connections and UDP flows that were given a backend, since the frontend got its id. */
+	readonly resolved: number;
+	/** Those that were refused for want of one. */
+	readonly refused: number;
+}
+
+export interface BackendView {
+	readonly address: L4Address;
+	readonly id: number;
+	readonly state: "active" | "terminating" | "unused";
+	/** Names of the frontends that lead here. */
+	readonly frontends: readonly string[];
+	/** Connections and UDP flows given to it, since it got its id. */
+	readonly connections: number;
+	/** Those of them that are open, as far as per-socket state is kept. */
+	readonly open: number;
+}
+
+function numberAt(bytes: string | undefined, offset: number): number {
+	if (bytes === undefined) return 0;
+	return Number(Buffer.from(bytes, "latin1").readBigUInt64LE(offset));
+}
+
+function compare(a: string, b: string): number {
+	if (a === b) return 0;
+	return a < b ? -1 : 1;
+}
+
+const RESOLVED = offsetOf("frontend_stats", "resolved");
+const REFUSED = offsetOf("frontend_stats", "refused");
+const CONNECTIONS = offsetOf("backend_stats", "connections");
+const OPENED = offsetOf("backend_stats", "opened");
+const CLOSED = offsetOf("backend_stats", "closed");
+
+type Elements = ReadonlyMap<string, string>;
+
+/** The slots of a frontend, as far as they are there. */
+function backendsOf(frontend: FrontendValue, slots: Elements, backends: Elements): readonly BackendRef[] {
+	const { slotBase, active, members } = frontend;
+	const refs: BackendRef[] = [];
+	for (let index = 0; index < members; index++) {
+		const slot = slots.get(encodeId(slotBase + index));
+		if (slot === undefined) continue;
+		const id = decodeSlot(slot).backendId;
+		const backend = backends.get(encodeId(id));
+		const address = backend === undefined ? undefined : decodeBackend(backend);
+		refs.push({ id, address: address ?? null, state: index < active ? "active" : "terminating" });
+	}
+	return refs;
+}
+
+/** Sorted by name, then address. */
+export function viewFrontends(maps: Maps): readonly FrontendView[] {
+	const [names, slots, backends] = [frontendNames(maps), maps.dump("slots"), maps.dump("backends")];
+	const stats = maps.dump("frontend_stats");
+	const views: FrontendView[] = [];
+	for (const [key, bytes] of maps.dump("frontends")) {
+		const address = decodeFrontendKey(key);
+		if (address === undefined) continue;
+		const frontend = decodeFrontend(bytes);
+		const { id, generation, keepsPeer } = frontend;
+		const counts = stats.get(encodeId(id));
+		views.push({
+			address,
+			name: names.get(id) ?? "",
+			id,
+			generation,
+			keepsPeer,
+			backends: backendsOf(frontend, slots, backends),
+			resolved: numberAt(counts, RESOLVED),
+			refused: numberAt(counts, REFUSED),
+		});
+	}
+	return views.sort((a, b) => compare(a.name, b.name) || compare(a.address, b.address));
+}
+
+interface User {
+	readonly names: Set<string>;
+	active: boolean;
+}
+
+/** Which frontends lead to a backend, by its id. */
+function usersOf(frontends: readonly FrontendView[]): ReadonlyMap<number, User> {
+	const users = new Map<number, User>();
+	for (const { name, backends } of frontends) {
+		for (const { id, state } of backends) {
+			const user = users.get(id) ?? { names: new Set(), active: false };
+			user.names.add(name);
+			user.active ||= state === "active";
+			users.set(id, user);
+		}
+	}
+	return users;
+}
+
+function stateOf(user: User | undefined): BackendView["state"] {
+	if (!user) return "unused";
+	return user.active ? "active" : "terminating";
+}
+
+/** Sorted by address. */
+export function viewBackends(maps: Maps): readonly BackendView[] {
+	const users = usersOf(viewFrontends(maps));
+	const stats = maps.dump("backend_stats");
+	const views: BackendView[] = [];
+	for (const [key, bytes] of maps.dump("backends")) {
+		const address = decodeBackend(bytes);
+		if (address === undefined) continue;
+		const id = decodeId(key);
+		const user = users.get(id);
+		const counts = stats.get(key);
+		views.push({
+			address,
+			id,
+			state: stateOf(user),
+			frontends: [...(user?.names ?? [])].sort(compare),
+			connections: numberAt(counts, CONNECTIONS),
+			open: numberAt(counts, OPENED) - numberAt(counts, CLOSED),
+		});
+	}
+	return views.sort((a, b) => compare(a.address, b.address));
+}
+
+/** `namespace/name:port` by frontend id. */
+export function frontendNames(maps: Maps): ReadonlyMap<number, string> {
+	return new Map(Array.from(maps.dump("names"), ([key, value]) => [decodeId(key), decodeName(value)] as const));
+}

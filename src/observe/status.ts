@@ -1,0 +1,92 @@
+// What the agent knows about itself, as data and as a page for people.
+
+import type { Problem } from "../model/problem.ts";
+
+export interface HubStatus {
+	/** `manifests PATH`. */
+	readonly name: string;
+	/** It has been read completely at least once. */
+	readonly synced: boolean;
+	/** RFC 3339; null before the first change. */
+	readonly lastChange: string | null;
+}
+
+export interface WriteStatus {
+	/** RFC 3339. */
+	readonly at: string;
+	readonly milliseconds: number;
+	readonly operations: number;
+	readonly failures: number;
+}
+
+/** The answer of `/status`, and of `balancing status -o json`. */
+export interface AgentStatus {
+	readonly version: string;
+	readonly commit: string;
+	readonly node: string;
+	readonly pid: number;
+	/** RFC 3339. */
+	readonly started: string;
+	/** Every hub is synced, the attachment is proved, and the kernel holds what is wanted. */
+	readonly ready: boolean;
+	readonly hubs: readonly HubStatus[];
+	readonly attachment: {
+		readonly cgroup: string;
+		readonly pinPath: string;
+		/** A canary connect() was answered by our programs. */
+		readonly proved: boolean;
+		/** Why not, if it is not. */
+		readonly reason: string | null;
+	};
+	readonly frontends: number;
+	readonly backends: number;
+	readonly lastWrite: WriteStatus | null;
+	/** Why a connection was let through untranslated, or an event was lost: counts since the maps were made. */
+	readonly faults: Readonly<Record<string, number>>;
+	readonly problems: readonly Problem[];
+}
+
+/** `Service demo/web spec.ports[0]: message (InvalidObject, FILE:LINE)`. */
+export function problemLine({ object, field, message, reason, source }: Problem): string {
+	const where = source === undefined ? reason : `${reason}, ${source}`;
+	return `${object}${field === undefined ? "" : ` ${field}`}: ${message} (${where})`;
+}
+
+function hubLine({ name, synced, lastChange }: HubStatus): string {
+	if (!synced) return `${name}: not read yet`;
+	return `${name}: synced${lastChange === null ? "" : `, last change ${lastChange}`}`;
+}
+
+/** For a terminal; ends in a line break. */
+export function renderStatus(status: AgentStatus): string {
+	const { attachment, lastWrite } = status;
+	const proved = attachment.proved
+		? "proved by a canary connect"
+		: `NOT PROVED: ${attachment.reason ?? "not tried yet"}`;
+	const rows: readonly (readonly [string, string])[] = [
+		["Ready", status.ready ? "yes" : "no"],
+		[
+			"Agent",
+			`pid ${status.pid} on ${status.node}, version ${status.version} (${status.commit}), since ${status.started}`,
+		],
+		...status.hubs.map((hub) => ["Hub", hubLine(hub)] as const),
+		["Attached", `${attachment.cgroup}, ${proved}`],
+		["Pins", attachment.pinPath],
+		["Programmed", `${status.frontends} frontends, ${status.backends} backends`],
+		[
+			"Last write",
+			lastWrite
+				? `${lastWrite.at}, ${lastWrite.operations} operations in ${lastWrite.milliseconds} ms, ${lastWrite.failures} failed`
+				: "none yet",
+		],
+		[
+			"Faults",
+			Object.entries(status.faults)
+				.map(([name, count]) => `${name} ${count}`)
+				.join(", "),
+		],
+		["Problems", String(status.problems.length)],
+	];
+	const lines = rows.map(([name, value]) => `${name.padEnd(12)}${value}\n`);
+	return [...lines, ...status.problems.map((problem) => `  ${problemLine(problem)}\n`)].join("");
+}
