@@ -69,11 +69,14 @@ export function openLibrary<const S extends Signatures>(signatures: S): Calls<S>
 }
 
 export interface Watch {
-	/** Ends the watch and closes the file descriptor. */
+	/** Ends the watch. */
 	close(): void;
 }
 
-/** Calls `onSignal` on each signal of an eventfd, which it owns from now on. Waiting costs nothing. */
+/**
+ * Calls `onSignal` on each signal of an eventfd; waiting costs nothing, and keeps the process running. The runtime works
+ * on a copy of the file descriptor. `onSignal` must not throw.
+ */
 export function watchEventFd(fd: number, onSignal: () => void): Watch {
 	const reader = Bun.file(fd).stream().getReader();
 	let open = true;

@@ -21,5 +21,33 @@ export { type BpfObject, type OpenOptions, openObject } from "./object.ts";
 export type { ObjectVariable } from "./object_data.ts";
 export type { ObjectMap } from "./object_map.ts";
 export type { ObjectProgram } from "./object_program.ts";
-export { type AttachedProgram, type ProgramInfo, programInfo, type QueryOptions, queryCgroup } from "./program.ts";
+export {
+	type KernelVersion,
+	kernelVersion,
+	libbpfVersion,
+	probeHelper,
+	probeMapType,
+	probeProgramType,
+} from "./probe.ts";
+export {
+	type AttachedProgram,
+	type ProgramInfo,
+	programInfo,
+	type QueryOptions,
+	queryCgroup,
+	type RunOptions,
+	type RunResult,
+	runProgram,
+} from "./program.ts";
+export { type RingBuffer, type RingBufferOptions, ringBuffer } from "./ring_buffer.ts";
+export {
+	type MountOptions,
+	mount,
+	statfsType,
+	tryLock,
+	type UdpConnectOptions,
+	type UmountOptions,
+	udpConnect,
+	umount,
+} from "./system.ts";
 export type { AttachType, MapType, ProgramType, Unknown } from "./uapi.ts";

@@ -56,7 +56,8 @@ const SIGNATURES = {
 	bffi_umount: ["bytes", "u32"],
 	bffi_flock: ["i32", "u32"],
 	bffi_statfs_type: ["bytes", "bytes"],
-	bffi_udp_connect: ["bytes", "u32", "u32"],
+	bffi_udp_connect: ["bytes", "u32", "u32", "i32"],
+	bffi_program_run: ["i32", "bytes", "u32", "bytes", "u32", "u32", "bytes"],
 } as const;
 
 export type Native = Calls<typeof SIGNATURES>;

@@ -164,3 +164,26 @@ EXPORT int bffi_probe_helper(__u32 program_type, __u32 helper)
 {
 	return libbpf_probe_bpf_helper(program_type, helper, NULL);
 }
+
+struct run_result {
+	__u32 returned;
+	__u32 data_size;
+	__u32 nanoseconds;
+};
+
+/* The program changes data and context in place; data_size says how much of data it left. */
+EXPORT int bffi_program_run(int program, void *data, __u32 data_size,
+			    void *context, __u32 context_size, __u32 repeat,
+			    struct run_result *out)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data_size ? data : NULL,
+		    .data_out = data_size ? data : NULL,
+		    .data_size_in = data_size, .data_size_out = data_size,
+		    .ctx_in = context_size ? context : NULL,
+		    .ctx_size_in = context_size, .repeat = repeat, );
+	int error = bpf_prog_test_run_opts(program, &opts);
+
+	*out = (struct run_result){ opts.retval, opts.data_size_out,
+				    opts.duration };
+	return error;
+}

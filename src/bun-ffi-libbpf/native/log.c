@@ -9,7 +9,7 @@
 #include "shim.h"
 
 /* The end of a verifier log names the fault: what is too long loses its beginning. */
-#define LOG_MAX (256 * 1024)
+#define LOG_MAX (32 * 1024)
 
 static __thread char *log_text;
 static __thread size_t log_size;
