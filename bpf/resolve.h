@@ -62,8 +62,7 @@ static __always_inline bool choose(const struct frontend *frontend,
 	const struct backend *backend;
 	__u32 id, index;
 
-	index = frontend->slot_base +
-		bpf_get_prandom_u32() % frontend->active;
+	index = frontend->slot_base + bpf_get_prandom_u32() % frontend->active;
 	if (!slot_backend(frontend->id, index, &id))
 		return false;
 	backend = bpf_map_lookup_elem(&backends, &id);

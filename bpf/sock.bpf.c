@@ -126,6 +126,10 @@ static __always_inline int translate(struct bpf_sock_addr *ctx,
 	index = ip6 ? flow_to6(ctx) : flow_to4(ctx);
 	if (!stick(sk, index, frontend, &flow))
 		return choose_anew(ctx, frontend, index, ip6, call);
+	if (call == CONNECT) {
+		count_choice(&flow, keep_peer(sk, &flow));
+		emit(ctx, &flow, IPPROTO_UDP, EVENT_RESOLVED);
+	}
 	write_address(ctx, &flow.backend_address, flow.backend_port, ip6);
 	return PASS;
 }
@@ -167,8 +171,8 @@ static __always_inline int restore_peer(struct bpf_sock_addr *ctx, bool ip6)
 		return PASS;
 	address = read_address(ctx, ip6);
 	if (is_backend_of(peer, &address, ctx->user_port))
-		write_address(ctx, &peer->frontend_address,
-			      peer->frontend_port, ip6);
+		write_address(ctx, &peer->frontend_address, peer->frontend_port,
+			      ip6);
 	return PASS;
 }
 

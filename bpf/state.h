@@ -114,8 +114,8 @@ static __always_inline int find_flow(struct bpf_sock_addr *ctx, bool ip6,
 	address = read_address(ctx, ip6);
 	for (i = 0; i < FLOWS_PER_SOCKET; i++) {
 		flow = &flows->flow[i];
-		if (by_backend ? is_backend_of(flow, &address, ctx->user_port) :
-				 is_frontend_of(flow, &address, ctx->user_port))
+		if (by_backend ? is_backend_of(flow, &address, ctx->user_port)
+			       : is_frontend_of(flow, &address, ctx->user_port))
 			return i;
 	}
 	return FLOWS_PER_SOCKET;
