@@ -74,7 +74,9 @@ if (import.meta.main) {
 	try {
 		process.exitCode = await main(process.argv.slice(2));
 	} catch (error) {
-		console.error(error instanceof Error ? error.message : error);
+		// Bun tells what is wrong with the sources in the errors of an AggregateError.
+		const errors: readonly unknown[] = error instanceof AggregateError ? [error, ...error.errors] : [error];
+		for (const each of errors) console.error(each instanceof Error ? each.message : String(each));
 		process.exitCode = 1;
 	}
 }
