@@ -6,7 +6,7 @@ import type { Difference } from "./diff.ts";
 import { sizeOf } from "./layout.ts";
 import type { Entries, EntryFailure, MapName, Maps, StatsName } from "./maps.ts";
 import { MAP_NAMES } from "./maps.ts";
-import { addBackends, isSupported, reachableFrom } from "./references.ts";
+import { addBackends, isFrontendSupported, isSlotSupported, reachableFrom } from "./references.ts";
 
 /** One element that could not be written or taken away; it is tried again in the next round. */
 export interface Failure {
@@ -54,15 +54,15 @@ const ZERO: Readonly<Record<StatsName, string>> = {
 };
 
 /**
- * Puts go up (backends, slots, names, frontends), deletes go down (frontends, slots, names, backends). A frontend whose
- * lower parts are not all there is held back; what the frontends in the kernel still reach is not taken away.
+ * Puts go up (backends, slots, names, frontends), deletes go down (frontends, slots, names, backends). What refers to
+ * something that is not there is held back; what the frontends in the kernel still reach is not taken away.
  */
 export function apply(maps: Maps, difference: Difference, options: ApplyOptions): Applied {
 	const round: Round = { ...options, maps, failures: [], left: emptyKeys(), changes: noChanges() };
 	putAll(round, "backends", difference.puts.backends);
-	putAll(round, "slots", difference.puts.slots);
+	putAll(round, "slots", supportedSlots(round, difference.puts.slots));
 	putAll(round, "names", difference.puts.names);
-	putAll(round, "frontends", supported(round, difference.puts.frontends));
+	putAll(round, "frontends", supportedFrontends(round, difference.puts.frontends));
 	if (options.allowDeletes) deleteDownward(round, difference.deletes);
 	else for (const map of MAP_NAMES) for (const key of difference.deletes[map]) round.left[map].add(key);
 	return { failures: round.failures, left: round.left, changes: round.changes };
@@ -92,17 +92,25 @@ function withFreshStats(round: Round, map: MapName, entries: Entries): Entries {
 	return new Map([...entries].filter(([key]) => !failed.has(key)));
 }
 
-/** The frontends all of whose parts are there; the others are held back. */
-function supported(round: Round, frontends: Entries): Entries {
-	const { actual, wanted, left } = round;
-	// What is not in `left` is as wanted: no need to follow references.
-	if (left.backends.size + left.slots.size + left.names.size === 0) return frontends;
-	const whole = new Map<string, string>();
-	for (const [key, value] of frontends) {
-		if (isSupported(value, actual, wanted)) whole.set(key, value);
-		else left.frontends.add(key);
+/** What is not in `left` is as wanted: then there is no need to follow references. */
+function supportedSlots(round: Round, slots: Entries): Entries {
+	if (round.left.backends.size === 0) return slots;
+	return holdBack(slots, round.left.slots, (value) => isSlotSupported(value, round.actual, round.wanted));
+}
+
+function supportedFrontends(round: Round, frontends: Entries): Entries {
+	const { backends, slots, names } = round.left;
+	if (backends.size + slots.size + names.size === 0) return frontends;
+	return holdBack(frontends, round.left.frontends, (value) => isFrontendSupported(value, round.actual, round.wanted));
+}
+
+function holdBack(entries: Entries, left: Set<string>, isSupported: (value: string) => boolean): Entries {
+	const supported = new Map<string, string>();
+	for (const [key, value] of entries) {
+		if (isSupported(value)) supported.set(key, value);
+		else left.add(key);
 	}
-	return whole;
+	return supported;
 }
 
 function deleteDownward(round: Round, deletes: Keys): void {

@@ -29,8 +29,8 @@ export interface Assignment {
 	/** Ends a round: what `actual` no longer holds begins to rest, what has rested is free. */
 	settle(actual: Contents): void;
 	unplaced(): readonly Unplaced[];
-	/** Whether ids or slots may become free in the next rounds. */
-	isResting(): boolean;
+	/** Whether ids or slots have become free since the last update, or may do so in the next rounds. */
+	hasRoomSoon(): boolean;
 }
 
 export interface AssignmentOptions {
@@ -60,7 +60,7 @@ export function createAssignment(options: AssignmentOptions): Assignment {
 		update: (plan) => update(state, plan.chunks),
 		settle: (actual) => settle(state, actual),
 		unplaced: () => [...state.unplaced.values()],
-		isResting: () => backends.leaving.size() + leaving.size() + leavingRanges.size() > 0,
+		hasRoomSoon: () => state.hasNewRoom || backends.leaving.size() + leaving.size() + leavingRanges.size() > 0,
 	};
 }
 

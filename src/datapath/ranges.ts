@@ -26,11 +26,11 @@ interface Blocks {
 	readonly lengths: number[];
 }
 
-/** Slots from 0 to `slots` - 1, except those in `taken`, which do not overlap. */
+/** Slots from 0 to `slots` - 1, except those in `taken`, which do not overlap; empty ranges there take nothing. */
 export function createRanges(slots: number, taken: Iterable<Range>): Ranges {
 	const blocks: Blocks = { byBase: new Map(), byEnd: new Map(), byLength: new Map(), lengths: [] };
 	let base = 0;
-	for (const range of [...taken].sort((a, b) => a.base - b.base)) {
+	for (const range of [...taken].filter(({ length }) => length > 0).sort((a, b) => a.base - b.base)) {
 		if (range.base > base) insert(blocks, base, range.base - base);
 		base = range.base + range.length;
 	}

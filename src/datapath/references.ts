@@ -4,21 +4,25 @@ import { decodeFrontend, decodeSlot, encodeId } from "./codec.ts";
 import type { Contents, Keys } from "./contents.ts";
 import { emptyKeys } from "./contents.ts";
 
+/** Whether the backend that this value of a slot refers to stands in `actual` as it is wanted. */
+export function isSlotSupported(value: string, actual: Contents, wanted: Contents): boolean {
+	const backend = encodeId(decodeSlot(value).backendId);
+	const address = actual.backends.get(backend);
+	return address !== undefined && address === wanted.backends.get(backend);
+}
+
 /**
  * Whether all that this value of a frontend refers to stands in `actual` as it is wanted: then a program that finds
  * the frontend finds its whole set.
  */
-export function isSupported(value: string, actual: Contents, wanted: Contents): boolean {
+export function isFrontendSupported(value: string, actual: Contents, wanted: Contents): boolean {
 	const { id, slotBase, members } = decodeFrontend(value);
 	const name = encodeId(id);
 	if (actual.names.get(name) !== wanted.names.get(name)) return false;
 	for (let index = slotBase; index < slotBase + members; index++) {
 		const key = encodeId(index);
 		const slot = actual.slots.get(key);
-		if (slot === undefined || slot !== wanted.slots.get(key)) return false;
-		const backend = encodeId(decodeSlot(slot).backendId);
-		const address = actual.backends.get(backend);
-		if (address === undefined || address !== wanted.backends.get(backend)) return false;
+		if (slot === undefined || slot !== wanted.slots.get(key) || !isSlotSupported(slot, actual, wanted)) return false;
 	}
 	return true;
 }

@@ -98,7 +98,7 @@ function report(assignment: Assignment, { changes, failures, left }: Applied): W
 		failures,
 		pending,
 		problems: unplaced.map(toProblem),
-		again: failures.length > 0 || (unplaced.length > 0 && assignment.isResting()),
+		again: failures.length > 0 || (unplaced.length > 0 && assignment.hasRoomSoon()),
 	};
 }
 

@@ -1,0 +1,239 @@
+// Lives through a random history of plans, faults, crashes and restarts, and looks at the maps after every element.
+
+import type { Capacity } from "../../src/datapath/capacity.ts";
+import { Crash, createFaultyMaps } from "../../src/datapath/faulty_maps.ts";
+import type { Maps } from "../../src/datapath/maps.ts";
+import { createMemoryMaps } from "../../src/datapath/memory_maps.ts";
+import type { Writer, Written } from "../../src/datapath/writer.ts";
+import { createWriter } from "../../src/datapath/writer.ts";
+import type { Frontend, Plan } from "../../src/plan/plan_types.ts";
+import type { FrontendCopy, Memory } from "./program_view.ts";
+import { describeSet, follow, readBackend, readMemory, runsOf, u32Key } from "./program_view.ts";
+
+/** Rounds after which a program has certainly finished what it read at the beginning. */
+const PATIENCE = 2;
+
+export interface HistoryOptions {
+	readonly capacity: Capacity;
+	readonly random: () => number;
+	/** Which plans a frontend's set may come from: those since the last complete round, or, where room is short, any. */
+	readonly allowed: "since-complete" | "any";
+}
+
+export interface WriteOptions {
+	readonly synced: boolean;
+	readonly probability: number;
+	readonly crashAt?: number | undefined;
+}
+
+export interface History {
+	readonly maps: Maps;
+	/** Undefined: the process was killed, and a new one has started. */
+	write(plan: Plan, options: WriteOptions): Written | undefined;
+	/** Writes without faults until there is nothing more to do. */
+	settle(plan: Plan): Written;
+	restart(): void;
+	resync(): void;
+}
+
+interface Reader {
+	readonly frontend: FrontendCopy;
+	/** Its backends when it was read. */
+	readonly backends: ReadonlySet<string>;
+	/** The last round in which it could be read. */
+	readonly round: number;
+}
+
+interface World {
+	readonly options: HistoryOptions;
+	readonly maps: Maps;
+	writer: Writer;
+	/** What the writer writes through, made anew for each round. */
+	current: Maps;
+	starts: number;
+	round: number;
+	/** The sets that a program may find, by frontend address. */
+	allowed: Map<string, Set<string>>;
+	/** Frontends that a slow program may have in its hands, by their bytes. */
+	readonly frontendReaders: Map<string, Reader>;
+	/** Backend ids that a slow program may have in its hands. */
+	readonly slotReaders: Map<string, Reader & { readonly backendId: number }>;
+	/** The set of each address, id and generation that ever was: a UDP flow trusts it as long as its socket lives. */
+	readonly generations: Map<string, string>;
+	/** Ids in use before the last element was written. */
+	before: ReadonlySet<string>;
+}
+
+export function createHistory(options: HistoryOptions): History {
+	const maps = createMemoryMaps(options.capacity);
+	const world: World = {
+		options,
+		maps,
+		current: maps,
+		writer: createWriter({ maps, capacity: options.capacity, firstGeneration: 1 }),
+		starts: 0,
+		round: 0,
+		allowed: new Map(),
+		frontendReaders: new Map(),
+		slotReaders: new Map(),
+		generations: new Map(),
+		before: new Set(),
+	};
+	restart(world);
+	return {
+		maps,
+		write: (plan, how) => write(world, plan, how),
+		settle: (plan) => settle(world, plan),
+		restart: () => restart(world),
+		resync: () => world.writer.resync(),
+	};
+}
+
+/** No program is between two look-ups for as long as a restart takes: readers do not outlive it. Sockets do. */
+function restart(world: World): void {
+	world.starts += 1;
+	world.frontendReaders.clear();
+	world.slotReaders.clear();
+	const through: Maps = {
+		dump: (map) => world.current.dump(map),
+		put: (map, entries) => world.current.put(map, entries),
+		delete: (map, keys) => world.current.delete(map, keys),
+	};
+	const { capacity } = world.options;
+	world.writer = createWriter({ maps: through, capacity, firstGeneration: world.starts * 1000 });
+}
+
+function write(world: World, plan: Plan, { synced, probability, crashAt }: WriteOptions): Written | undefined {
+	world.round += 1;
+	world.current = createFaultyMaps(world.maps, {
+		random: world.options.random,
+		probability,
+		...(crashAt === undefined ? {} : { crashAt }),
+		afterEach: () => look(world),
+	});
+	for (const [address, set] of setsOf(plan)) allow(world.allowed, address, set);
+	try {
+		const written = world.writer.write(plan, { synced });
+		const isComplete = written.pending === 0 && written.problems.length === 0;
+		if (isComplete && world.options.allowed === "since-complete") {
+			world.allowed = new Map();
+			for (const [address, set] of setsOf(plan)) allow(world.allowed, address, set);
+		}
+		return written;
+	} catch (error) {
+		if (!(error instanceof Crash)) throw error;
+		restart(world);
+		return undefined;
+	} finally {
+		countConnections(world);
+	}
+}
+
+function settle(world: World, plan: Plan): Written {
+	for (let rounds = 0; rounds < 10; rounds++) {
+		const written = write(world, plan, { synced: true, probability: 0 });
+		if (written !== undefined && !written.again && written.pending === 0) return written;
+	}
+	throw new Error("The maps did not settle in 10 rounds without faults");
+}
+
+/** Everything a program may come upon right now, be it quick or slow. */
+function look(world: World): void {
+	const memory = readMemory(world.maps);
+	for (const frontend of memory.frontends) lookAtFrontend(world, memory, frontend);
+	for (const [key, reader] of world.frontendReaders) lookWithFrontend(world, memory, key, reader);
+	for (const [key, reader] of world.slotReaders) {
+		if (world.round - reader.round > PATIENCE) world.slotReaders.delete(key);
+		else demandOwn(reader, readBackend(memory, reader.backendId), "a slot read before");
+	}
+	lookAtCounters(world, memory);
+}
+
+/** A quick program finds one whole set of an old or the new plan. */
+function lookAtFrontend(world: World, memory: Memory, frontend: FrontendCopy): void {
+	const set = describeSet(memory, frontend);
+	const allowed = world.allowed.get(frontend.address) ?? new Set();
+	if (!allowed.has(set)) throw new Error(`${frontend.address} leads to ${set}, allowed: ${[...allowed].join(" or ")}`);
+	for (const run of runsOf(memory, frontend))
+		if (run.some((id, index) => index > 0 && id <= (run[index - 1] ?? 0)))
+			throw new Error(`${frontend.address} has a run that is not sorted by id: ${run.join(" ")}`);
+	const generation = `${frontend.address} id ${frontend.id} generation ${frontend.generation}`;
+	const known = world.generations.get(generation) ?? set;
+	if (known !== set) throw new Error(`${generation} meant ${known} and now means ${set}`);
+	world.generations.set(generation, set);
+	const backends = new Set(follow(memory, frontend).map((found) => found?.address ?? ""));
+	world.frontendReaders.set(frontend.bytes, { frontend, backends, round: world.round });
+}
+
+/** A program that has read the frontend before finds its own backends or notices that they are gone. */
+function lookWithFrontend(world: World, memory: Memory, key: string, reader: Reader): void {
+	if (world.round - reader.round > PATIENCE) {
+		world.frontendReaders.delete(key);
+		return;
+	}
+	for (const found of follow(memory, reader.frontend)) {
+		if (found === undefined) continue;
+		demandOwn(reader, found.address, "a frontend read before");
+		world.slotReaders.set(`${key} ${found.backendId}`, { ...reader, backendId: found.backendId, round: world.round });
+	}
+}
+
+function demandOwn({ frontend, backends }: Reader, address: string | undefined, what: string): void {
+	if (address !== undefined && !backends.has(address))
+		throw new Error(`${what} of ${frontend.address} leads to ${address}, which it never had`);
+}
+
+/** Counters begin at zero when an id is used anew. */
+function lookAtCounters(world: World, memory: Memory): void {
+	const now = new Set([...memory.backends.keys()].map((key) => `backend_stats ${key}`));
+	for (const id of memory.names.keys()) now.add(`frontend_stats ${u32Key(id)}`);
+	for (const map of ["backend_stats", "frontend_stats"] as const)
+		for (const key of world.maps.dump(map).keys())
+			if (now.has(`${map} ${key}`) && !world.before.has(`${map} ${key}`))
+				throw new Error(`${map} of a new id is not zero`);
+	world.before = now;
+}
+
+/** Programs count something for every id there is. */
+function countConnections(world: World): void {
+	for (const key of world.maps.dump("backends").keys())
+		world.maps.put("backend_stats", new Map([[key, "\x01".padEnd(24, "\0")]]));
+	for (const key of world.maps.dump("names").keys())
+		world.maps.put("frontend_stats", new Map([[key, "\x01".padEnd(16, "\0")]]));
+}
+
+/** Throws unless the maps hold the plan, the whole plan and nothing but the plan. */
+export function demandExactly(maps: Maps, plan: Plan): void {
+	const memory = readMemory(maps);
+	const is = memory.frontends.map((frontend) => {
+		const peer = (frontend.flags & 1) === 1;
+		return `${frontend.address} ${memory.names.get(frontend.id)} ${peer} ${describeSet(memory, frontend)}`;
+	});
+	const frontends = [...plan.chunks.values()].flatMap((chunk) => chunk.frontends);
+	const should = frontends.map(
+		(frontend) => `${frontend.address} ${frontend.name} ${frontend.keepsPeer} ${setOf(frontend)}`,
+	);
+	const members = frontends.map(({ active, terminating }) => [...active, ...terminating]);
+	const sizes = { frontends: frontends.length, slots: members.flat().length, backends: new Set(members.flat()).size };
+	const found = { frontends: memory.names.size, slots: memory.slots.size, backends: memory.backends.size };
+	const [a, b] = [
+		{ lines: is.sort(), sizes: found },
+		{ lines: should.sort(), sizes },
+	].map((side) => JSON.stringify(side, null, 1));
+	if (a !== b) throw new Error(`The maps hold\n${a}\nbut the plan says\n${b}`);
+}
+
+function setsOf(plan: Plan): readonly (readonly [string, string])[] {
+	return [...plan.chunks.values()].flatMap((chunk) =>
+		chunk.frontends.map((frontend) => [frontend.address, setOf(frontend)] as const),
+	);
+}
+
+function setOf({ active, terminating }: Frontend): string {
+	return `${[...active].sort().join(" ")}|${[...terminating].sort().join(" ")}`;
+}
+
+function allow(allowed: Map<string, Set<string>>, address: string, set: string): void {
+	const sets = allowed.get(address) ?? new Set();
+	allowed.set(address, sets.add(set));
+}

@@ -1,0 +1,116 @@
+// What an eBPF program reads in the maps, decoded on its own: nothing of src/datapath/layout.ts or codec.ts is used.
+
+import type { Maps } from "../../src/datapath/maps.ts";
+
+/** A frontend as a program has copied it. */
+export interface FrontendCopy {
+	/** `10.96.0.1:80/TCP`. */
+	readonly address: string;
+	/** The value's bytes. */
+	readonly bytes: string;
+	readonly id: number;
+	readonly base: number;
+	readonly active: number;
+	readonly members: number;
+	readonly generation: number;
+	readonly flags: number;
+}
+
+/** What a program finds in one slot; undefined: a miss that it notices. */
+export interface Found {
+	readonly backendId: number;
+	/** Undefined: a miss that it notices. */
+	readonly address: string | undefined;
+}
+
+export interface Memory {
+	readonly frontends: readonly FrontendCopy[];
+	/** By frontend id. */
+	readonly names: ReadonlyMap<number, string>;
+	readonly slots: ReadonlyMap<string, string>;
+	readonly backends: ReadonlyMap<string, string>;
+}
+
+export function readMemory(maps: Maps): Memory {
+	const names = new Map<number, string>();
+	for (const [key, value] of maps.dump("names")) names.set(view(key).getUint32(0, true), value.replace(/\0+$/, ""));
+	const frontends = [...maps.dump("frontends")].map(([key, value]) => readFrontend(key, value));
+	return { frontends, names, slots: maps.dump("slots"), backends: maps.dump("backends") };
+}
+
+/** One entry for each member, undefined where the slot is not the frontend's. */
+export function follow(memory: Memory, frontend: FrontendCopy): readonly (Found | undefined)[] {
+	return Array.from({ length: frontend.members }, (_, index) => {
+		const slot = memory.slots.get(u32Key(frontend.base + index));
+		if (slot === undefined || view(slot).getUint32(4, true) !== frontend.id) return undefined;
+		const backendId = view(slot).getUint32(0, true);
+		return { backendId, address: readBackend(memory, backendId) };
+	});
+}
+
+/** Undefined if the element is zero. */
+export function readBackend(memory: Memory, id: number): string | undefined {
+	const bytes = memory.backends.get(u32Key(id));
+	return bytes === undefined ? undefined : readAddress(bytes);
+}
+
+/** Id by address. */
+export function backendIds({ backends }: Memory): readonly (readonly [address: string, id: number])[] {
+	return [...backends].map(([key, value]) => [readAddress(value), view(key).getUint32(0, true)] as const);
+}
+
+/** `active|terminating`, each sorted and joined by spaces; `?` for each miss. */
+export function describeSet(memory: Memory, frontend: FrontendCopy): string {
+	const found = follow(memory, frontend).map((entry) => entry?.address ?? "?");
+	const sorted = (part: string[]) => part.sort().join(" ");
+	return `${sorted(found.slice(0, frontend.active))}|${sorted(found.slice(frontend.active))}`;
+}
+
+/** Backend ids of the two runs, in the order of slots. */
+export function runsOf(memory: Memory, frontend: FrontendCopy): readonly [readonly number[], readonly number[]] {
+	const ids = follow(memory, frontend).map((entry) => entry?.backendId ?? 0);
+	return [ids.slice(0, frontend.active), ids.slice(frontend.active)];
+}
+
+export function u32Key(value: number): string {
+	const bytes = new DataView(new ArrayBuffer(4));
+	bytes.setUint32(0, value, true);
+	return String.fromCharCode(...new Uint8Array(bytes.buffer));
+}
+
+function readFrontend(key: string, value: string): FrontendCopy {
+	if (key.length !== 20 || value.length !== 44 || !value.startsWith(key))
+		throw new Error("A frontend of another shape");
+	const bytes = view(value);
+	const field = (index: number) => bytes.getUint32(20 + 4 * index, true);
+	return {
+		address: readAddress(key),
+		bytes: value,
+		id: field(0),
+		base: field(1),
+		active: field(2),
+		members: field(3),
+		generation: field(4),
+		flags: field(5),
+	};
+}
+
+/** Sixteen bytes of address, two of port, one of protocol. */
+function readAddress(text: string): string {
+	const bytes = view(text);
+	const protocol = bytes.getUint8(18) === 6 ? "TCP" : "UDP";
+	if (protocol === "UDP" && bytes.getUint8(18) !== 17) throw new Error(`Protocol ${bytes.getUint8(18)}`);
+	return `${readIp(bytes)}:${bytes.getUint16(16, false)}/${protocol}`;
+}
+
+function readIp(bytes: DataView): string {
+	const groups = Array.from({ length: 8 }, (_, index) => bytes.getUint16(index * 2, false));
+	if (groups.slice(0, 6).join() === "0,0,0,0,0,65535")
+		return [12, 13, 14, 15].map((at) => bytes.getUint8(at)).join(".");
+	// The URL parser shortens IPv6 by its own code.
+	return new URL(`http://[${groups.map((group) => group.toString(16)).join(":")}]/`).hostname;
+}
+
+function view(text: string): DataView {
+	return new DataView(Uint8Array.from(text, (char) => char.charCodeAt(0)).buffer);
+}

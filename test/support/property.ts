@@ -1,0 +1,19 @@
+// Runs a fast-check property under a printed seed, so that a failure can be had again.
+
+import type { IPropertyWithHooks, RunDetails } from "fast-check";
+import { check, stringify } from "fast-check";
+
+/**
+ * BALANCING_SEED repeats a run, BALANCING_RUNS multiplies the number of runs. Throws what the property threw for the
+ * smallest counterexample that fast-check finds.
+ */
+export function checkProperty<T>(name: string, property: IPropertyWithHooks<T>, runs: number): void {
+	const seed = Number(process.env["BALANCING_SEED"] ?? Math.floor(Math.random() * 0x7fff_ffff));
+	const numRuns = runs * Number(process.env["BALANCING_RUNS"] ?? 1);
+	console.log(`${name}: BALANCING_SEED=${seed}, ${numRuns} runs`);
+	const details: RunDetails<T> = check(property, { seed, numRuns });
+	if (!details.failed) return;
+	const cause = details.errorInstance;
+	const reason = cause instanceof Error ? cause.message : String(cause);
+	throw new Error(`${reason}\nseed ${seed}, counterexample: ${stringify(details.counterexample)}`, { cause });
+}
