@@ -8,6 +8,8 @@ const OWN_MOUNT = "/run/balancing/cgroup2";
 
 /** One line of /proc/PID/mountinfo, as far as it matters (proc_pid_mountinfo(5)). */
 export interface Mount {
+	/** Unique in the whole kernel: the same id is the same mount in the same namespace. */
+	readonly id: string;
 	readonly root: string;
 	readonly point: string;
 	readonly type: string;
@@ -20,9 +22,9 @@ export function parseMountinfo(text: string): readonly Mount[] {
 		const [left, right] = line.split(" - ");
 		const fields = left?.split(" ") ?? [];
 		const type = right?.split(" ")[0];
-		const [root, point] = [fields[3], fields[4]];
-		if (root === undefined || point === undefined || type === undefined) continue;
-		mounts.push({ root: unescapeOctal(root), point: unescapeOctal(point), type });
+		const [id, root, point] = [fields[0], fields[3], fields[4]];
+		if (id === undefined || root === undefined || point === undefined || type === undefined) continue;
+		mounts.push({ id, root: unescapeOctal(root), point: unescapeOctal(point), type });
 	}
 	return mounts;
 }
@@ -36,48 +38,40 @@ export function rootMount(mounts: readonly Mount[]): Mount | undefined {
 	return mounts.findLast((mount) => mount.type === "cgroup2" && mount.root === "/");
 }
 
-function sameNamespace(kind: string): boolean {
-	try {
-		return readlinkSync(`/proc/self/ns/${kind}`) === readlinkSync(`/proc/1/ns/${kind}`);
-	} catch {
-		return false;
-	}
+/** PROC_CGROUP_INIT_INO of linux/proc_ns.h: the cgroup namespace that every other one is made from. */
+const INITIAL_CGROUP_NAMESPACE = "cgroup:[4026531835]";
+
+function readMounts(pid: "1" | "self"): readonly Mount[] {
+	return parseMountinfo(readFileSync(`/proc/${pid}/mountinfo`, "utf8"));
 }
 
 /**
- * The directory of cgroup v2's root. PID 1's mounts are asked, since our own may be a container's; its root is
- * reached through /proc/1/root when our mount namespace is another one. Mounts the hierarchy if nobody has.
- * Throws if it cannot be found nor mounted.
+ * The directory of cgroup v2's root. PID 1's mounts are asked, since our own may be a container's; one that is not
+ * ours is reached through /proc/1/root. Mounts the hierarchy if nobody has. Throws if it can neither be found nor mounted.
  */
 export function findCgroupRoot(): string {
-	const found = rootMount(parseMountinfo(readFileSync("/proc/1/mountinfo", "utf8")));
+	const own = readMounts("self");
+	const found = rootMount(readMounts("1"));
 	if (found) {
-		const point = sameNamespace("mnt") ? found.point : `/proc/1/root${found.point}`;
+		const shared = own.some(({ id }) => id === found.id);
+		const point = shared ? found.point : `/proc/1/root${found.point}`;
 		if (existsSync(`${point}/cgroup.controllers`)) return point;
 	}
-	const own = rootMount(parseMountinfo(readFileSync("/proc/self/mountinfo", "utf8")));
-	if (own && sameNamespace("cgroup")) return own.point;
-	if (!sameNamespace("cgroup")) {
+	if (readlinkSync("/proc/self/ns/cgroup") !== INITIAL_CGROUP_NAMESPACE) {
 		throw new Error(
-			"Cannot find the root of cgroup v2: this process has a cgroup namespace of its own and cannot see PID 1's mounts (run it with the host's PID and cgroup namespaces, or give --cgroup)",
+			"Cannot find the root of cgroup v2: this process has a cgroup namespace of its own and does not reach PID 1's mounts (run it with the host's PID and cgroup namespaces, or give --cgroup)",
 		);
 	}
+	const mounted = rootMount(own);
+	if (mounted) return mounted.point;
 	mkdirSync(OWN_MOUNT, { recursive: true });
 	mount("cgroup2", OWN_MOUNT, "cgroup2");
 	return OWN_MOUNT;
 }
 
-/** This process's own cgroup v2 as a path below the root, `/` for the root itself; undefined where there is no v2. */
-export function ownCgroup(): string | undefined {
-	const line = readFileSync("/proc/self/cgroup", "utf8")
-		.split("\n")
-		.find((text) => text.startsWith("0::"));
-	return line?.slice(3);
-}
-
 /** Takes away the mount that findCgroupRoot made, if it made one. */
 export function unmountOwnCgroup(): void {
-	const mounted = parseMountinfo(readFileSync("/proc/self/mountinfo", "utf8")).some(({ point }) => point === OWN_MOUNT);
+	const mounted = readMounts("self").some(({ point }) => point === OWN_MOUNT);
 	if (!mounted) return;
 	umount(OWN_MOUNT);
 	rmdirSync(OWN_MOUNT);
