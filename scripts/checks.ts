@@ -81,7 +81,7 @@ function cSources(): readonly string[] {
 }
 
 function shellScripts(): readonly string[] {
-	return [".ci", "scripts"]
+	return [".ci", ".githooks", "scripts"]
 		.filter(existsSync)
 		.flatMap((folder) => readdirSync(folder, { withFileTypes: true, recursive: true }))
 		.filter((entry) => entry.isFile() && !/\.(ts|json)$/.test(entry.name))

@@ -8,7 +8,7 @@ import { codeOf, importsOf } from "./support/source_text.ts";
 const TOP = `${import.meta.dir}/..`;
 
 function readSources(): readonly SourceFile[] {
-	return ["src", "bpf", "scripts", "test", ".ci"]
+	return ["src", "bpf", "scripts", "test", ".ci", ".githooks"]
 		.flatMap((folder) =>
 			[...new Bun.Glob("**/*").scanSync({ cwd: `${TOP}/${folder}` })].map((file) => `${folder}/${file}`),
 		)
