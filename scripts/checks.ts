@@ -23,6 +23,11 @@ export async function buildForTests(): Promise<Outcome> {
 	}
 }
 
+/** Builds everything that is shipped for this machine. */
+export function buildProduct(): Promise<Outcome> {
+	return runCheck({ name: "product", command: [process.execPath, "scripts/build.ts"] }, false);
+}
+
 interface Check {
 	readonly name: string;
 	readonly command: readonly string[];
@@ -41,7 +46,7 @@ async function runCheck({ name, command, fix: repair }: Check, fix: boolean): Pr
 	};
 	let result: RunResult;
 	try {
-		result = await run(fix && repair !== undefined ? repair : command);
+		result = await run(fix && repair !== undefined ? repair : command, { timeoutSeconds: 1800 });
 	} catch (error) {
 		return outcome(1, 0, error instanceof Error ? error.message : String(error));
 	}

@@ -1,5 +1,6 @@
 // Every check and test, after scripts/test has set the machine up. The last line is `N passed, M failed, K skipped`.
 
+import { buildProduct } from "./checks.ts";
 import { endProcesses, findLeftovers, MARK } from "./leftovers.ts";
 import { runQuickChecks } from "./ok.ts";
 import { type Outcome, sum, tell, totalsLine } from "./outcome.ts";
@@ -24,6 +25,7 @@ async function runEverything(mark: string): Promise<void> {
 	const environment = { [MARK]: mark };
 	const before = findLeftovers(mark);
 	for (const leftover of before) console.log(`from an earlier run: ${leftover}`);
+	add(await buildProduct());
 	await runQuickChecks({ fix: false, environment, add });
 	const { kernel } = findTests();
 	if (kernel.length === 0) add(await runTests({ name: "kernel tests", files: [], timeoutSeconds: 1 }));
