@@ -4,26 +4,29 @@
 export function isEqual(a: unknown, b: unknown): boolean {
 	if (a === b) return true;
 	if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-	if (Array.isArray(a)) {
-		return Array.isArray(b) && a.length === b.length && a.every((item, index) => isEqual(item, b[index]));
-	}
-	if (a instanceof Map) {
-		if (!(b instanceof Map) || a.size !== b.size) return false;
-		for (const [key, value] of a) if (!b.has(key) || !isEqual(value, b.get(key))) return false;
-		return true;
-	}
-	if (Array.isArray(b) || b instanceof Map) return false;
-	return sameFields(a, b);
+	if (Array.isArray(a) || Array.isArray(b)) return Array.isArray(a) && Array.isArray(b) && isEqualList(a, b);
+	if (a instanceof Map || b instanceof Map) return a instanceof Map && b instanceof Map && isEqualMap(a, b);
+	return isEqualMap(new Map(Object.entries(a)), new Map(Object.entries(b)));
 }
 
-function sameFields(a: object, b: object): boolean {
-	const entries = Object.entries(a);
-	if (entries.length !== Object.keys(b).length) return false;
-	const fields = new Map(Object.entries(b));
-	return entries.every(([key, value]) => fields.has(key) && isEqual(value, fields.get(key)));
+function isEqualList(a: readonly unknown[], b: readonly unknown[]): boolean {
+	return a.length === b.length && a.every((item, index) => isEqual(item, b[index]));
+}
+
+function isEqualMap(a: ReadonlyMap<unknown, unknown>, b: ReadonlyMap<unknown, unknown>): boolean {
+	if (a.size !== b.size) return false;
+	for (const [key, value] of a) if (!b.has(key) || !isEqual(value, b.get(key))) return false;
+	return true;
 }
 
 /** Whether two lists hold the identical values in the same order. */
 export function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
 	return a.length === b.length && a.every((item, index) => item === b[index]);
+}
+
+/** Whether two Maps hold the identical values under the same keys. */
+export function isSameMap<T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>): boolean {
+	if (a.size !== b.size) return false;
+	for (const [key, value] of a) if (b.get(key) !== value) return false;
+	return true;
 }

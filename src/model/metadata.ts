@@ -27,17 +27,18 @@ export function project<T>(
 	object: unknown,
 	read: (object: Raw, report: Report) => T | undefined,
 ): Projection<T> {
-	const report = reportOn(kind, object);
+	const report = createReport(titleOf(kind, object));
 	if (!isRaw(object)) report.add([], "InvalidObject", `${show(object)} is not an object: give a ${kind}`);
 	const value = isRaw(object) ? read(object, report) : undefined;
 	return { value, problems: report.problems() };
 }
 
-function reportOn(kind: string, object: unknown): Report {
+/** `Service demo/web`, as far as the object says who it is. */
+export function titleOf(kind: string, object: unknown): string {
 	const meta = isRaw(object) ? field(object, "metadata") : undefined;
 	const name = isRaw(meta) ? field(meta, "name") : undefined;
 	const namespace = isRaw(meta) ? (field(meta, "namespace") ?? "default") : "default";
-	return createReport(`${kind} ${claimed(namespace)}/${claimed(name)}`);
+	return `${kind} ${claimed(namespace === "" ? "default" : namespace)}/${claimed(name)}`;
 }
 
 function claimed(name: unknown): string {

@@ -1,0 +1,140 @@
+// Files' contents -> Cluster: who wins among duplicates, which slices belong to which Service, and what is identical to before.
+
+import { isEqual, isSameList, isSameMap } from "../lib/equal.ts";
+import type { Cluster, EndpointSlice, Service } from "../model/cluster.ts";
+import type { Pod } from "../model/pod.ts";
+import type { Problem } from "../model/problem.ts";
+import type { Selection } from "../model/selection.ts";
+import type { Declared, Entry, Manifest } from "./manifest_file.ts";
+import { type Derived, deriveSlices, listProblems, type Sorted } from "./selected_slices.ts";
+
+export interface Assembler {
+	/** The snapshot of these files, in this order. The identical value as before if nothing changed. */
+	assemble(manifests: readonly Manifest[], problems: readonly Problem[]): Cluster;
+}
+
+interface Kept {
+	readonly declared: Declared;
+	readonly source: string;
+}
+
+/** Remembers the last snapshot, to give unchanged values back as they were. */
+export function createAssembler(): Assembler {
+	let last: Cluster | undefined;
+	let kept: ReadonlyMap<string, Kept> = new Map();
+	let derived: ReadonlyMap<string, Derived> = new Map();
+
+	return {
+		assemble(manifests, problems) {
+			const { winners, duplicates } = pickWinners(manifests);
+			kept = keep(winners, kept);
+			const { services, selections, written, pods } = sortOut(kept);
+			derived = deriveSlices({ services, selections, written, pods }, derived);
+			const slices = collectSlices(written, derived, last?.slices ?? new Map());
+			const found = [
+				...problems,
+				...manifests.flatMap((manifest) => manifest.problems),
+				...duplicates,
+				...listProblems(derived.values(), (id) => kept.get(id)?.source),
+			];
+			const same = last !== undefined && isSameMap(services, last.services) && isSameMap(slices, last.slices);
+			if (last === undefined || !same || !isEqual(found, last.problems)) last = { services, slices, problems: found };
+			return last;
+		},
+	};
+}
+
+function pickWinners(manifests: readonly Manifest[]): {
+	readonly winners: ReadonlyMap<string, Entry>;
+	readonly duplicates: readonly Problem[];
+} {
+	const winners = new Map<string, Entry>();
+	const duplicates: Problem[] = [];
+	for (const { entries } of manifests) {
+		for (const entry of entries) {
+			const winner = winners.get(entry.id);
+			if (winner === undefined) winners.set(entry.id, entry);
+			else {
+				const message = `Declared before at ${winner.source}, which is used: remove one of them`;
+				duplicates.push({ object: entry.id, source: entry.source, reason: "Duplicate", message });
+			}
+		}
+	}
+	return { winners, duplicates };
+}
+
+function keep(winners: ReadonlyMap<string, Entry>, before: ReadonlyMap<string, Kept>): ReadonlyMap<string, Kept> {
+	const kept = new Map<string, Kept>();
+	for (const [id, { declared, source }] of winners) {
+		const old = before.get(id)?.declared;
+		kept.set(id, { declared: old === undefined ? declared : keepOld(old, declared), source });
+	}
+	return kept;
+}
+
+/** The old value where it is the same as the new one; a Service stays itself when only its selector changes. */
+function keepOld(old: Declared, next: Declared): Declared {
+	if (old === next || isEqual(old, next)) return old;
+	if (old.kind !== "Service" || next.kind !== "Service") return next;
+	return {
+		kind: "Service",
+		service: isEqual(old.service, next.service) ? old.service : next.service,
+		selection: isEqual(old.selection, next.selection) ? old.selection : next.selection,
+	};
+}
+
+function sortOut(kept: ReadonlyMap<string, Kept>): Sorted {
+	const services = new Map<string, Service>();
+	const selections = new Map<string, Selection>();
+	const written = new Map<string, EndpointSlice[]>();
+	const pods: Pod[] = [];
+	for (const { declared } of kept.values()) {
+		if (declared.kind === "Pod") pods.push(declared.pod);
+		else if (declared.kind === "EndpointSlice") push(written, declared.slice);
+		else {
+			const { service, selection } = declared;
+			services.set(service.key, service);
+			if (selection !== undefined) selections.set(service.key, selection);
+		}
+	}
+	for (const list of written.values()) list.sort(byKey);
+	return { services, selections, written, pods: pods.sort(byKey) };
+}
+
+function push(written: Map<string, EndpointSlice[]>, slice: EndpointSlice): void {
+	const list = written.get(slice.service);
+	if (list === undefined) written.set(slice.service, [slice]);
+	else list.push(slice);
+}
+
+function byKey(a: { readonly key: string }, b: { readonly key: string }): number {
+	if (a.key === b.key) return 0;
+	return a.key < b.key ? -1 : 1;
+}
+
+function collectSlices(
+	written: ReadonlyMap<string, readonly EndpointSlice[]>,
+	derived: ReadonlyMap<string, Derived>,
+	before: Cluster["slices"],
+): Cluster["slices"] {
+	const slices = new Map<string, readonly EndpointSlice[]>();
+	for (const [key, list] of written) slices.set(key, keepList(list, before.get(key)));
+	for (const [key, { sliced }] of derived) {
+		if (sliced.slices.length > 0) slices.set(key, keepList(sliced.slices, before.get(key)));
+	}
+	return slices;
+}
+
+/** The list of before if it holds the same slices, else a list of those slices of before that are the same, and the new ones. */
+function keepList(
+	list: readonly EndpointSlice[],
+	before: readonly EndpointSlice[] | undefined,
+): readonly EndpointSlice[] {
+	if (before === undefined) return list;
+	const old = new Map(before.map((slice) => [slice.key, slice]));
+	const next = list.map((slice) => {
+		const same = old.get(slice.key);
+		return same !== undefined && isEqual(same, slice) ? same : slice;
+	});
+	return isSameList(next, before) ? before : next;
+}

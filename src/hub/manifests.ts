@@ -1,0 +1,103 @@
+// The manifests hub: a file or a folder of Kubernetes objects in YAML or JSON, read once or followed.
+
+import { type Clock, systemClock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { Cluster } from "../model/cluster.ts";
+import { createAlarm } from "./alarm.ts";
+import { DOUBT } from "./file_store.ts";
+import { hintFor } from "./folder.ts";
+import { createFolderWatch, type FolderWatch } from "./folder_watch.ts";
+import { createManifestSource, type ManifestSource, type Sight } from "./manifest_source.ts";
+import { findPlaces } from "./watch_places.ts";
+
+/** Silence after which a change counts as complete, and the longest wait for it. Milliseconds. */
+const QUIET = 100;
+const QUIET_AT_MOST = 1000;
+/** A look though nothing happened: inotify has no events for some file systems, and for folders renamed further up. Milliseconds. */
+const RESCAN = 5 * 60_000;
+/** The same where folders cannot be watched (inotify's limits). Milliseconds. */
+const RESCAN_UNWATCHED = 5000;
+
+/** Looks in a row while the places to watch keep changing; after that, the events of the last ones will do. */
+const MAX_ROUNDS = 3;
+
+export interface WatchOptions {
+	/** A file, or a folder whose `*.yaml`, `*.yml` and `*.json` are read. It may come into being later. */
+	readonly path: string;
+	readonly log: Log;
+	readonly signal: AbortSignal;
+	readonly clock?: Clock;
+}
+
+/**
+ * Follows a path until the signal is aborted. The first snapshot comes when the path exists and has been read completely; each
+ * further one differs from the one before it. Never ends or throws because of what is, or is not, in the files.
+ */
+export async function* watchManifests(options: WatchOptions): AsyncGenerator<Cluster, void> {
+	const { path, log, signal, clock = systemClock } = options;
+	const alarm = createAlarm(clock, signal);
+	const source = createManifestSource(path, clock.now);
+	using watch = createFolderWatch(alarm.ring, log);
+	const started = clock.now();
+	let before: Sight | undefined;
+	let shown: Cluster | undefined;
+	while (!signal.aborted) {
+		const sight = await observe(path, { source, watch, links: before?.links ?? [] });
+		tell(path, { before, sight, log });
+		before = sight;
+		// At the start, too, a half-written file shall not look like a deletion to those who come after a restart.
+		const early = shown === undefined && sight.unsettled && clock.now() < started + DOUBT;
+		if (sight.cluster !== shown && sight.cluster !== undefined && !early) {
+			shown = sight.cluster;
+			yield shown;
+		}
+		const until = Math.min(
+			sight.again ?? Number.POSITIVE_INFINITY,
+			clock.now() + (watch.isComplete() ? RESCAN : RESCAN_UNWATCHED),
+		);
+		if ((await alarm.wait(Math.max(0, until - clock.now()))) === "rung") await settle(alarm, clock);
+	}
+}
+
+interface Observed {
+	readonly source: ManifestSource;
+	readonly watch: FolderWatch;
+	readonly links: readonly string[];
+}
+
+/** Watches, then looks, so that what changes in between rings; again if the look shows other places to watch. */
+async function observe(path: string, { source, watch, links }: Observed): Promise<Sight> {
+	watch.update(await findPlaces(path, links));
+	let sight = await source.look();
+	for (let round = 0; round < MAX_ROUNDS && watch.update(await findPlaces(path, sight.links)); round++)
+		sight = await source.look();
+	return sight;
+}
+
+async function settle(alarm: { wait(milliseconds: number): Promise<"rung" | "time"> }, clock: Clock): Promise<void> {
+	const end = clock.now() + QUIET_AT_MOST;
+	while (clock.now() < end && (await alarm.wait(QUIET)) === "rung");
+}
+
+function tell(
+	path: string,
+	{ before, sight, log }: { readonly before: Sight | undefined; readonly sight: Sight; readonly log: Log },
+): void {
+	if (sight.missing !== undefined) {
+		if (before?.missing === sight.missing) return;
+		const fields = { path, code: sight.missing };
+		if (sight.cluster === undefined) log.warn(fields, "Waiting for the manifests: the path cannot be read");
+		else log.warn(fields, "The manifests are gone, what was read before stays in force");
+	} else if (before?.cluster !== sight.cluster) {
+		const { services, problems } = sight.cluster ?? { services: new Map(), problems: [] };
+		log.info({ path, files: sight.files, services: services.size, problems: problems.length }, "Manifests read");
+	}
+}
+
+/** Reads a path once, as it is. Throws if the path itself cannot be read; what is wrong with files and objects is in the problems. */
+export async function readManifests(path: string): Promise<Cluster> {
+	const { cluster, missing } = await createManifestSource(path, systemClock.now).look();
+	if (cluster !== undefined) return cluster;
+	const code = missing ?? "ENOENT";
+	throw new Error(`Cannot read manifests ${path}: ${code} (${hintFor(code)})`);
+}
