@@ -10,12 +10,9 @@ Bun.listen({
 		data: () => {},
 	},
 });
-for (const hostname of ["0.0.0.0", "::"]) {
-	await Bun.udpSocket({
-		hostname,
-		port: Number(udpPort),
-		...(hostname === "::" ? { flags: { ipv6Only: true } } : {}),
-		socket: { data: (socket, _, port, address) => void socket.send(name, port, address) },
-	});
-}
+await Bun.udpSocket({
+	hostname: "::",
+	port: Number(udpPort),
+	socket: { data: (socket, _, port, address) => void socket.send(name, port, address) },
+});
 console.log("ready");
