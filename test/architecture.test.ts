@@ -95,6 +95,7 @@ test.each([
 	["src/cli/data.ts", "", ["is named data, which says nothing"]],
 	["src/bun-ffi-libbpf/object_data.ts", "", []],
 	["src/bun-ffi-libbpf/ffi.ts", "Bun.gc(true);", []],
+	["src/bun-ffi-libbpf/test/support.ts", "Bun.gc(true);", []],
 	["src/cli/util/a.ts", "", ["is named util, which says nothing"]],
 ] as const)("findViolations() of %s with %j", (path, code, expected) => {
 	const found = findViolations([{ path, text: `// A file.\n\n${code}` }]);

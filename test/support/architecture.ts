@@ -147,5 +147,5 @@ function isTypeScript({ path }: SourceFile): boolean {
 }
 
 function isTest(path: string): boolean {
-	return path.endsWith(".test.ts") || path.startsWith("test/");
+	return path.endsWith(".test.ts") || /(?:^|\/)test\//.test(path);
 }
