@@ -98,6 +98,7 @@ static __always_inline void count_fault(enum fault reason)
 	__u32 key = reason;
 	__u64 *count = bpf_map_lookup_elem(&faults, &key);
 
+	/* Another task may take this processor between the read and the write of a plain increment. */
 	if (count)
-		*count += 1;
+		__sync_fetch_and_add(count, 1);
 }

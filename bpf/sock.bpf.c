@@ -149,8 +149,11 @@ static __always_inline int forward(struct bpf_sock_addr *ctx, bool ip6,
 	key.address = read_address(ctx, ip6);
 	key.port = ctx->user_port;
 	key.protocol = protocol;
+	if (call == CONNECT && protocol == IPPROTO_UDP)
+		turn_to_peer(sk);
 	if (!find_frontend(&key, &frontend)) {
-		if (call == CONNECT)
+		/* A connect() to AF_UNSPEC runs no program: the peer is left when the socket goes on. */
+		if (call == CONNECT || sk->state != BPF_TCP_ESTABLISHED)
 			forget_peer(sk);
 		return PASS;
 	}

@@ -93,17 +93,29 @@ static __always_inline bool keep_peer(struct bpf_sock *sk,
 	return true;
 }
 
-/*
- * Which of the socket's flows has the address in ctx as its backend's, or as
- * its frontend's; FLOWS_PER_SOCKET if none has.
- */
-static __always_inline int find_flow(struct bpf_sock_addr *ctx, bool ip6,
-				     bool by_backend)
+/* The connection of a UDP socket is what answers belong to now. */
+static __always_inline void turn_to_peer(struct bpf_sock *sk)
+{
+	struct flows *flows = bpf_sk_storage_get(&sock_flows, sk, NULL, 0);
+
+	if (flows)
+		flows->last = FLOWS_PER_SOCKET;
+}
+
+static __always_inline bool
+is_from_peer(struct bpf_sock *sk, const struct address *address, __be16 port)
+{
+	struct flow *peer = bpf_sk_storage_get(&sock_peers, sk, NULL, 0);
+
+	return peer && is_backend_of(peer, address, port);
+}
+
+/* The socket's flow to the frontend whose address is in ctx; FLOWS_PER_SOCKET if there is none. */
+static __always_inline int find_flow_to(struct bpf_sock_addr *ctx, bool ip6)
 {
 	struct bpf_sock *sk = ctx->sk;
 	struct address address;
 	struct flows *flows;
-	struct flow *flow;
 	int i;
 
 	if (!sk)
@@ -112,34 +124,72 @@ static __always_inline int find_flow(struct bpf_sock_addr *ctx, bool ip6,
 	if (!flows)
 		return FLOWS_PER_SOCKET;
 	address = read_address(ctx, ip6);
-	for (i = 0; i < FLOWS_PER_SOCKET; i++) {
-		flow = &flows->flow[i];
-		if (by_backend ? is_backend_of(flow, &address, ctx->user_port)
-			       : is_frontend_of(flow, &address, ctx->user_port))
+	for (i = 0; i < FLOWS_PER_SOCKET; i++)
+		if (is_frontend_of(&flows->flow[i], &address, ctx->user_port))
 			return i;
+	return FLOWS_PER_SOCKET;
+}
+
+/*
+ * The socket's flow that has the address in ctx as its backend's, the one that
+ * was used last first; FLOWS_PER_SOCKET if none has, or if the connection was.
+ */
+static __always_inline int find_flow_from(struct bpf_sock_addr *ctx, bool ip6)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct address address;
+	struct flows *flows;
+	__u32 last;
+	int i;
+
+	if (!sk)
+		return FLOWS_PER_SOCKET;
+	flows = bpf_sk_storage_get(&sock_flows, sk, NULL, 0);
+	if (!flows)
+		return FLOWS_PER_SOCKET;
+	address = read_address(ctx, ip6);
+	last = flows->last;
+	if (last >= FLOWS_PER_SOCKET) {
+		if (sk->state == BPF_TCP_ESTABLISHED ||
+		    is_from_peer(sk, &address, ctx->user_port))
+			return FLOWS_PER_SOCKET;
+	} else if (is_backend_of(&flows->flow[last], &address,
+				 ctx->user_port)) {
+		return last;
 	}
+	for (i = 0; i < FLOWS_PER_SOCKET; i++)
+		if (is_backend_of(&flows->flow[i], &address, ctx->user_port))
+			return i;
 	return FLOWS_PER_SOCKET;
 }
 
 /* Global functions: the verifier walks each once, and callers go on with one unknown index. */
 __noinline int flow_to4(struct bpf_sock_addr *ctx)
 {
-	return find_flow(ctx, false, false);
+	return find_flow_to(ctx, false);
 }
 
 __noinline int flow_to6(struct bpf_sock_addr *ctx)
 {
-	return find_flow(ctx, true, false);
+	return find_flow_to(ctx, true);
 }
 
 __noinline int flow_from4(struct bpf_sock_addr *ctx)
 {
-	return find_flow(ctx, false, true);
+	return find_flow_from(ctx, false);
 }
 
 __noinline int flow_from6(struct bpf_sock_addr *ctx)
 {
-	return find_flow(ctx, true, true);
+	return find_flow_from(ctx, true);
+}
+
+/* The barrier keeps the bound where the verifier sees it. */
+static __always_inline struct flow *flow_at(struct flows *flows, __u32 index)
+{
+	index &= FLOWS_PER_SOCKET - 1;
+	barrier_var(index);
+	return &flows->flow[index & (FLOWS_PER_SOCKET - 1)];
 }
 
 /* In place of the flow at index, or of the oldest. */
@@ -157,10 +207,9 @@ static __always_inline bool keep_flow(struct bpf_sock *sk, __u32 index,
 	}
 	if (index >= FLOWS_PER_SOCKET)
 		index = flows->next++;
-	/* The barrier keeps the bound where the verifier sees it. */
 	index &= FLOWS_PER_SOCKET - 1;
-	barrier_var(index);
-	place = &flows->flow[index & (FLOWS_PER_SOCKET - 1)];
+	place = flow_at(flows, index);
+	flows->last = index;
 	count_end(place);
 	*place = *flow;
 	return true;
@@ -176,20 +225,25 @@ static __always_inline bool take(const struct frontend *frontend,
 	return true;
 }
 
-/* The backend that this socket's datagrams to the frontend already have. */
+/* The backend that this socket's datagrams to the frontend already have: its peer's, or a flow's. */
 static __always_inline bool stick(struct bpf_sock *sk, __u32 index,
 				  const struct frontend *frontend,
 				  struct flow *flow)
 {
 	const struct frontend_key *key = &frontend->key;
+	struct flow *peer = bpf_sk_storage_get(&sock_peers, sk, NULL, 0);
 	struct flows *flows;
-	struct flow *peer;
 
-	peer = bpf_sk_storage_get(&sock_peers, sk, NULL, 0);
-	if (peer && is_frontend_of(peer, &key->address, key->port))
-		return take(frontend, peer, flow);
+	if (peer && is_frontend_of(peer, &key->address, key->port) &&
+	    take(frontend, peer, flow)) {
+		turn_to_peer(sk);
+		return true;
+	}
 	if (index >= FLOWS_PER_SOCKET)
 		return false;
 	flows = bpf_sk_storage_get(&sock_flows, sk, NULL, 0);
-	return flows && take(frontend, &flows->flow[index], flow);
+	if (!flows || !take(frontend, flow_at(flows, index), flow))
+		return false;
+	flows->last = index;
+	return true;
 }

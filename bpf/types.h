@@ -86,11 +86,16 @@ struct flow {
 
 #define FLOWS_PER_SOCKET 8
 
-/* An unconnected UDP socket talks to several frontends; the oldest gives way. */
+/*
+ * An unconnected UDP socket talks to several frontends; the oldest gives way.
+ * `last` is the flow that was used last, FLOWS_PER_SOCKET for the connection of
+ * a connected socket: where two frontends have one backend, an answer is from
+ * the one that was asked last.
+ */
 struct flows {
 	struct flow flow[FLOWS_PER_SOCKET];
 	__u32 next;
-	__u32 pad;
+	__u32 last;
 };
 
 /* Why a connection was let through untranslated, or a record was lost. */

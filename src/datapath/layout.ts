@@ -55,7 +55,7 @@ export const STRUCTS = {
 	flows: [
 		["flow", "struct flow", 8],
 		["next", "__u32"],
-		["pad", "__u32"],
+		["last", "__u32"],
 	],
 	event: [
 		["time", "__u64"],

@@ -44,14 +44,16 @@ static void stay_on(int cpu)
 static void read_target(struct target *target, char *text, int count)
 {
 	char *label = strtok(text, ","), *type = strtok(NULL, ",");
-	char *cgroup = strtok(NULL, ","), *address = strtok(NULL, ","), *port = strtok(NULL, ",");
+	char *cgroup = strtok(NULL, ","), *address = strtok(NULL, ","),
+	     *port = strtok(NULL, ",");
 
 	errno = EINVAL;
 	if (!port)
 		fail("read", text);
 	target->label = label;
 	target->cgroup = cgroup;
-	target->type = strcmp(type, "tcp") ? SOCK_DGRAM : SOCK_STREAM | SOCK_NONBLOCK;
+	target->type =
+		strcmp(type, "tcp") ? SOCK_DGRAM : SOCK_STREAM | SOCK_NONBLOCK;
 	if (!read_endpoint(&target->to, address, port))
 		fail("read", address);
 	target->connect_time = calloc(count, sizeof(long));
@@ -79,7 +81,8 @@ static void open_batch(void)
 	for (i = 0; i < n_targets; i++) {
 		join(targets[i].cgroup);
 		for (j = 0; j < BATCH; j++) {
-			targets[i].fd[j] = socket(targets[i].to.any.sa_family, targets[i].type, 0);
+			targets[i].fd[j] = socket(targets[i].to.any.sa_family,
+						  targets[i].type, 0);
 			if (targets[i].fd[j] < 0)
 				fail("open a socket for", targets[i].label);
 		}
@@ -88,7 +91,8 @@ static void open_batch(void)
 
 static long nanoseconds(const struct timespec *from, const struct timespec *to)
 {
-	return (to->tv_sec - from->tv_sec) * 1000000000L + to->tv_nsec - from->tv_nsec;
+	return (to->tv_sec - from->tv_sec) * 1000000000L + to->tv_nsec -
+	       from->tv_nsec;
 }
 
 static void measure(struct target *target, int batch, int nth)
@@ -97,7 +101,8 @@ static void measure(struct target *target, int batch, int nth)
 	int result;
 
 	clock_gettime(CLOCK_MONOTONIC, &before);
-	result = connect(target->fd[batch], &target->to.any, endpoint_size(&target->to));
+	result = connect(target->fd[batch], &target->to.any,
+			 endpoint_size(&target->to));
 	clock_gettime(CLOCK_MONOTONIC, &between);
 	target->error = result < 0 ? errno : 0;
 	close(target->fd[batch]);
@@ -127,11 +132,14 @@ static void round_of(int count, int round)
 		open_batch();
 		for (j = 0; j < BATCH; j++)
 			for (i = 0; i < n_targets; i++)
-				measure(&targets[(i + j) % n_targets], j, nth + j);
+				measure(&targets[(i + j) % n_targets], j,
+					nth + j);
 	}
 	for (i = 0; i < n_targets; i++) {
-		targets[i].connect_median[round] = median(targets[i].connect_time, count);
-		targets[i].total_median[round] = median(targets[i].total_time, count);
+		targets[i].connect_median[round] =
+			median(targets[i].connect_time, count);
+		targets[i].total_median[round] =
+			median(targets[i].total_time, count);
 	}
 }
 
@@ -140,7 +148,8 @@ int main(int argc, char **argv)
 	int count, rounds, round, i;
 
 	if (argc < 6 || argc - 5 > MAX_TARGETS) {
-		fprintf(stderr, "Usage: connect NETNS COUNT ROUNDS CPU TARGET...\n");
+		fprintf(stderr,
+			"Usage: connect NETNS COUNT ROUNDS CPU TARGET...\n");
 		return 2;
 	}
 	count = (atoi(argv[2]) + BATCH - 1) / BATCH * BATCH;
@@ -159,6 +168,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < n_targets; i++)
 		printf("%s %ld %ld %d\n", targets[i].label,
 		       median(targets[i].connect_median, rounds),
-		       median(targets[i].total_median, rounds), targets[i].error);
+		       median(targets[i].total_median, rounds),
+		       targets[i].error);
 	return 0;
 }

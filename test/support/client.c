@@ -91,7 +91,8 @@ static void do_socket(void)
 	if (!kind)
 		wrong("socket");
 	v6 = !strcmp(family, "inet6");
-	for (i = 0; i < sizeof(kinds) / sizeof(*kinds) && strcmp(kinds[i].name, kind);)
+	for (i = 0;
+	     i < sizeof(kinds) / sizeof(*kinds) && strcmp(kinds[i].name, kind);)
 		i++;
 	if (i == sizeof(kinds) / sizeof(*kinds))
 		wrong(kind);
@@ -101,7 +102,8 @@ static void do_socket(void)
 		setsockopt(*fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 		setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 		if (option && !strcmp(option, "v6only"))
-			setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+			setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
+				   sizeof(one));
 	}
 	report(*fd);
 }
@@ -179,7 +181,8 @@ static void do_sendto(void)
 
 	read_to(&to);
 	text = word();
-	report(sendto(fd, text, strlen(text), MSG_NOSIGNAL, &to.any, endpoint_size(&to)));
+	report(sendto(fd, text, strlen(text), MSG_NOSIGNAL, &to.any,
+		      endpoint_size(&to)));
 }
 
 /* NAME ADDRESS PORT TEXT: TCP Fast Open's sendto(), which connects */
@@ -191,7 +194,8 @@ static void do_fastopen(void)
 
 	read_to(&to);
 	text = word();
-	report(sendto(fd, text, strlen(text), MSG_FASTOPEN, &to.any, endpoint_size(&to)));
+	report(sendto(fd, text, strlen(text), MSG_FASTOPEN, &to.any,
+		      endpoint_size(&to)));
 }
 
 /* NAME TEXT (ADDRESS PORT)...: one call; says how many it sent */
@@ -208,10 +212,11 @@ static void do_sendmmsg(void)
 	for (n = 0; n < MAX_MESSAGES && (address = word()); n++) {
 		if (!read_endpoint(&to[n], address, word()))
 			wrong(address);
-		messages[n].msg_hdr = (struct msghdr){ .msg_name = &to[n],
-						       .msg_namelen = endpoint_size(&to[n]),
-						       .msg_iov = &part,
-						       .msg_iovlen = 1 };
+		messages[n].msg_hdr =
+			(struct msghdr){ .msg_name = &to[n],
+					 .msg_namelen = endpoint_size(&to[n]),
+					 .msg_iov = &part,
+					 .msg_iovlen = 1 };
 	}
 	sent = sendmmsg(fd, messages, n, MSG_NOSIGNAL);
 	if (sent < 0)
@@ -240,9 +245,10 @@ static void receive(int fd, int flags)
 	char text[2048], from_text[ENDPOINT_TEXT];
 	struct iovec part = { text, sizeof(text) - 1 };
 	union endpoint from;
-	struct msghdr message = {
-		.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &part, .msg_iovlen = 1
-	};
+	struct msghdr message = { .msg_name = &from,
+				  .msg_namelen = sizeof(from),
+				  .msg_iov = &part,
+				  .msg_iovlen = 1 };
 	ssize_t length = recvmsg(fd, &message, flags);
 
 	if (length < 0) {
@@ -271,7 +277,8 @@ static void do_recvfrom(void)
 	char text[2048], from_text[ENDPOINT_TEXT];
 	union endpoint from;
 	socklen_t size = sizeof(from);
-	ssize_t length = recvfrom(held(), text, sizeof(text) - 1, 0, &from.any, &size);
+	ssize_t length =
+		recvfrom(held(), text, sizeof(text) - 1, 0, &from.any, &size);
 
 	if (length < 0) {
 		report(-1);
@@ -296,10 +303,11 @@ static void do_recvmmsg(void)
 		wrong("that many messages");
 	for (i = 0; i < count; i++) {
 		parts[i] = (struct iovec){ texts[i], sizeof(texts[i]) - 1 };
-		messages[i].msg_hdr = (struct msghdr){ .msg_name = &from[i],
-						       .msg_namelen = sizeof(from[i]),
-						       .msg_iov = &parts[i],
-						       .msg_iovlen = 1 };
+		messages[i].msg_hdr =
+			(struct msghdr){ .msg_name = &from[i],
+					 .msg_namelen = sizeof(from[i]),
+					 .msg_iov = &parts[i],
+					 .msg_iovlen = 1 };
 	}
 	n = recvmmsg(fd, messages, count, 0, NULL);
 	if (n < 0) {
@@ -309,9 +317,30 @@ static void do_recvmmsg(void)
 	printf("ok");
 	for (i = 0; i < n; i++) {
 		texts[i][messages[i].msg_len] = 0;
-		printf("%s%s %s", i ? "," : " ", endpoint_text(&from[i], text), texts[i]);
+		printf("%s%s %s", i ? "," : " ", endpoint_text(&from[i], text),
+		       texts[i]);
 	}
 	puts("");
+}
+
+/* NAME ADDRESS PORT: bind() and listen() */
+static void do_listen(void)
+{
+	int fd = held(), one = 1;
+	union endpoint to;
+
+	read_to(&to);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	report(bind(fd, &to.any, endpoint_size(&to)) < 0 ? -1 : listen(fd, 16));
+}
+
+/* NAME NEW: accept(), which makes the socket NEW */
+static void do_accept(void)
+{
+	int listener = held(), *fd = place();
+
+	*fd = accept(listener, NULL, NULL);
+	report(*fd);
 }
 
 /* NAME: getpeername() */
@@ -397,14 +426,34 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } commands[] = {
-	{ "socket", do_socket },     { "bind", do_bind },     { "connect", do_connect },
-	{ "start", do_start },	     { "finish", do_finish }, { "disconnect", do_disconnect },
-	{ "send", do_send },	     { "sendto", do_sendto }, { "fastopen", do_fastopen },
-	{ "sendmmsg", do_sendmmsg }, { "recv", do_recv },     { "recvfrom", do_recvfrom },
-	{ "recvmsg", do_recvmsg },   { "peek", do_peek },     { "recvmmsg", do_recvmmsg },
-	{ "peer", do_peer },	     { "name", do_name },     { "shutdown", do_shutdown },
-	{ "close", do_close },	     { "fork", do_fork },     { "exchange", do_exchange },
-	{ "ping", do_ping },	     { "storm", do_storm },   { "stop", do_stop },
+	/* clang-format off */
+	{ "socket", do_socket },
+	{ "bind", do_bind },
+	{ "listen", do_listen },
+	{ "accept", do_accept },
+	{ "connect", do_connect },
+	{ "start", do_start },
+	{ "finish", do_finish },
+	{ "disconnect", do_disconnect },
+	{ "send", do_send },
+	{ "sendto", do_sendto },
+	{ "fastopen", do_fastopen },
+	{ "sendmmsg", do_sendmmsg },
+	{ "recv", do_recv },
+	{ "recvfrom", do_recvfrom },
+	{ "recvmsg", do_recvmsg },
+	{ "peek", do_peek },
+	{ "recvmmsg", do_recvmmsg },
+	{ "peer", do_peer },
+	{ "name", do_name },
+	{ "shutdown", do_shutdown },
+	{ "close", do_close },
+	{ "fork", do_fork },
+	{ "exchange", do_exchange },
+	{ "ping", do_ping },
+	{ "storm", do_storm },
+	{ "stop", do_stop },
+	/* clang-format on */
 };
 
 static void run(char *line)

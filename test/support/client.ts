@@ -3,7 +3,8 @@
 import { compiled } from "./compile.ts";
 import { type Lines, lines } from "./lines.ts";
 
-export interface Client extends Disposable {
+/** Disposed, it has ended: its sockets are closed. */
+export interface Client extends AsyncDisposable {
 	readonly pid: number;
 	/** One command of client.c: its answer, `ok ...` or the name of an errno. */
 	run(command: string): Promise<string>;
@@ -43,7 +44,7 @@ function talk(child: Lines): Client {
 		return answer;
 	}
 
-	return { pid: child.pid, run, ask, each, kill: child.kill, [Symbol.dispose]: child[Symbol.dispose] };
+	return { pid: child.pid, run, ask, each, kill: child.kill, [Symbol.asyncDispose]: child.kill };
 }
 
 /** How often each outcome of a storm came: `0>10.0.0.1|80`, `1!ECONNREFUSED`. */

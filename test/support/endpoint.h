@@ -33,11 +33,13 @@ static inline void fail(const char *what, const char *which)
 
 static inline socklen_t endpoint_size(const union endpoint *endpoint)
 {
-	return endpoint->any.sa_family == AF_INET6 ? sizeof(endpoint->v6) : sizeof(endpoint->v4);
+	return endpoint->any.sa_family == AF_INET6 ? sizeof(endpoint->v6)
+						   : sizeof(endpoint->v4);
 }
 
 /* An address with a colon is a sockaddr_in6, whatever socket it is for. */
-static inline bool read_endpoint(union endpoint *endpoint, const char *address, const char *port)
+static inline bool read_endpoint(union endpoint *endpoint, const char *address,
+				 const char *port)
 {
 	memset(endpoint, 0, sizeof(*endpoint));
 	if (!address || !port)
@@ -45,7 +47,8 @@ static inline bool read_endpoint(union endpoint *endpoint, const char *address, 
 	if (strchr(address, ':')) {
 		endpoint->v6.sin6_family = AF_INET6;
 		endpoint->v6.sin6_port = htons(atoi(port));
-		return inet_pton(AF_INET6, address, &endpoint->v6.sin6_addr) == 1;
+		return inet_pton(AF_INET6, address, &endpoint->v6.sin6_addr) ==
+		       1;
 	}
 	endpoint->v4.sin_family = AF_INET;
 	endpoint->v4.sin_port = htons(atoi(port));
@@ -53,15 +56,18 @@ static inline bool read_endpoint(union endpoint *endpoint, const char *address, 
 }
 
 /* "ADDRESS PORT" */
-static inline const char *endpoint_text(const union endpoint *endpoint, char *text)
+static inline const char *endpoint_text(const union endpoint *endpoint,
+					char *text)
 {
 	char address[INET6_ADDRSTRLEN] = "?";
 
 	if (endpoint->any.sa_family == AF_INET6) {
-		inet_ntop(AF_INET6, &endpoint->v6.sin6_addr, address, sizeof(address));
+		inet_ntop(AF_INET6, &endpoint->v6.sin6_addr, address,
+			  sizeof(address));
 		sprintf(text, "%s %d", address, ntohs(endpoint->v6.sin6_port));
 	} else {
-		inet_ntop(AF_INET, &endpoint->v4.sin_addr, address, sizeof(address));
+		inet_ntop(AF_INET, &endpoint->v4.sin_addr, address,
+			  sizeof(address));
 		sprintf(text, "%s %d", address, ntohs(endpoint->v4.sin_port));
 	}
 	return text;

@@ -17,12 +17,14 @@ static int exchange_unix(void)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
 	socklen_t size = offsetof(struct sockaddr_un, sun_path) + 32;
-	int listener = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0),
+	    client = socket(AF_UNIX, SOCK_STREAM, 0);
 	char text[4];
 	int server;
 
 	snprintf(name.sun_path + 1, 31, "balancing-test-%d", getpid());
-	if (bind(listener, (struct sockaddr *)&name, size) < 0 || listen(listener, 1) < 0 ||
+	if (bind(listener, (struct sockaddr *)&name, size) < 0 ||
+	    listen(listener, 1) < 0 ||
 	    connect(client, (struct sockaddr *)&name, size) < 0)
 		return -1;
 	server = accept(listener, NULL, NULL);
@@ -48,7 +50,8 @@ static int exchange_netlink(void)
 	char answer[16384];
 
 	if (connect(fd, (struct sockaddr *)&kernel, sizeof(kernel)) < 0 ||
-	    send(fd, &request, sizeof(request), 0) < 0 || recv(fd, answer, sizeof(answer), 0) <= 0)
+	    send(fd, &request, sizeof(request), 0) < 0 ||
+	    recv(fd, answer, sizeof(answer), 0) <= 0)
 		return -1;
 	return close(fd);
 }
@@ -116,13 +119,16 @@ static int ping(int fd, const union endpoint *to, union endpoint *from)
 		request.v4.type = ICMP_ECHO;
 		request.v4.checksum = checksum(request.words, 4);
 	}
-	if (sendto(fd, &request, sizeof(request), 0, &to->any, endpoint_size(to)) < 0)
+	if (sendto(fd, &request, sizeof(request), 0, &to->any,
+		   endpoint_size(to)) < 0)
 		return -1;
 	for (;;) {
-		length = recvfrom(fd, answer, sizeof(answer), 0, &from->any, &size);
+		length = recvfrom(fd, answer, sizeof(answer), 0, &from->any,
+				  &size);
 		if (length < 0)
 			return -1;
-		type = answer[0] == 0x45 ? answer[sizeof(struct iphdr)] : answer[0];
+		type = answer[0] == 0x45 ? answer[sizeof(struct iphdr)]
+					 : answer[0];
 		if (type == (v6 ? ICMP6_ECHO_REPLY : ICMP_ECHOREPLY))
 			return 0;
 	}

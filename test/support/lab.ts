@@ -2,6 +2,7 @@
 
 import { type Cgroup, cgroup } from "./cgroup.ts";
 import { type Client, client } from "./client.ts";
+import { must } from "./command.ts";
 import { type Netns, netns, wire } from "./netns.ts";
 import { type PinPath, pinPath } from "./pin_path.ts";
 import { server } from "./server.ts";
@@ -10,6 +11,8 @@ import { server } from "./server.ts";
 export const CLIENT = { v4: "10.201.0.1", v6: "fd00:201::1" } as const;
 /** Every address of these networks is served. */
 export const BACKENDS = { v4: "10.202.0.0/16", v6: "fd00:202::/64" } as const;
+/** Nobody has an address of these networks. */
+export const SERVICES = { v4: "10.96.0.0/16", v6: "fd00:96::/64" } as const;
 /** Ports that the servers serve; the rest is refused. */
 export const PORTS = [80, 5353, 8080, 8081] as const;
 
@@ -18,9 +21,9 @@ export interface Lab extends Disposable {
 	readonly servers: Netns;
 	readonly cgroup: Cgroup;
 	readonly pins: PinPath;
-	/** A client inside the cgroup; it ends with the lab if not before. */
+	/** A new client inside the cgroup. */
 	client(): Client;
-	/** A client outside of it. */
+	/** A new client outside of it. */
 	outsider(): Client;
 }
 
@@ -38,6 +41,10 @@ export async function lab(): Promise<Lab> {
 	// Local routes: the servers have every address of these networks, without a list.
 	servers.ip("route", "add", "local", BACKENDS.v4, "dev", "lo");
 	servers.ip("-6", "route", "add", "local", BACKENDS.v6, "dev", "lo");
+	// What is not translated shows itself: EHOSTUNREACH.
+	clients.ip("route", "add", "unreachable", SERVICES.v4);
+	clients.ip("-6", "route", "add", "unreachable", SERVICES.v6);
+	must("ip", "netns", "exec", clients.name, "sysctl", "-q", "net.ipv4.ping_group_range=0 2147483647");
 	stack.use(await server(servers.name, PORTS));
 	const pins = stack.use(pinPath());
 	const group = stack.use(cgroup());
@@ -47,13 +54,8 @@ export async function lab(): Promise<Lab> {
 		servers,
 		cgroup: group,
 		pins,
-		client: () => all.use(client({ netns: clients.name, cgroup: group.path })),
-		outsider: () => all.use(client({ netns: clients.name })),
+		client: () => client({ netns: clients.name, cgroup: group.path }),
+		outsider: () => client({ netns: clients.name }),
 		[Symbol.dispose]: () => all.dispose(),
 	};
-}
-
-/** The nth backend's address, from 0. */
-export function backendIp(family: "v4" | "v6", n: number): string {
-	return family === "v4" ? `10.202.${Math.floor(n / 250)}.${(n % 250) + 1}` : `fd00:202::${(n + 1).toString(16)}`;
 }

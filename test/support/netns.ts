@@ -14,6 +14,8 @@ export function netns(): Netns {
 	const name = testName();
 	must("ip", "netns", "add", name);
 	const ip = (...words: readonly string[]) => must("ip", "-n", name, ...words);
+	// An IPv6 address would wait a second for others who have it, and first packets with it.
+	must("ip", "netns", "exec", name, "sysctl", "-q", "net.ipv6.conf.default.accept_dad=0");
 	ip("link", "set", "lo", "up");
 	return { name, ip, [Symbol.dispose]: () => void must("ip", "netns", "delete", name) };
 }

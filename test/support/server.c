@@ -21,7 +21,8 @@ static int epoll;
 static void watch(int fd, enum kind kind)
 {
 	struct epoll_event event = { .events = EPOLLIN,
-				     .data.u64 = (unsigned long)kind << 32 | fd };
+				     .data.u64 =
+					     (unsigned long)kind << 32 | fd };
 
 	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0)
 		fail("watch", "a socket");
@@ -60,11 +61,13 @@ static void serve(const char *address, const char *port, int type)
 	watch(fd, type == SOCK_STREAM ? LISTENER : DATAGRAMS);
 }
 
-static int identify(char *text, const union endpoint *local, const union endpoint *peer)
+static int identify(char *text, const union endpoint *local,
+		    const union endpoint *peer)
 {
 	char a[ENDPOINT_TEXT], b[ENDPOINT_TEXT];
 
-	return sprintf(text, "%s %s ", endpoint_text(local, a), endpoint_text(peer, b));
+	return sprintf(text, "%s %s ", endpoint_text(local, a),
+		       endpoint_text(peer, b));
 }
 
 static void accept_all(int listener)
@@ -108,7 +111,8 @@ static void destination(struct msghdr *message, union endpoint *local)
 	struct in_pktinfo *v4;
 
 	if (local->any.sa_family == AF_INET6) {
-		local->v6.sin6_addr = ((struct in6_pktinfo *)CMSG_DATA(control))->ipi6_addr;
+		local->v6.sin6_addr =
+			((struct in6_pktinfo *)CMSG_DATA(control))->ipi6_addr;
 		return;
 	}
 	v4 = (struct in_pktinfo *)CMSG_DATA(control);
