@@ -14,6 +14,9 @@ export const RETRIES = [250, 750, 1500, 3000, 6000, 12_000] as const;
 /** When a file that was written while it was read is read again. Milliseconds. */
 const SETTLE = 100;
 const NOTHING: Manifest = { entries: [], problems: [], rejected: new Set(), broken: true };
+/** Files that are read at once, and their bytes. */
+const BATCH = 16;
+const BATCH_SIZE = 8 * 1024 * 1024;
 /** Longest time without letting others run while a file is parsed. Milliseconds. */
 const SLICE = 20;
 
@@ -71,41 +74,72 @@ export function createFileStore({ now, breathe, readText = readFileText }: FileS
 		}
 	}
 
-	async function read(file: ManifestPath, known: Known | undefined): Promise<Known | undefined> {
+	function isToRead(file: ManifestPath, known: Known | undefined): boolean {
+		if (known === undefined || known.stamp !== file.stamp) return true;
+		return isDue(known) && (known.newest.broken || known.believed === known.settled);
+	}
+
+	function isDue({ due }: Known): boolean {
+		return due !== undefined && due <= now();
+	}
+
+	/** What is known of a file that is not to be read. */
+	function leave(known: Known | undefined): Known | undefined {
+		// Nothing changed for as long as it was doubted.
+		return known !== undefined && isDue(known) ? { ...known, believed: known.settled, due: undefined } : known;
+	}
+
+	async function take(file: ManifestPath, known: Known | undefined, result: FileText): Promise<Known | undefined> {
 		reads++;
-		const result = await readText(file.path);
 		if (result.kind === "failure" && result.gone && !file.isLink) return undefined;
 		const newest = result.kind === "text" ? await parse(file.path, result.text) : unreadable(result.problem);
 		const stamp = result.kind === "text" ? result.stamp : file.stamp;
 		return judge({ file, known, newest, stamp, time: now() });
 	}
 
-	async function update(file: ManifestPath, known: Known | undefined): Promise<Known | undefined> {
-		const changed = known === undefined || known.stamp !== file.stamp;
-		if (!changed && (known.due === undefined || known.due > now())) return known;
-		if (changed || known.newest.broken || known.believed === known.settled) return await read(file, known);
-		// Nothing changed for as long as it was doubted.
-		return { ...known, believed: known.settled, due: undefined };
+	async function lookAt(batch: readonly ManifestPath[], next: Map<string, Known>): Promise<void> {
+		const texts = await Promise.all(
+			batch.map((file) => (isToRead(file, files.get(file.path)) ? readText(file.path) : undefined)),
+		);
+		for (const [index, file] of batch.entries()) {
+			const text = texts[index];
+			const old = files.get(file.path);
+			const known = text === undefined ? leave(old) : await take(file, old, text);
+			if (known !== undefined) next.set(file.path, known);
+		}
 	}
 
 	return {
 		async look(listed) {
 			const next = new Map<string, Known>();
-			for (const file of listed) {
-				const known = await update(file, files.get(file.path));
-				if (known !== undefined) next.set(file.path, known);
-			}
+			for (const batch of batches(listed)) await lookAt(batch, next);
 			files = next;
 			const all = [...next.values()];
 			const dues = all.flatMap(({ due }) => due ?? []);
 			return {
 				manifests: all.map(({ believed }) => believed),
-				again: dues.length === 0 ? undefined : Math.min(...dues),
+				again: dues.length === 0 ? undefined : dues.reduce((a, b) => Math.min(a, b)),
 				unsettled: dues.length > 0,
 			};
 		},
 		reads: () => reads,
 	};
+}
+
+/** In order. A file that is larger by itself is read alone. */
+function* batches(files: readonly ManifestPath[]): Generator<readonly ManifestPath[], void> {
+	let batch: ManifestPath[] = [];
+	let size = 0;
+	for (const file of files) {
+		if (batch.length === BATCH || (batch.length > 0 && size + file.size > BATCH_SIZE)) {
+			yield batch;
+			batch = [];
+			size = 0;
+		}
+		batch.push(file);
+		size += file.size;
+	}
+	yield batch;
 }
 
 function unreadable(problem: Problem): Manifest {

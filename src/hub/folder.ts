@@ -17,6 +17,8 @@ export interface ManifestPath {
 	readonly path: string;
 	/** Device, inode, size, mtime and ctime in nanoseconds. */
 	readonly stamp: string;
+	/** Bytes. */
+	readonly size: number;
 	/** The folder's entry is a symbolic link: what it leads to may change without a trace in the folder. */
 	readonly isLink: boolean;
 }
@@ -35,7 +37,11 @@ export async function listManifests(path: string): Promise<Listing> {
 		const stats = await stat(path, { bigint: true });
 		if (!stats.isDirectory()) {
 			const link = await lstat(path);
-			return { kind: "files", files: [{ path, stamp: stampOf(stats), isLink: link.isSymbolicLink() }], problems: [] };
+			return {
+				kind: "files",
+				files: [{ path, stamp: stampOf(stats), size: Number(stats.size), isLink: link.isSymbolicLink() }],
+				problems: [],
+			};
 		}
 		return await listFolder(path);
 	} catch (error) {
@@ -63,12 +69,12 @@ async function listFolder(folder: string): Promise<Listing> {
 async function stampFile(path: string, isLink: boolean): Promise<ManifestPath | undefined> {
 	try {
 		const stats = await stat(path, { bigint: true });
-		return stats.isDirectory() ? undefined : { path, stamp: stampOf(stats), isLink };
+		return stats.isDirectory() ? undefined : { path, stamp: stampOf(stats), size: Number(stats.size), isLink };
 	} catch (error) {
 		const code = codeOf(error);
 		if (code === undefined) throw error;
 		// A link to nowhere is a mistake to report, an entry that is gone is none.
-		return code === "ENOENT" && !isLink ? undefined : { path, stamp: code, isLink };
+		return code === "ENOENT" && !isLink ? undefined : { path, stamp: code, size: 0, isLink };
 	}
 }
 

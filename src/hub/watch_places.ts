@@ -1,7 +1,7 @@
 // Which folders to watch, and for which names, so that no change of the manifests goes unseen: links and replaced folders too.
 
 import { lstat, readlink } from "node:fs/promises";
-import { isAbsolute, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 
 /** Names walked from one path at most: links may lead in a circle. */
 const MAX_STEPS = 1000;
@@ -40,17 +40,13 @@ async function follow(path: string, places: Map<string, Set<string> | "all">): P
 	for (let steps = 0; steps < MAX_STEPS; steps++) {
 		const [name, ...below] = rest;
 		if (name === undefined) return { path: done, isFolder: (await look(done)) === "folder" };
-		const found = await look(join(done, name));
+		const next = join(done, name);
+		const found = await look(next);
 		// Folders in between are not watched: if one of them is deleted, the watched one below it goes away, and that is seen.
 		if (found !== "folder" || below.length === 0) note(places, done, name);
 		if (found === "missing") return undefined;
-		if (typeof found === "string") {
-			done = join(done, name);
-			rest = below;
-		} else {
-			rest = [...split(isAbsolute(found.target) ? found.target : join(done, found.target)), ...below];
-			done = "/";
-		}
+		rest = typeof found === "string" ? below : [...split(resolve(done, found.target)), ...below];
+		done = typeof found === "string" ? next : "/";
 	}
 	return undefined;
 }
