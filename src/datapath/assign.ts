@@ -90,18 +90,22 @@ function settle(state: State, actual: Contents): void {
 	if (freed > 0) state.hasNewRoom = true;
 }
 
-/** The chunks that are not as they were, and the addresses that no chunk has any more. */
+/**
+ * The chunks that are not as they were, and the addresses that an object no longer has. If another one has such an
+ * address now, it finds the id again, but never lives on with the former owner's backends.
+ */
 function compare(
 	before: ReadonlyMap<string, Chunk>,
 	after: ReadonlyMap<string, Chunk>,
-): { readonly changed: readonly Chunk[]; readonly gone: ReadonlySet<L4Address> } {
-	const gone = new Set<L4Address>();
-	const changed: Chunk[] = [];
-	for (const [object, chunk] of before)
-		if (after.get(object) !== chunk) for (const { address } of chunk.frontends) gone.add(address);
-	for (const [object, chunk] of after) if (before.get(object) !== chunk) changed.push(chunk);
-	// An address may have moved from one object to another.
-	for (const chunk of changed) for (const { address } of chunk.frontends) gone.delete(address);
+): { readonly changed: readonly Chunk[]; readonly gone: readonly L4Address[] } {
+	const changed = [...after.values()].filter((chunk) => before.get(chunk.object) !== chunk);
+	const gone: L4Address[] = [];
+	for (const [object, chunk] of before) {
+		const next = after.get(object);
+		if (next === chunk) continue;
+		const kept = new Set(next?.frontends.map((frontend) => frontend.address));
+		for (const { address } of chunk.frontends) if (!kept.has(address)) gone.push(address);
+	}
 	return { changed, gone };
 }
 

@@ -6,10 +6,14 @@ import { createHistory, demandExactly, type History } from "../../test/support/h
 import { backendIds, readMemory } from "../../test/support/program_view.ts";
 import { checkProperty } from "../../test/support/property.ts";
 import { applyEdits, type Edit, edit, emptyCluster, NODE } from "../../test/support/random_cluster.ts";
+import type { L4Address } from "../model/address.ts";
+import { parseL4Address } from "../model/address.ts";
 import { createPlanner, planFresh } from "../plan/plan.ts";
 import type { Plan } from "../plan/plan_types.ts";
 import { planToJson } from "../plan/render.ts";
+import { encodeBackend, encodeFrontend, encodeFrontendKey, encodeId, encodeName, encodeSlot } from "./codec.ts";
 import { seededRandom } from "./faulty_maps.ts";
+import type { MapName } from "./maps.ts";
 import type { Written } from "./writer.ts";
 
 interface Step {
@@ -19,7 +23,8 @@ interface Step {
 	readonly synced: boolean;
 	/** Killed at this element. */
 	readonly crashAt: number | undefined;
-	readonly faulty: boolean;
+	/** The share of elements that fail. */
+	readonly probability: number;
 }
 
 const step: fc.Arbitrary<Step> = fc.record({
@@ -27,10 +32,52 @@ const step: fc.Arbitrary<Step> = fc.record({
 	first: fc.constantFrom("go on", "go on", "go on", "restart", "resync"),
 	synced: fc.constantFrom(true, true, true, false),
 	crashAt: fc.option(fc.integer({ min: 1, max: 40 }), { freq: 4, nil: undefined }),
-	faulty: fc.boolean(),
+	probability: fc.constantFrom(0, 0, 0.1, 0.1, 0.6),
 });
 const steps = fc.array(step, { minLength: 1, maxLength: 14 });
 const seed = fc.integer({ min: 1, max: 0x7fff_ffff });
+/** Ids and slots that are likely to be in use, and some that cannot be. */
+const number = fc.oneof(
+	{ weight: 9, arbitrary: fc.integer({ min: 0, max: 20 }) },
+	{ weight: 1, arbitrary: fc.constant(0xffff_ffff) },
+);
+const id = number.map(encodeId);
+const address = fc.constantFrom("10.96.0.1:80/TCP", "10.244.0.1:8080/TCP", "10.96.9.9:1/UDP").map(mustParse);
+const bytes = (length: number) =>
+	fc
+		.array(fc.integer({ min: 0, max: 255 }), { minLength: length, maxLength: length })
+		.map((codes) => String.fromCharCode(...codes));
+const frontendKey = fc.oneof(
+	{ weight: 4, arbitrary: address.map(encodeFrontendKey) },
+	{ weight: 1, arbitrary: bytes(20) },
+);
+const frontend = fc
+	.record({
+		id: number,
+		slotBase: number,
+		active: number,
+		members: number,
+		generation: number,
+		keepsPeer: fc.boolean(),
+	})
+	.chain((value) => frontendKey.map((key) => ({ map: "frontends" as const, key, value: encodeFrontend(key, value) })));
+const garbage: fc.Arbitrary<readonly { map: MapName; key: string; value: string }[]> = fc.array(
+	fc.oneof(
+		frontend,
+		fc.record({
+			map: fc.constant("slots" as const),
+			key: id,
+			value: fc.tuple(number, number).map(([a, b]) => encodeSlot(a, b)),
+		}),
+		fc.record({
+			map: fc.constant("backends" as const),
+			key: id,
+			value: fc.oneof(address.map(encodeBackend), bytes(24)),
+		}),
+		fc.record({ map: fc.constant("names" as const), key: id, value: fc.constant(encodeName("demo/garbage:http")) }),
+	),
+	{ maxLength: 12 },
+);
 const SELF = { nodeName: NODE };
 const AMPLE = { frontends: 200, backends: 200, slots: 1000 };
 const SCARCE = { frontends: 6, backends: 7, slots: 14 };
@@ -81,12 +128,33 @@ test("write() misleads nobody where room is short, and uses room as soon as ther
 	checkProperty("scarce room", property, 300);
 }, 120_000);
 
+test("write() makes order of whatever stands in the maps", () => {
+	const property = fc.property(
+		garbage,
+		steps,
+		fc.boolean(),
+		fc.boolean(),
+		(elements, history, unsyncedFirst, killed) => {
+			const world = createHistory({ capacity: AMPLE, random: seededRandom(1), allowed: "unknown" });
+			live(world, history);
+			for (const { map, key, value } of elements) world.maps.put(map, new Map([[key, value]]));
+			if (killed) world.restart();
+			else world.resync();
+			const plan = planFresh(clusterOf(history), SELF);
+			if (unsyncedFirst) world.write(plan, { synced: false, probability: 0 });
+			world.settle(plan);
+			demandExactly(world.maps, plan);
+		},
+	);
+	checkProperty("garbage", property, 300);
+}, 120_000);
+
 /** The plan of the last step. */
 function live(world: History, history: readonly Step[]): Plan {
 	const planner = createPlanner();
 	let cluster = emptyCluster;
 	let plan = planner(cluster, SELF);
-	for (const { edits, first, synced, crashAt, faulty } of history) {
+	for (const { edits, first, synced, crashAt, probability } of history) {
 		if (first === "restart") world.restart();
 		if (first === "resync") world.resync();
 		cluster = applyEdits(cluster, edits);
@@ -94,9 +162,15 @@ function live(world: History, history: readonly Step[]): Plan {
 		demandSamePlan(next, planFresh(cluster, SELF));
 		if (edits.length === 0 && next !== plan) throw new Error("Nothing changed, and the plan is not the identical one");
 		plan = next;
-		world.write(plan, { synced, probability: faulty ? 0.1 : 0, crashAt });
+		world.write(plan, { synced, probability, crashAt });
 	}
 	return plan;
+}
+
+function mustParse(text: string): L4Address {
+	const parsed = parseL4Address(text);
+	if (parsed === undefined) throw new Error(`Not an address: ${text}`);
+	return parsed;
 }
 
 function clusterOf(history: readonly Step[]) {

@@ -2,13 +2,13 @@
 
 import type { Capacity } from "../../src/datapath/capacity.ts";
 import { Crash, createFaultyMaps } from "../../src/datapath/faulty_maps.ts";
-import type { Maps } from "../../src/datapath/maps.ts";
+import type { Maps, StatsName } from "../../src/datapath/maps.ts";
 import { createMemoryMaps } from "../../src/datapath/memory_maps.ts";
 import type { Writer, Written } from "../../src/datapath/writer.ts";
 import { createWriter } from "../../src/datapath/writer.ts";
 import type { Frontend, Plan } from "../../src/plan/plan_types.ts";
 import type { FrontendCopy, Memory } from "./program_view.ts";
-import { describeSet, follow, readBackend, readMemory, runsOf, u32Key } from "./program_view.ts";
+import { backendIds, describeSet, follow, readBackend, readMemory, runsOf, u32Key } from "./program_view.ts";
 
 /** Rounds after which a program has certainly finished what it read at the beginning. */
 const PATIENCE = 2;
@@ -16,8 +16,11 @@ const PATIENCE = 2;
 export interface HistoryOptions {
 	readonly capacity: Capacity;
 	readonly random: () => number;
-	/** Which plans a frontend's set may come from: those since the last complete round, or, where room is short, any. */
-	readonly allowed: "since-complete" | "any";
+	/**
+	 * Which plans a frontend's set may come from: those since the last complete round, or, where room is short, any.
+	 * "unknown": nobody looks, because others have written in the maps.
+	 */
+	readonly allowed: "since-complete" | "any" | "unknown";
 }
 
 export interface WriteOptions {
@@ -60,8 +63,10 @@ interface World {
 	readonly slotReaders: Map<string, Reader & { readonly backendId: number }>;
 	/** The set of each address, id and generation that ever was: a UDP flow trusts it as long as its socket lives. */
 	readonly generations: Map<string, string>;
-	/** Ids in use before the last element was written. */
-	before: ReadonlySet<string>;
+	/** Whose each id was last, by map of counters and id. */
+	readonly owners: Map<string, string>;
+	/** Slots before the last element was written. */
+	slots: ReadonlyMap<string, string>;
 }
 
 export function createHistory(options: HistoryOptions): History {
@@ -77,7 +82,8 @@ export function createHistory(options: HistoryOptions): History {
 		frontendReaders: new Map(),
 		slotReaders: new Map(),
 		generations: new Map(),
-		before: new Set(),
+		owners: new Map(),
+		slots: new Map(),
 	};
 	restart(world);
 	return {
@@ -114,11 +120,8 @@ function write(world: World, plan: Plan, { synced, probability, crashAt }: Write
 	for (const [address, set] of setsOf(plan)) allow(world.allowed, address, set);
 	try {
 		const written = world.writer.write(plan, { synced });
-		const isComplete = written.pending === 0 && written.problems.length === 0;
-		if (isComplete && world.options.allowed === "since-complete") {
-			world.allowed = new Map();
-			for (const [address, set] of setsOf(plan)) allow(world.allowed, address, set);
-		}
+		if (!synced) demandNoDeletes(written);
+		if (written.pending === 0 && written.problems.length === 0) complete(world, plan);
 		return written;
 	} catch (error) {
 		if (!(error instanceof Crash)) throw error;
@@ -127,6 +130,18 @@ function write(world: World, plan: Plan, { synced, probability, crashAt }: Write
 	} finally {
 		countConnections(world);
 	}
+}
+
+/** From now on only the sets of this plan may be found. */
+function complete(world: World, plan: Plan): void {
+	if (world.options.allowed !== "since-complete") return;
+	world.allowed = new Map();
+	for (const [address, set] of setsOf(plan)) allow(world.allowed, address, set);
+}
+
+function demandNoDeletes({ changes }: Written): void {
+	const deletes = Object.values(changes).reduce((sum, change) => sum + change.deletes, 0);
+	if (deletes > 0) throw new Error(`${deletes} elements were deleted before the hub was synced`);
 }
 
 function settle(world: World, plan: Plan): Written {
@@ -139,6 +154,7 @@ function settle(world: World, plan: Plan): Written {
 
 /** Everything a program may come upon right now, be it quick or slow. */
 function look(world: World): void {
+	if (world.options.allowed === "unknown") return;
 	const memory = readMemory(world.maps);
 	for (const frontend of memory.frontends) lookAtFrontend(world, memory, frontend);
 	for (const [key, reader] of world.frontendReaders) lookWithFrontend(world, memory, key, reader);
@@ -146,6 +162,7 @@ function look(world: World): void {
 		if (world.round - reader.round > PATIENCE) world.slotReaders.delete(key);
 		else demandOwn(reader, readBackend(memory, reader.backendId), "a slot read before");
 	}
+	lookAtReferences(world, memory);
 	lookAtCounters(world, memory);
 }
 
@@ -183,23 +200,38 @@ function demandOwn({ frontend, backends }: Reader, address: string | undefined, 
 		throw new Error(`${what} of ${frontend.address} leads to ${address}, which it never had`);
 }
 
-/** Counters begin at zero when an id is used anew. */
+/** Nothing dangles, and a slot is never edited: it is empty before it says something else. */
+function lookAtReferences(world: World, memory: Memory): void {
+	for (const { address, id } of memory.frontends)
+		if (!memory.names.has(id)) throw new Error(`${address} has id ${id}, which has no name`);
+	for (const [key, slot] of memory.slots) {
+		if (!memory.backends.has(slot.slice(0, 4))) throw new Error("A slot refers to a backend that is not there");
+		const before = world.slots.get(key) ?? slot;
+		if (before !== slot) throw new Error("A slot was edited in place");
+	}
+	world.slots = memory.slots;
+}
+
+/** Counters begin at zero when an id is used for another address. */
 function lookAtCounters(world: World, memory: Memory): void {
-	const now = new Set([...memory.backends.keys()].map((key) => `backend_stats ${key}`));
-	for (const id of memory.names.keys()) now.add(`frontend_stats ${u32Key(id)}`);
-	for (const map of ["backend_stats", "frontend_stats"] as const)
-		for (const key of world.maps.dump(map).keys())
-			if (now.has(`${map} ${key}`) && !world.before.has(`${map} ${key}`))
-				throw new Error(`${map} of a new id is not zero`);
-	world.before = now;
+	for (const [address, id] of backendIds(memory)) lookAtOwner(world, "backend_stats", id, address);
+	for (const { address, id } of memory.frontends) lookAtOwner(world, "frontend_stats", id, address);
+}
+
+function lookAtOwner(world: World, map: StatsName, id: number, address: string): void {
+	const key = `${map} ${id}`;
+	if (world.owners.get(key) === address) return;
+	if (world.maps.dump(map).has(u32Key(id))) throw new Error(`${key} is not zero, and ${address} is new there`);
+	world.owners.set(key, address);
 }
 
 /** Programs count something for every id there is. */
 function countConnections(world: World): void {
 	for (const key of world.maps.dump("backends").keys())
 		world.maps.put("backend_stats", new Map([[key, "\x01".padEnd(24, "\0")]]));
-	for (const key of world.maps.dump("names").keys())
-		world.maps.put("frontend_stats", new Map([[key, "\x01".padEnd(16, "\0")]]));
+	if (world.options.allowed === "unknown") return;
+	for (const { id } of readMemory(world.maps).frontends)
+		world.maps.put("frontend_stats", new Map([[u32Key(id), "\x01".padEnd(16, "\0")]]));
 }
 
 /** Throws unless the maps hold the plan, the whole plan and nothing but the plan. */
