@@ -95,7 +95,7 @@ function filesBeside(folder: string): BunPlugin {
 }
 
 async function commit(): Promise<string> {
-	if (!existsSync(".git")) return "unknown";
+	if (!existsSync(".git") || Bun.which("git") === null) return "unknown";
 	const head = await run(["git", "rev-parse", "--short=12", "HEAD"]);
 	const status = await run(["git", "status", "--porcelain"]);
 	if (head.code !== 0 || status.code !== 0) return "unknown";
