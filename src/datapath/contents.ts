@@ -23,28 +23,34 @@ export function readContents(maps: Maps): Contents {
 	return { frontends, names, slots, backends: maps.dump("backends") };
 }
 
-/** The wanted contents, and which keys were touched since the last round. */
+/** The wanted contents, and where the maps may differ from them. */
 export interface Wanted {
 	readonly contents: Contents;
 	put(map: MapName, key: string, value: string): void;
 	delete(map: MapName, key: string): void;
-	dirty(): Keys;
-	/** After a round: these keys are still not as wanted. */
-	keep(keys: Keys): void;
+	/** The keys touched since the last round and those left by it. "all" until the first round has ended. */
+	dirty(): Keys | "all";
+	/** Ends a round: these keys are still not as wanted; "all": nobody knows. */
+	keep(keys: Keys | "all"): void;
 }
 
 export function createWanted(): Wanted {
 	const contents = emptyContents();
-	let dirty = emptyKeys();
+	let dirty: Keys | "all" = "all";
+
+	function touch(map: MapName, key: string): void {
+		if (dirty !== "all") dirty[map].add(key);
+	}
+
 	return {
 		contents,
 		put(map, key, value) {
-			if (contents[map].get(key) === value) return;
+			if (dirty !== "all" && contents[map].get(key) === value) return;
 			contents[map].set(key, value);
-			dirty[map].add(key);
+			touch(map, key);
 		},
 		delete(map, key) {
-			if (contents[map].delete(key)) dirty[map].add(key);
+			if (contents[map].delete(key)) touch(map, key);
 		},
 		dirty: () => dirty,
 		keep(keys) {

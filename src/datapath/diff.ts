@@ -2,7 +2,6 @@
 
 import type { Contents, Keys } from "./contents.ts";
 import { emptyContents, emptyKeys } from "./contents.ts";
-import type { MapName } from "./maps.ts";
 import { MAP_NAMES } from "./maps.ts";
 
 export interface Difference {
@@ -12,32 +11,41 @@ export interface Difference {
 	readonly deletes: Keys;
 }
 
-/** Compares all keys. */
-export function diffAll(actual: Contents, wanted: Contents): Difference {
+/** Compares these keys, or all there are. */
+export function diff(actual: Contents, wanted: Contents, keys: Keys | "all"): Difference {
 	const difference: Difference = { puts: emptyContents(), deletes: emptyKeys() };
 	for (const map of MAP_NAMES) {
-		for (const [key, value] of wanted[map]) if (actual[map].get(key) !== value) difference.puts[map].set(key, value);
-		for (const key of actual[map].keys()) if (!wanted[map].has(key)) difference.deletes[map].add(key);
+		const sides = {
+			actual: actual[map],
+			wanted: wanted[map],
+			puts: difference.puts[map],
+			deletes: difference.deletes[map],
+		};
+		if (keys === "all") compareAll(sides);
+		else compareKeys(sides, keys[map]);
 	}
 	return difference;
 }
 
-/** Compares these keys only. */
-export function diffKeys(actual: Contents, wanted: Contents, keys: Keys): Difference {
-	const difference: Difference = { puts: emptyContents(), deletes: emptyKeys() };
-	for (const map of MAP_NAMES) for (const key of keys[map]) compare(difference, map, key, { actual, wanted });
-	return difference;
-}
-
+/** One map. */
 interface Sides {
-	readonly actual: Contents;
-	readonly wanted: Contents;
+	readonly actual: ReadonlyMap<string, string>;
+	readonly wanted: ReadonlyMap<string, string>;
+	readonly puts: Map<string, string>;
+	readonly deletes: Set<string>;
 }
 
-function compare(difference: Difference, map: MapName, key: string, { actual, wanted }: Sides): void {
-	const is = actual[map].get(key);
-	const should = wanted[map].get(key);
-	if (is === should) return;
-	if (should === undefined) difference.deletes[map].add(key);
-	else difference.puts[map].set(key, should);
+function compareAll({ actual, wanted, puts, deletes }: Sides): void {
+	for (const [key, value] of wanted) if (actual.get(key) !== value) puts.set(key, value);
+	for (const key of actual.keys()) if (!wanted.has(key)) deletes.add(key);
+}
+
+function compareKeys({ actual, wanted, puts, deletes }: Sides, keys: ReadonlySet<string>): void {
+	for (const key of keys) {
+		const is = actual.get(key);
+		const should = wanted.get(key);
+		if (is === should) continue;
+		if (should === undefined) deletes.add(key);
+		else puts.set(key, should);
+	}
 }

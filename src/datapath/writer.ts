@@ -10,7 +10,7 @@ import { createAssignment } from "./assign.ts";
 import type { Capacity } from "./capacity.ts";
 import type { Contents } from "./contents.ts";
 import { readContents } from "./contents.ts";
-import { diffAll, diffKeys } from "./diff.ts";
+import { diff } from "./diff.ts";
 import type { MapName, Maps } from "./maps.ts";
 import { MAP_NAMES } from "./maps.ts";
 import type { Full } from "./place.ts";
@@ -52,8 +52,6 @@ interface State extends WriterOptions {
 	actual: Contents;
 	/** `actual` may be wrong: read it back. */
 	isStale: boolean;
-	/** Elements may differ that are not marked as dirty. */
-	isUnchecked: boolean;
 }
 
 /** Reads the maps and goes on from what they hold. */
@@ -61,7 +59,7 @@ export function createWriter(options: WriterOptions): Writer {
 	const { maps, capacity, firstGeneration } = options;
 	const actual = readContents(maps);
 	const assignment = createAssignment({ capacity, firstGeneration, restored: restore(actual, capacity) });
-	const state: State = { ...options, assignment, actual, isStale: false, isUnchecked: true };
+	const state: State = { ...options, assignment, actual, isStale: false };
 	return {
 		write: (plan, { synced }) => write(state, plan, synced),
 		resync() {
@@ -76,15 +74,14 @@ function write(state: State, plan: Plan, synced: boolean): Written {
 	assignment.update(plan);
 	if (state.isStale) {
 		state.actual = readContents(maps);
-		state.isUnchecked = true;
+		assignment.wanted.keep("all");
 	}
 	const { actual } = state;
 	const wanted = assignment.wanted.contents;
-	const difference = state.isUnchecked ? diffAll(actual, wanted) : diffKeys(actual, wanted, assignment.wanted.dirty());
+	const difference = diff(actual, wanted, assignment.wanted.dirty());
 	state.isStale = true;
 	const applied = apply(maps, difference, { actual, wanted, allowDeletes: synced });
 	state.isStale = false;
-	state.isUnchecked = false;
 	assignment.wanted.keep(applied.left);
 	assignment.settle(actual);
 	return report(assignment, applied);

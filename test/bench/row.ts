@@ -1,10 +1,9 @@
-// One figure of a benchmark.
+// One line of `bun run bench`.
 
 export interface BenchRow {
 	readonly name: string;
 	readonly value: number;
-	/** `ns`, `ms`, `MB` ... */
 	readonly unit: string;
-	/** What it should stay below, in the same unit; a figure without one is there to compare with. */
+	/** What it must stay below, in the same unit. */
 	readonly budget?: number;
 }

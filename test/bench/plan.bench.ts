@@ -1,0 +1,129 @@
+// How long it takes from a snapshot to the bytes that have to be written: all at once, and after one small change.
+
+import { createAssignment } from "../../src/datapath/assign.ts";
+import { CAPACITY } from "../../src/datapath/capacity.ts";
+import { emptyContents, emptyKeys } from "../../src/datapath/contents.ts";
+import { diff } from "../../src/datapath/diff.ts";
+import { createMemoryMaps } from "../../src/datapath/memory_maps.ts";
+import { restore } from "../../src/datapath/restore.ts";
+import { createWriter } from "../../src/datapath/writer.ts";
+import type { Ip, Port } from "../../src/model/address.ts";
+import { parseIp, parsePort } from "../../src/model/address.ts";
+import type { Cluster, EndpointSlice, Service } from "../../src/model/cluster.ts";
+import { createPlanner } from "../../src/plan/plan.ts";
+import type { BenchRow } from "./row.ts";
+
+const SERVICES = 10_000;
+const ENDPOINTS = 10;
+const SELF = { nodeName: "here" };
+const ROUNDS = 5;
+
+/** Medians of several runs in one process, the first of which warms up. */
+export async function bench(): Promise<readonly BenchRow[]> {
+	const cluster = createCluster();
+	const runs = Array.from({ length: ROUNDS + 1 }, () => runOnce(cluster)).slice(1);
+	const median = (pick: (run: Run) => number) => runs.map(pick).sort((a, b) => a - b)[Math.floor(runs.length / 2)] ?? 0;
+	const size = `${SERVICES} Services x ${ENDPOINTS} endpoints`;
+	return [
+		{
+			name: `plan + encode + diff, ${size}`,
+			value: median((run) => run.plan + run.encode + run.diff),
+			unit: "ms",
+			budget: 500,
+		},
+		{ name: "  plan", value: median((run) => run.plan), unit: "ms" },
+		{ name: "  assign and encode", value: median((run) => run.encode), unit: "ms" },
+		{ name: "  diff", value: median((run) => run.diff), unit: "ms" },
+		{ name: `one changed slice among ${SERVICES}`, value: median((run) => run.change), unit: "ms" },
+		{ name: "  plan", value: median((run) => run.changePlan), unit: "ms" },
+		{ name: "nothing changed, all of it compared", value: median((run) => run.compare), unit: "ms" },
+		{ name: "first round into memory maps", value: median((run) => run.write), unit: "ms" },
+		{ name: "restart: read back and find nothing to do", value: median((run) => run.restart), unit: "ms" },
+	];
+}
+
+type Run = ReturnType<typeof runOnce>;
+
+function runOnce(cluster: Cluster) {
+	// Nobody pays for the garbage of the run before.
+	Bun.gc(true);
+	const planner = createPlanner();
+	const [plan, wholePlan] = timed(() => planner(cluster, SELF));
+	const empty = emptyContents();
+	const assignment = createAssignment({ capacity: CAPACITY, restored: restore(empty, CAPACITY), firstGeneration: 1 });
+	const [encode] = timed(() => assignment.update(wholePlan));
+	const wanted = assignment.wanted.contents;
+	const [compareEmpty] = timed(() => diff(empty, wanted, "all"));
+	const [compare] = timed(() => diff(wanted, wanted, "all"));
+	assignment.wanted.keep(emptyKeys());
+	const changed = changeOneSlice(cluster);
+	const [changePlan, nextPlan] = timed(() => planner(changed, SELF));
+	const [changeRest] = timed(() => {
+		assignment.update(nextPlan);
+		diff(empty, wanted, assignment.wanted.dirty());
+	});
+	const maps = createMemoryMaps();
+	const start = () => createWriter({ maps, capacity: CAPACITY, firstGeneration: 1 });
+	const [write] = timed(() => start().write(wholePlan, { synced: true }));
+	const [restart] = timed(() => start().write(wholePlan, { synced: true }));
+	return { plan, encode, diff: compareEmpty, compare, changePlan, change: changePlan + changeRest, write, restart };
+}
+
+function timed<T>(work: () => T): readonly [milliseconds: number, result: T] {
+	const start = performance.now();
+	const result = work();
+	return [performance.now() - start, result];
+}
+
+function createCluster(): Cluster {
+	const services = new Map<string, Service>();
+	const slices = new Map<string, readonly EndpointSlice[]>();
+	for (let index = 0; index < SERVICES; index++) {
+		const key = `demo/service-${index}`;
+		services.set(key, {
+			key,
+			type: "ClusterIP",
+			clusterIps: [ip(`10.${96 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`)],
+			ports: [{ name: "http", port: port(80), protocol: "TCP" }],
+			internalTrafficPolicy: "Cluster",
+			otherProxy: false,
+			peerAddress: "frontend",
+			created: "2026-01-01T00:00:00Z",
+		});
+		slices.set(key, [createSlice(key, index, ENDPOINTS)]);
+	}
+	return { services, slices, problems: [] };
+}
+
+function changeOneSlice(cluster: Cluster): Cluster {
+	const key = `demo/service-${SERVICES >> 1}`;
+	const slices = new Map(cluster.slices);
+	slices.set(key, [createSlice(key, SERVICES >> 1, ENDPOINTS - 1)]);
+	return { ...cluster, slices };
+}
+
+function createSlice(service: string, index: number, endpoints: number): EndpointSlice {
+	return {
+		key: `${service}-abc12`,
+		service,
+		addressType: "IPv4",
+		endpoints: Array.from({ length: endpoints }, (_, offset) => {
+			const host = index * ENDPOINTS + offset;
+			const address = ip(`10.${128 + (host >> 16)}.${(host >> 8) & 255}.${host & 255}`);
+			return { ip: address, ready: true, serving: true, terminating: false, nodeName: "there" };
+		}),
+		ports: [{ name: "http", port: port(8080), protocol: "TCP" }],
+	};
+}
+
+function ip(text: string): Ip {
+	const parsed = parseIp(text);
+	if (parsed === undefined) throw new Error(`Not an address: ${text}`);
+	return parsed;
+}
+
+function port(number: number): Port {
+	const parsed = parsePort(number);
+	if (parsed === undefined) throw new Error(`Not a port: ${number}`);
+	return parsed;
+}
