@@ -10,6 +10,8 @@
 #include "exchange.h"
 #include "storm.h"
 #include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 #define TIMEOUT_SECONDS 5
 #define MAX_MESSAGES 64
@@ -386,6 +388,14 @@ static void do_fork(void)
 		pause();
 }
 
+/* PID: kills such a child, and waits until it has ended */
+static void do_end(void)
+{
+	pid_t child = atoi(word());
+
+	report(kill(child, SIGKILL) < 0 ? -1 : waitpid(child, NULL, 0));
+}
+
 /* unix|netlink|packet: a round trip over a socket of that family */
 static void do_exchange(void)
 {
@@ -449,6 +459,7 @@ static const struct {
 	{ "shutdown", do_shutdown },
 	{ "close", do_close },
 	{ "fork", do_fork },
+	{ "end", do_end },
 	{ "exchange", do_exchange },
 	{ "ping", do_ping },
 	{ "storm", do_storm },

@@ -15,7 +15,16 @@ export function lines(command: readonly string[]): Lines {
 	const decoder = new TextDecoder();
 	let rest = "";
 
-	async function read(): Promise<string> {
+	/** One reader at a time: what comes in at once may be two lines. */
+	let turn: Promise<unknown> = Promise.resolve();
+
+	function read(): Promise<string> {
+		const line = turn.then(nextLine);
+		turn = line.catch(() => {});
+		return line;
+	}
+
+	async function nextLine(): Promise<string> {
 		for (;;) {
 			const end = rest.indexOf("\n");
 			if (end >= 0) {

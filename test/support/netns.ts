@@ -2,6 +2,7 @@
 
 import { must } from "./command.ts";
 import { testName } from "./names.ts";
+import { untilSync } from "./wait.ts";
 
 export interface Netns extends Disposable {
 	readonly name: string;
@@ -31,6 +32,10 @@ export function wire(name: string, ...ends: readonly [WireEnd, WireEnd]): void {
 			net.ip("address", "add", address, "dev", name, ...options);
 		}
 		net.ip("link", "set", name, "up");
+	}
+	// The kernel looks after new carriers once a second; until then an end takes no IPv6 packet.
+	for (const { net } of ends) {
+		untilSync(`up: ${name} in ${net.name}`, () => net.ip("-oneline", "link", "show", name).includes(" state UP "));
 	}
 }
 
