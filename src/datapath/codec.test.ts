@@ -1,0 +1,85 @@
+import { describe, expect, test } from "bun:test";
+import type { L4Address } from "../model/address.ts";
+import { parseL4Address } from "../model/address.ts";
+import {
+	decodeBackend,
+	decodeFrontend,
+	decodeFrontendKey,
+	decodeId,
+	decodeName,
+	decodeSlot,
+	encodeBackend,
+	encodeFrontend,
+	encodeFrontendKey,
+	encodeId,
+	encodeName,
+	encodeSlot,
+} from "./codec.ts";
+
+function hex(bytes: string): string {
+	return Buffer.from(bytes, "latin1").toString("hex");
+}
+
+function l4(text: string): L4Address {
+	const parsed = parseL4Address(text);
+	if (parsed === undefined) throw new Error(`Not an address: ${text}`);
+	return parsed;
+}
+
+const ADDRESSES = [
+	["10.96.0.1:80/TCP", "00000000000000000000ffff0a60000100500600"],
+	["255.255.255.255:65535/UDP", "00000000000000000000ffffffffffffffff1100"],
+	["[fd00::1]:53/UDP", "fd00000000000000000000000000000100351100"],
+	["[100::ba1a]:5810/UDP", "0100000000000000000000000000ba1a16b21100"],
+] as const;
+
+describe("addresses", () => {
+	test.each(ADDRESSES)("encodeFrontendKey(%s) is %s", (text, bytes) => {
+		expect(hex(encodeFrontendKey(l4(text)))).toBe(bytes);
+		expect(decodeFrontendKey(encodeFrontendKey(l4(text)))).toBe(l4(text));
+	});
+
+	test.each(ADDRESSES)("encodeBackend(%s) is the same and four zero bytes", (text, bytes) => {
+		expect(hex(encodeBackend(l4(text)))).toBe(`${bytes}00000000`);
+		expect(decodeBackend(encodeBackend(l4(text)))).toBe(l4(text));
+	});
+
+	test.each([
+		["port 0", `${"00".repeat(16)}00000600`],
+		["protocol 0", `${"00".repeat(16)}00500000`],
+		["protocol 132", `${"00".repeat(16)}00508400`],
+		["too short", "00".repeat(19)],
+		["too long", `${"00".repeat(16)}0050060000`],
+	])("decodeFrontendKey() gives nothing for %s", (_, bytes) => {
+		expect(decodeFrontendKey(Buffer.from(bytes, "hex").toString("latin1"))).toBeUndefined();
+	});
+});
+
+test.each([0, 1, 255, 256, 65_535, 131_071, 0xffff_ffff])("decodeId() gives back %d", (id) => {
+	expect(decodeId(encodeId(id))).toBe(id);
+	expect(Buffer.from(encodeId(id), "latin1").readUInt32LE()).toBe(id);
+});
+
+test("encodeSlot() is backend id and owner", () => {
+	expect(hex(encodeSlot(0x01020304, 0xfffefdfc))).toBe("04030201fcfdfeff");
+	expect(decodeSlot(encodeSlot(0x01020304, 0xfffefdfc))).toEqual({ backendId: 0x01020304, owner: 0xfffefdfc });
+});
+
+test.each([true, false])("encodeFrontend() is the key, then the numbers; keepsPeer %p", (keepsPeer) => {
+	const key = encodeFrontendKey(l4("10.96.0.1:80/TCP"));
+	const value = { id: 1, slotBase: 0x80000, active: 3, members: 4, generation: 0xffff_ffff, keepsPeer };
+	const numbers = `010000000000080003000000${"04000000ffffffff"}0${keepsPeer ? 1 : 0}000000`;
+	expect(hex(encodeFrontend(key, value))).toBe(hex(key) + numbers);
+	expect(decodeFrontend(encodeFrontend(key, value))).toEqual(value);
+});
+
+describe("names", () => {
+	test.each(["", "demo/web:http", "x".repeat(159)])("decodeName() gives back %p", (name) => {
+		expect(encodeName(name)).toHaveLength(160);
+		expect(decodeName(encodeName(name))).toBe(name);
+	});
+
+	test("encodeName() cuts what is too long and keeps the zero byte at the end", () => {
+		expect(decodeName(encodeName("x".repeat(300)))).toBe("x".repeat(159));
+	});
+});
