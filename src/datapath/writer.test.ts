@@ -1,0 +1,344 @@
+import { describe, expect, test } from "bun:test";
+import { demandExactly } from "../../test/support/history.ts";
+import { planOf } from "../../test/support/plans.ts";
+import { describeSet, readMemory } from "../../test/support/program_view.ts";
+import type { RecordingMaps } from "../../test/support/recording_maps.ts";
+import { createRecordingMaps } from "../../test/support/recording_maps.ts";
+import type { Plan } from "../plan/plan_types.ts";
+import type { Capacity } from "./capacity.ts";
+import { encodeId, encodeSlot } from "./codec.ts";
+import { createMemoryMaps } from "./memory_maps.ts";
+import type { Writer } from "./writer.ts";
+import { createWriter } from "./writer.ts";
+
+const CAPACITY = { frontends: 10, backends: 10, slots: 10 };
+const [A, B, C, D] = ["10.0.0.1:80/TCP", "10.0.0.2:80/TCP", "10.0.0.3:80/TCP", "10.0.0.4:80/TCP"];
+const WEB = "10.96.0.1:80/TCP";
+const API = "10.96.0.2:80/TCP";
+const NONE = planOf({});
+
+interface Rig {
+	readonly maps: RecordingMaps;
+	readonly writer: Writer;
+	/** Writes and returns what was done. */
+	write(plan: Plan, synced?: boolean): readonly string[];
+}
+
+function start(maps: RecordingMaps = createRecordingMaps(), capacity: Capacity = CAPACITY): Rig {
+	const writer = createWriter({ maps, capacity, firstGeneration: 1 });
+	return {
+		maps,
+		writer,
+		write(plan, synced = true) {
+			maps.taken();
+			writer.write(plan, { synced });
+			return maps.taken();
+		},
+	};
+}
+
+function web(set: string): Plan {
+	return planOf({ "demo/web": { [WEB]: set } });
+}
+
+/** By frontend address, as `id generation set`. */
+function state(maps: RecordingMaps): Record<string, string> {
+	const memory = readMemory(maps);
+	const lines = memory.frontends.map(
+		(frontend) => [frontend.address, `${frontend.id} ${frontend.generation} ${describeSet(memory, frontend)}`] as const,
+	);
+	return Object.fromEntries(lines);
+}
+
+describe("order", () => {
+	test("write() puts upward: what is referred to stands before what refers to it", () => {
+		expect(start().write(web(`${A} ${B} | ${C}`))).toEqual([
+			"put backend_stats 1",
+			"put backend_stats 2",
+			"put backend_stats 3",
+			"put backends 1",
+			"put backends 2",
+			"put backends 3",
+			"put slots 0",
+			"put slots 1",
+			"put slots 2",
+			"put frontend_stats 1",
+			"put names 1",
+			`put frontends ${WEB}`,
+		]);
+	});
+
+	test("write() replaces a set by one put, and takes the old one away after it", () => {
+		const { write } = start();
+		write(web(`${A} ${B}`));
+		expect(write(web(B))).toEqual([
+			"put slots 2",
+			`put frontends ${WEB}`,
+			"delete slots 0",
+			"delete slots 1",
+			"delete backends 1",
+		]);
+	});
+
+	test("write() deletes downward", () => {
+		const { write, maps } = start();
+		write(web(A));
+		expect(write(NONE)).toEqual([`delete frontends ${WEB}`, "delete slots 0", "delete names 1", "delete backends 1"]);
+		demandExactly(maps, NONE);
+	});
+
+	test("write() does nothing if nothing changed, also if the plan is another object", () => {
+		const { write } = start();
+		write(web(`${A} | ${B}`));
+		expect(write(web(`${A} | ${B}`))).toEqual([]);
+	});
+
+	test("write() edits a flag without a new set", () => {
+		const { write, maps } = start();
+		write(web(A));
+		const chunk = web(A).chunks.get("demo/web");
+		const frontends = chunk?.frontends.map((frontend) => ({ ...frontend, keepsPeer: false })) ?? [];
+		const plan = { chunks: new Map([["demo/web", { object: "demo/web", frontends }]]), problems: [] };
+		expect(write(plan)).toEqual([`put frontends ${WEB}`]);
+		demandExactly(maps, plan);
+	});
+});
+
+describe("sets", () => {
+	test("a new set has a new generation, the same set keeps it, in whatever order it is said", () => {
+		const { write, maps } = start();
+		const seen = [`${A} ${B}`, `${B} ${A}`, `${A} | ${B}`, `${A} ${B}`, "", ""].map((set) => {
+			write(web(set));
+			return state(maps)[WEB];
+		});
+		expect(seen).toEqual([`1 1 ${A} ${B}|`, `1 1 ${A} ${B}|`, `1 2 ${A}|${B}`, `1 3 ${A} ${B}|`, "1 4 |", "1 4 |"]);
+	});
+
+	test("a set that comes back before its successor was switched to is whole", () => {
+		const { write, maps, writer } = start();
+		write(web(`${A} ${B}`));
+		maps.fail("put frontends");
+		write(web(C));
+		expect(state(maps)).toEqual({ [WEB]: `1 1 ${A} ${B}|` });
+		write(web(`${A} ${B}`));
+		expect(state(maps)).toEqual({ [WEB]: `1 1 ${A} ${B}|` });
+		maps.fail();
+		expect(writer.write(web(`${A} ${B}`), { synced: true }).again).toBe(false);
+		demandExactly(maps, web(`${A} ${B}`));
+	});
+
+	test("a backend has one id, however many frontends lead to it", () => {
+		const { write, maps } = start();
+		const plan = planOf({ "demo/web": { [WEB]: `${A} ${B}` }, "demo/api": { [API]: `${A}` } });
+		write(plan);
+		demandExactly(maps, plan);
+		expect(write(web(`${A} ${B}`))).not.toContain("delete backends 1");
+		demandExactly(maps, web(`${A} ${B}`));
+	});
+});
+
+describe("failures", () => {
+	test("a frontend waits for its backend, the others do not", () => {
+		const { write, maps, writer } = start();
+		const plan = planOf({ "demo/web": { [WEB]: `${A} ${B}` }, "demo/api": { [API]: C } });
+		maps.fail("put backends 2");
+		const written = writer.write(plan, { synced: true });
+		expect(written.failures).toEqual([{ map: "backends", verb: "put", key: encodeId(2), errno: -12 }]);
+		expect(written.pending).toBe(3); // The backend, its slot, and the frontend.
+		expect(written.again).toBe(true);
+		expect(state(maps)).toEqual({ [API]: `2 2 ${C}|` });
+		maps.fail();
+		expect(write(plan)).toEqual(["put backend_stats 2", "put backends 2", "put slots 1", `put frontends ${WEB}`]);
+		demandExactly(maps, plan);
+	});
+
+	test.each(["put backend_stats 1", "put slots 0", "put frontend_stats 1", "put names 1", "put frontends"])(
+		"nothing is to be seen after a failed %s, and the next round makes it good",
+		(line) => {
+			const { write, maps } = start();
+			maps.fail(line);
+			write(web(A));
+			expect(state(maps)).toEqual({});
+			maps.fail();
+			write(web(A));
+			demandExactly(maps, web(A));
+		},
+	);
+
+	test("what a frontend still reaches is not deleted", () => {
+		const { write, maps } = start();
+		write(web(`${A} ${B}`));
+		maps.fail("put frontends", "delete frontends");
+		expect(write(web(C)).filter((line) => line.startsWith("delete"))).toEqual([]);
+		expect(state(maps)).toEqual({ [WEB]: `1 1 ${A} ${B}|` });
+		// The set that was never switched to is not reached.
+		expect(write(NONE)).toEqual([`delete frontends ${WEB}`, "delete slots 2", "delete backends 3"]);
+		expect(state(maps)).toEqual({ [WEB]: `1 1 ${A} ${B}|` });
+		maps.fail();
+		write(NONE);
+		demandExactly(maps, NONE);
+	});
+
+	test("a slot that cannot be deleted keeps its backend", () => {
+		const { write, maps } = start();
+		write(web(A));
+		maps.fail("delete slots 0");
+		expect(write(NONE)).toEqual([`delete frontends ${WEB}`, "delete slots 0", "delete names 1"]);
+		maps.fail();
+		expect(write(NONE)).toEqual(["delete slots 0", "delete backends 1"]);
+	});
+
+	test("after maps that throw the next round reads them back", () => {
+		const maps = createRecordingMaps();
+		let isBroken = false;
+		const throwing = {
+			...maps,
+			put(...[map, entries]: Parameters<RecordingMaps["put"]>) {
+				if (isBroken && map === "names") throw new Error("EBADF");
+				return maps.put(map, entries);
+			},
+		};
+		const { writer } = start(throwing);
+		isBroken = true;
+		expect(() => writer.write(web(A), { synced: true })).toThrow("EBADF");
+		isBroken = false;
+		expect(writer.write(web(A), { synced: true }).changes.slots).toEqual({ puts: 0, deletes: 0 });
+		demandExactly(maps, web(A));
+	});
+});
+
+describe("before the hub is synced", () => {
+	test("frontends come and change, and nothing goes", () => {
+		const { write, maps, writer } = start();
+		write(planOf({ "demo/web": { [WEB]: A }, "demo/api": { [API]: B } }));
+		expect(write(web(`${C}`), false).filter((line) => line.startsWith("delete"))).toEqual([]);
+		expect(state(maps)).toEqual({ [WEB]: `1 3 ${C}|`, [API]: `2 2 ${B}|` });
+		const written = writer.write(web(C), { synced: true });
+		expect(written.changes.frontends).toEqual({ puts: 0, deletes: 1 });
+		expect(written.pending).toBe(0);
+		demandExactly(maps, web(C));
+	});
+
+	test("what a restart finds is kept", () => {
+		const maps = createRecordingMaps();
+		start(maps).write(planOf({ "demo/web": { [WEB]: A }, "demo/api": { [API]: B } }));
+		const { write } = start(maps);
+		expect(write(NONE, false)).toEqual([]);
+		expect(write(planOf({ "demo/new": { "10.96.0.3:80/TCP": C } }), false)).toContain("put backends 3");
+		expect(state(maps)[API]).toBe(`2 2 ${B}|`);
+	});
+});
+
+describe("identity", () => {
+	test("a restart with the same plan does nothing", () => {
+		const maps = createRecordingMaps();
+		const plan = planOf({ "demo/web": { [WEB]: `${A} | ${B}` }, "demo/api": { [API]: "" } });
+		start(maps).write(plan);
+		expect(start(maps).write(plan)).toEqual([]);
+	});
+
+	test("an id is given again after it has rested two rounds", () => {
+		const { write } = start();
+		write(web(A));
+		write(web("")); // Backend 1 and slot 0 go.
+		expect(write(web(B))).toContain("put backends 2");
+		expect(write(web(`${B} ${C}`))).toContain("put backends 3");
+		expect(write(web(`${B} ${C} ${D}`))).toContain("put backends 1");
+	});
+
+	test("the same address finds its id again while it rests", () => {
+		const { write } = start();
+		write(web(`${A} ${B}`));
+		write(web(B));
+		expect(write(web(`${A} ${B}`))).toContain("put backends 1");
+	});
+
+	test("an address that moves to another object keeps its id and loses its backends", () => {
+		const { write, maps } = start();
+		write(web(A));
+		write(planOf({ "demo/other": { [WEB]: B } }));
+		expect(state(maps)).toEqual({ [WEB]: `1 2 ${B}|` });
+	});
+
+	test("generations go on after a restart, from the clock or from what is there", () => {
+		const maps = createRecordingMaps();
+		start(maps).write(web(A));
+		createWriter({ maps, capacity: CAPACITY, firstGeneration: 1000 }).write(web(B), { synced: true });
+		expect(state(maps)).toEqual({ [WEB]: `1 1000 ${B}|` });
+		createWriter({ maps, capacity: CAPACITY, firstGeneration: 5 }).write(web(C), { synced: true });
+		expect(state(maps)).toEqual({ [WEB]: `1 1001 ${C}|` });
+	});
+});
+
+describe("room", () => {
+	const tiny = (capacity: Partial<Capacity>) => {
+		const all = { ...CAPACITY, ...capacity };
+		return start(createRecordingMaps(createMemoryMaps(all)), all);
+	};
+
+	test.each([
+		["frontends", "all frontend ids are in use"],
+		["backends", "all backend ids are in use"],
+		["slots", "no range of slots is long enough"],
+	] as const)("no more %s: the frontend is a Problem, the others are not", (what, message) => {
+		const { writer, maps } = tiny({ [what]: 1 });
+		const plan = planOf({ "demo/web": { [WEB]: A }, "demo/api": { [API]: B }, "demo/last": {} });
+		expect(writer.write(plan, { synced: true }).problems).toEqual([
+			{
+				object: "Service demo/api",
+				reason: "TooLarge",
+				message: `Frontend ${API} is not programmed as it should be: ${message}`,
+			},
+		]);
+		demandExactly(maps, web(A));
+	});
+
+	test("a set that does not fit leaves the old one in place, and comes as soon as there is room", () => {
+		const { writer, maps } = tiny({ backends: 3 });
+		const both = (set: string) => planOf({ "demo/web": { [WEB]: set }, "demo/api": { [API]: B } });
+		writer.write(both(A), { synced: true });
+		const wide = both(`${A} ${B} ${C} ${D}`);
+		expect(writer.write(wide, { synced: true })).toMatchObject({
+			problems: [{ object: "Service demo/web" }],
+			again: false,
+		});
+		expect(state(maps)[WEB]).toBe(`1 1 ${A}|`);
+		const fits = both(`${A} ${B} ${C}`);
+		expect(writer.write(fits, { synced: true }).problems).toEqual([]);
+		demandExactly(maps, fits);
+	});
+
+	test("resting ids are room soon: again is true until they are used", () => {
+		const { writer, maps } = tiny({ backends: 1 });
+		writer.write(web(A), { synced: true });
+		writer.write(NONE, { synced: true });
+		const rounds = [1, 2, 3].map(() => writer.write(web(B), { synced: true }).again);
+		expect(rounds).toEqual([true, true, false]);
+		demandExactly(maps, web(B));
+	});
+
+	test("an address that moves does not live on with its former owner's backends", () => {
+		const { writer, maps } = tiny({ backends: 1 });
+		writer.write(web(A), { synced: true });
+		expect(writer.write(planOf({ "demo/other": { [WEB]: B } }), { synced: true }).problems).toHaveLength(1);
+		expect(state(maps)).toEqual({});
+	});
+});
+
+describe("resync()", () => {
+	test.each([
+		["a slot that is gone", (maps: RecordingMaps) => maps.delete("slots", [encodeId(0)])],
+		["a slot of another", (maps: RecordingMaps) => maps.put("slots", new Map([[encodeId(0), encodeSlot(2, 7)]]))],
+		["a slot too many", (maps: RecordingMaps) => maps.put("slots", new Map([[encodeId(9), encodeSlot(2, 7)]]))],
+		["no frontend", (maps: RecordingMaps) => maps.delete("frontends", maps.dump("frontends").keys())],
+		["no backends", (maps: RecordingMaps) => maps.delete("backends", maps.dump("backends").keys())],
+	])("finds %s", (_, harm) => {
+		const { writer, maps, write } = start();
+		write(web(`${A} ${B}`));
+		harm(maps);
+		expect(write(web(`${A} ${B}`))).toEqual([]);
+		writer.resync();
+		expect(write(web(`${A} ${B}`))).not.toEqual([]);
+		demandExactly(maps, web(`${A} ${B}`));
+	});
+});
