@@ -3,7 +3,7 @@
 import type * as v from "valibot";
 import type { FieldPath } from "./field_path.ts";
 import { field, isRaw, ownString, type Raw } from "./raw.ts";
-import { createReport, type Projection, type Report, show } from "./report.ts";
+import { createReport, type Place, type Projection, type Report, show } from "./report.ts";
 import { DnsLabel, DnsSubdomain, Timestamp } from "./schemas.ts";
 
 /** Characters of a name shown where the name itself is the mistake. */
@@ -104,19 +104,31 @@ export function readString(
 	return undefined;
 }
 
-/** Labels or a selector as keys and strings; what is no string is left out. */
-export function readStrings(map: Raw, path: FieldPath, report: Report): ReadonlyMap<string, string> {
+const LABEL_VALUE = /^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
+/** A DNS subdomain, a slash and a name. */
+const MAX_LABEL_KEY = 253 + 1 + 63;
+
+/** Labels or a selector as keys and strings; what cannot be a label is left out. */
+export function readStrings(map: Raw, { path, consequence }: Place, report: Report): ReadonlyMap<string, string> {
 	const strings = new Map<string, string>();
 	const keys = Object.keys(map);
-	if (keys.length > MAX_LABELS)
+	if (keys.length > MAX_LABELS) {
 		report.add(path, "TooLarge", `${keys.length} keys: give at most ${MAX_LABELS}; the others are left out`);
+	}
 	for (const key of keys.slice(0, MAX_LABELS)) {
 		const value = map[key] ?? "";
-		if (typeof value === "string") strings.set(ownString(key), ownString(value));
-		else
-			report.add([...path, key], "InvalidObject", `${show(value)} is not a string: put it in quotes; it is left out`);
+		const wrong = whyNoLabel(key, value);
+		if (typeof value === "string" && wrong === undefined) strings.set(ownString(key), ownString(value));
+		else report.add([...path, key.slice(0, MAX_LABEL_KEY)], "InvalidObject", `${wrong}; ${consequence}`);
 	}
 	return strings;
+}
+
+function whyNoLabel(key: string, value: unknown): string | undefined {
+	if (key.length > MAX_LABEL_KEY) return `A key of ${key.length} characters: use at most ${MAX_LABEL_KEY}`;
+	if (typeof value !== "string") return `${show(value)} is not a string: put it in quotes`;
+	if (LABEL_VALUE.test(value)) return undefined;
+	return `${show(value)} is not a label's value: use up to 63 of letters, digits, -, _ and .`;
 }
 
 /** A node's name, "" if there is none; a wrong one does not make the endpoint less of an endpoint. */

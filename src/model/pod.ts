@@ -53,7 +53,7 @@ function readPod(object: Raw, report: Report): Pod | undefined {
 	return {
 		key: meta.key,
 		namespace: meta.namespace,
-		labels: readStrings(meta.labels, ["metadata", "labels"], report),
+		labels: readStrings(meta.labels, { path: ["metadata", "labels"], consequence: "it is left out" }, report),
 		ips: readIps(status, report),
 		ready: isReady(status, phase),
 		terminating: (deleted ?? "") !== "",

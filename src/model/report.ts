@@ -78,6 +78,7 @@ export function show(value: unknown): string {
 			? JSON.stringify(value)
 			: `${JSON.stringify(value.slice(0, SHOWN))}... (${value.length} characters)`;
 	}
+	if (value === undefined) return "nothing";
 	if (value === null) return "null";
 	if (Array.isArray(value)) return "a list";
 	if (typeof value === "object") return "an object";
@@ -86,5 +87,5 @@ export function show(value: unknown): string {
 
 /** A valibot message of fact and fix: `70000 is not a port: give a whole number from 1 to 65535`. */
 export function wrong(what: string, fix: string): (issue: { readonly input: unknown }) => string {
-	return ({ input }) => (input === undefined ? `Missing ${what}: ${fix}` : `${show(input)} is not ${what}: ${fix}`);
+	return ({ input }) => (input === undefined ? `Missing: ${fix}` : `${show(input)} is not ${what}: ${fix}`);
 }

@@ -43,7 +43,7 @@ function readSelection(object: Raw, report: Report): Selection | undefined {
 		);
 		return undefined;
 	}
-	const labels = readStrings(selector, ["spec", "selector"], report);
+	const labels = readStrings(selector, { path: ["spec", "selector"], consequence: "no Pod is selected" }, report);
 	// With a label left out, more Pods would match than were meant.
 	if (labels.size === 0 || labels.size !== Object.keys(selector).length) return undefined;
 	const flag = report.read(Flag, field(spec, "publishNotReadyAddresses"), {

@@ -14,7 +14,8 @@ export interface PortEntry {
 /** The acceptable ports; undefined if there is none though the API asks for one. `mayBeEmpty` for headless and ExternalName. */
 export function readPortEntries(spec: Raw, mayBeEmpty: boolean, report: Report): readonly PortEntry[] | undefined {
 	const path = ["spec", "ports"];
-	const list = report.list(field(spec, "ports"), { path }) ?? [];
+	const list = report.list(field(spec, "ports"), { path, consequence: "the Service has no ports" });
+	if (list === undefined) return mayBeEmpty ? [] : undefined;
 	if (list.length === 0 && !mayBeEmpty) {
 		report.add(path, "InvalidObject", "Missing: give at least one port; the Service is left out");
 	}

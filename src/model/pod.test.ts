@@ -1,0 +1,295 @@
+// What becomes of a Pod and of a Service's selector, field by field.
+
+import { describe, expect, test } from "bun:test";
+import { type Pod, projectPod } from "./pod.ts";
+import type { Projection } from "./report.ts";
+import { projectSelection } from "./selection.ts";
+
+function project({
+	metadata = {},
+	spec,
+	status,
+}: {
+	readonly metadata?: object;
+	readonly spec?: unknown;
+	readonly status?: unknown;
+}): Projection<Pod> {
+	return projectPod({ metadata: { name: "web-1", namespace: "demo", ...metadata }, spec, status });
+}
+
+function complaints({ problems }: Projection<unknown>): string[] {
+	return problems.map(({ field, reason, message }) => `${reason} ${field ?? ""}: ${message}`);
+}
+
+describe("projectPod()", () => {
+	test("needs no more than a name", () => {
+		expect<unknown>(project({})).toEqual({
+			value: {
+				key: "demo/web-1",
+				namespace: "demo",
+				labels: new Map(),
+				ips: [],
+				ready: true,
+				terminating: false,
+				finished: false,
+				nodeName: "",
+				ports: [],
+			},
+			problems: [],
+		});
+	});
+
+	test.each<[string, object, Partial<Record<keyof Pod, unknown>>]>([
+		[
+			"labels",
+			{ metadata: { labels: { app: "web", empty: null } } },
+			{
+				labels: new Map([
+					["app", "web"],
+					["empty", ""],
+				]),
+			},
+		],
+		[
+			"podIPs",
+			{ status: { podIP: "10.0.0.1", podIPs: [{ ip: "10.0.0.1" }, { ip: "fd00::1" }] } },
+			{ ips: ["10.0.0.1", "fd00::1"] },
+		],
+		["podIP alone", { status: { podIP: "10.0.0.1" } }, { ips: ["10.0.0.1"] }],
+		["an empty podIP", { status: { podIP: "", podIPs: [] } }, { ips: [] }],
+		["Ready", { status: { conditions: [{ type: "Ready", status: "True" }] } }, { ready: true }],
+		["not Ready", { status: { conditions: [{ type: "Ready", status: "False" }] } }, { ready: false }],
+		["Ready is unknown", { status: { conditions: [{ type: "Ready", status: "Unknown" }] } }, { ready: false }],
+		[
+			"conditions without Ready",
+			{ status: { conditions: [{ type: "PodScheduled", status: "True" }] } },
+			{ ready: false },
+		],
+		["no conditions, Running", { status: { phase: "Running" } }, { ready: true }],
+		["no conditions, Pending", { status: { phase: "Pending", conditions: [] } }, { ready: false }],
+		["deleted", { metadata: { deletionTimestamp: "2026-01-02T03:04:05Z" } }, { terminating: true }],
+		["not deleted", { metadata: { deletionTimestamp: null } }, { terminating: false }],
+		["Succeeded", { status: { phase: "Succeeded" } }, { finished: true }],
+		["Failed", { status: { phase: "Failed" } }, { finished: true }],
+		["a node", { spec: { nodeName: "node-a" } }, { nodeName: "node-a" }],
+		[
+			"container ports",
+			{
+				spec: {
+					containers: [{ ports: [{ name: "http", containerPort: 8080 }, { containerPort: 9 }] }, { ports: null }, {}],
+				},
+			},
+			{ ports: [{ name: "http", port: 8080, protocol: "TCP" }] },
+		],
+		[
+			"a sidecar's ports, no init container's",
+			{
+				spec: {
+					initContainers: [
+						{ restartPolicy: "Always", ports: [{ name: "a", containerPort: 1 }] },
+						{ ports: [{ name: "b", containerPort: 2 }] },
+					],
+				},
+			},
+			{ ports: [{ name: "a", port: 1 }] },
+		],
+	])("reads %s", (_, parts, value) => {
+		const projection = project(parts);
+		expect(projection.problems).toEqual([]);
+		expect<unknown>(projection.value).toMatchObject(value);
+	});
+
+	test.each<[string, object, string, Partial<Record<keyof Pod, unknown>>]>([
+		[
+			"an address",
+			{ status: { podIPs: [{ ip: "x" }, { ip: "fd00::1" }] } },
+			'InvalidObject status.podIPs[0].ip: "x" is not an IP address: write it like 10.0.0.1 (no leading zeros) or fd00::1 (no zone); the address is left out',
+			{ ips: ["fd00::1"] },
+		],
+		[
+			"the only address",
+			{ status: { podIP: 10 } },
+			"InvalidObject status.podIP: 10 is not an IP address: write it like 10.0.0.1 (no leading zeros) or fd00::1 (no zone); the address is left out",
+			{ ips: [] },
+		],
+		[
+			"addresses",
+			{ status: { podIPs: "10.0.0.1" } },
+			'InvalidObject status.podIPs: "10.0.0.1" is not a list: give a list; it is left out',
+			{ ips: [] },
+		],
+		[
+			"a label",
+			{ metadata: { labels: { a: 1, b: "2" } } },
+			"InvalidObject metadata.labels.a: 1 is not a string: put it in quotes; it is left out",
+			{ labels: new Map([["b", "2"]]) },
+		],
+		[
+			"a label's value",
+			{ metadata: { labels: { a: "x y", b: "2" } } },
+			`InvalidObject metadata.labels.a: "x y" is not a label's value: use up to 63 of letters, digits, -, _ and .; it is left out`,
+			{ labels: new Map([["b", "2"]]) },
+		],
+		[
+			"a container port",
+			{
+				spec: {
+					containers: [
+						{
+							ports: [
+								{ name: "Http", containerPort: 1 },
+								{ name: "b", containerPort: 2 },
+							],
+						},
+					],
+				},
+			},
+			'InvalidObject spec.containers[0].ports[0].name: "Http" is not a port name: use up to 15 of a-z, 0-9 and single -, one letter at least; the port is left out',
+			{ ports: [{ name: "b", port: 2 }] },
+		],
+		[
+			"a container port's number",
+			{ spec: { containers: [{ ports: [{ name: "a" }, { name: "b", containerPort: 2 }] }] } },
+			"InvalidObject spec.containers[0].ports[0].containerPort: Missing: give a whole number from 1 to 65535; the port is left out",
+			{ ports: [{ name: "b", port: 2 }] },
+		],
+		[
+			"containers",
+			{ spec: { containers: {} } },
+			"InvalidObject spec.containers: an object is not a list: give a list; it is left out",
+			{ ports: [] },
+		],
+		[
+			"spec",
+			{ spec: "x" },
+			`InvalidObject spec: "x" is not an object: give the Pod's spec; it is left out`,
+			{ nodeName: "" },
+		],
+		[
+			"status",
+			{ status: [] },
+			"InvalidObject status: a list is not an object: give the Pod's status; it is left out",
+			{ ips: [], ready: true },
+		],
+	])("goes without a wrong part: %s", (_, parts, expected, value) => {
+		const projection = project(parts);
+		expect(complaints(projection)).toEqual([expected]);
+		expect<unknown>(projection.value).toMatchObject(value);
+	});
+
+	test("bounds labels in number and length", () => {
+		const labels = Object.fromEntries(Array.from({ length: 1200 }, (_, index) => [`k${index}`, "v"]));
+		expect(project({ metadata: { labels } }).value?.labels.size).toBe(1000);
+		expect(project({ metadata: { labels: { ["k".repeat(400)]: "v", a: "v".repeat(64) } } }).value?.labels.size).toBe(0);
+	});
+
+	test("is left out without a name", () => {
+		expect(project({ metadata: { name: "" } }).value).toBeUndefined();
+	});
+});
+
+describe("projectSelection()", () => {
+	const select = (spec: object) =>
+		projectSelection({ metadata: { name: "web" }, spec: { ports: [{ port: 80 }], ...spec } });
+
+	test.each<[string, object]>([
+		["no selector", {}],
+		["an empty selector", { selector: {} }],
+		["a null selector", { selector: null }],
+		["ExternalName", { selector: { app: "web" }, type: "ExternalName" }],
+	])("selects nothing without a Problem: %s", (_, spec) => {
+		expect(select(spec)).toEqual({ value: undefined, problems: [] });
+	});
+
+	test.each<[string, unknown, number | string]>([
+		["absent", undefined, 80],
+		["null", null, 80],
+		["zero", 0, 80],
+		["empty", "", 80],
+		["a number", 8080, 8080],
+		["a name", "http", "http"],
+	])("takes the target port: %s", (_, targetPort, target) => {
+		expect<unknown>(select({ selector: { app: "web" }, ports: [{ port: 80, targetPort }] })).toEqual({
+			value: {
+				labels: new Map([["app", "web"]]),
+				publishNotReady: false,
+				ports: [{ index: 0, name: "", protocol: "TCP", target }],
+			},
+			problems: [],
+		});
+	});
+
+	test("goes by the entries that the Service takes", () => {
+		const ports = [
+			{ name: "bad", port: 0 },
+			{ name: "a", port: 80, targetPort: 1 },
+			{ name: "a", port: 81, targetPort: 2 },
+			{ name: "b", port: 82, targetPort: 3 },
+		];
+		const { value, problems } = select({ selector: { app: "web" }, publishNotReadyAddresses: true, ports });
+		expect(problems).toEqual([]);
+		expect<unknown>(value?.ports.map(({ index, target }) => [index, target])).toEqual([
+			[1, 1],
+			[3, 3],
+		]);
+		expect(value?.publishNotReady).toBe(true);
+	});
+
+	test.each<[string, object, string]>([
+		[
+			"a quoted number",
+			{ ports: [{ port: 80, targetPort: "8080" }] },
+			'InvalidObject spec.ports[0].targetPort: "8080" in quotes is a name: write the number without quotes; no Pod serves this port',
+		],
+		[
+			"a wrong name",
+			{ ports: [{ port: 80, targetPort: "a--b" }] },
+			'InvalidObject spec.ports[0].targetPort: "a--b" is not a port name: use up to 15 of a-z, 0-9 and single -, one letter at least; no Pod serves this port',
+		],
+		[
+			"a long name",
+			{ ports: [{ port: 80, targetPort: "a".repeat(16) }] },
+			'InvalidObject spec.ports[0].targetPort: "aaaaaaaaaaaaaaaa" is not a port name: use up to 15 of a-z, 0-9 and single -, one letter at least; no Pod serves this port',
+		],
+		[
+			"a wrong number",
+			{ ports: [{ port: 80, targetPort: -1 }] },
+			"InvalidObject spec.ports[0].targetPort: -1 is not a port: give a whole number from 1 to 65535; no Pod serves this port",
+		],
+		[
+			"another type",
+			{ ports: [{ port: 80, targetPort: [1] }] },
+			"InvalidObject spec.ports[0].targetPort: a list is not a port name: use up to 15 of a-z, 0-9 and single -, one letter at least; no Pod serves this port",
+		],
+	])("leaves out a target port: %s", (_, spec, expected) => {
+		const selection = select({ selector: { app: "web" }, ...spec });
+		expect(complaints(selection)).toEqual([expected]);
+		expect(selection.value?.ports).toEqual([]);
+	});
+
+	test.each<[string, unknown, string]>([
+		[
+			"another type",
+			"app=web",
+			'InvalidObject spec.selector: "app=web" is not an object: give labels as keys and strings; no Pod is selected',
+		],
+		// Without the wrong label, the others would select too much.
+		[
+			"a wrong value",
+			{ app: "web", tier: 1 },
+			"InvalidObject spec.selector.tier: 1 is not a string: put it in quotes; no Pod is selected",
+		],
+	])("selects nothing with a wrong selector: %s", (_, selector, expected) => {
+		const selection = select({ selector });
+		expect(complaints(selection)).toEqual([expected]);
+		expect(selection.value).toBeUndefined();
+	});
+
+	test("has a default for publishNotReadyAddresses", () => {
+		const selection = select({ selector: { app: "web" }, publishNotReadyAddresses: "yes" });
+		expect(complaints(selection)).toEqual([
+			'InvalidObject spec.publishNotReadyAddresses: "yes" is not a boolean: write true or false without quotes; false is used',
+		]);
+		expect(selection.value?.publishNotReady).toBe(false);
+	});
+});

@@ -1,0 +1,186 @@
+// Real-looking manifests to mutate: as people write them, and as an API server gives them.
+
+/** A multi-line YAML document each. */
+export const YAML_DOCUMENTS: readonly string[] = [
+	`apiVersion: v1
+kind: Service
+metadata:
+  name: web
+  namespace: demo
+  labels: {app: web, "service.kubernetes.io/service-proxy-name": other}
+  annotations:
+    balancing.elf.io/peer-address: backend   # what getpeername() shows
+spec:
+  type: ClusterIP
+  clusterIP: 10.96.0.10
+  clusterIPs: ["10.96.0.10", "fd00:96::10"]
+  internalTrafficPolicy: Local
+  selector:
+    app: web
+    tier: front
+  ports:
+    - name: http
+      port: 80
+      targetPort: http
+    - {name: dns, port: 53, protocol: UDP, targetPort: 5353}
+`,
+	`apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata:
+  name: web-abcde
+  namespace: demo
+  labels:
+    kubernetes.io/service-name: web
+addressType: IPv4
+endpoints:
+  - addresses: [10.244.1.21]
+    conditions: {ready: true, serving: true, terminating: false}
+    nodeName: node-a
+    targetRef: {kind: Pod, name: web-1, namespace: demo}
+  - addresses:
+      - "10.244.2.21"
+    conditions:
+      ready: false
+  - addresses: ["10.244.2.22"]
+ports:
+  - name: http
+    port: 8080
+    protocol: TCP
+  - name: dns
+    port: 5353
+    protocol: UDP
+    appProtocol: example.com/dns
+`,
+	`---
+# Comments, an anchor, a merge key and a block scalar.
+apiVersion: v1
+kind: Pod
+metadata: &meta
+  name: web-1
+  namespace: demo
+  labels: &labels
+    app: web
+    tier: front
+  annotations:
+    <<: *labels
+    note: |
+      several
+        lines --- here
+      - of text
+spec:
+  nodeName: node-a
+  initContainers:
+    - name: proxy
+      restartPolicy: Always
+      ports: [{name: metrics, containerPort: 9090}]
+  containers:
+    - name: main
+      ports:
+        - name: http
+          containerPort: 8080
+status:
+  phase: Running
+  podIP: 10.244.1.21
+  podIPs:
+    - ip: 10.244.1.21
+    - ip: fd00:244::21
+  conditions:
+    - type: Ready
+      status: "True"
+`,
+	`apiVersion: v1
+items:
+- apiVersion: v1
+  kind: Service
+  metadata:
+    name: api
+    creationTimestamp: "2026-01-02T03:04:05Z"
+  spec:
+    clusterIP: None
+    ports:
+    - port: 443
+- apiVersion: v1
+  kind: Endpoints
+  metadata:
+    name: api
+  subsets: []
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata:
+    name: api
+kind: List
+metadata:
+  resourceVersion: ""
+`,
+];
+
+const SERVICE = {
+	apiVersion: "v1",
+	kind: "Service",
+	metadata: {
+		name: "api",
+		namespace: "demo",
+		uid: "8bf087f5-b95b-4c0b-9a82-767ef28d7a8a",
+		resourceVersion: "378",
+		creationTimestamp: "2026-01-02T03:04:05Z",
+		managedFields: [{ manager: "kubectl", operation: "Apply", fieldsV1: { "f:spec": { "f:ports": { ".": {} } } } }],
+	},
+	spec: {
+		type: "LoadBalancer",
+		clusterIP: "10.96.41.7",
+		clusterIPs: ["10.96.41.7"],
+		ipFamilies: ["IPv4"],
+		ipFamilyPolicy: "SingleStack",
+		publishNotReadyAddresses: true,
+		selector: { app: "api" },
+		ports: [
+			{ name: "http", protocol: "TCP", port: 80, targetPort: 8080, nodePort: 30080 },
+			{ name: "sctp", protocol: "SCTP", port: 81, targetPort: 0 },
+		],
+		sessionAffinity: "None",
+	},
+	status: { loadBalancer: { ingress: [{ ip: "192.0.2.1" }] } },
+};
+
+const SLICE = {
+	apiVersion: "discovery.k8s.io/v1",
+	kind: "EndpointSlice",
+	metadata: { name: "api-vt57p", namespace: "demo", labels: { "kubernetes.io/service-name": "api" } },
+	addressType: "IPv6",
+	endpoints: [
+		{ addresses: ["fd00:244::15"], conditions: { ready: true, serving: true, terminating: false }, nodeName: "node-a" },
+		{ addresses: ["fd00:244::16"], conditions: { ready: null, serving: null, terminating: true }, zone: "zone-b" },
+	],
+	ports: [{ name: "http", protocol: "TCP", port: 8080 }],
+};
+
+const POD = {
+	apiVersion: "v1",
+	kind: "Pod",
+	metadata: { name: "api-1", namespace: "demo", labels: { app: "api" }, deletionTimestamp: "2026-01-02T03:04:05Z" },
+	spec: {
+		nodeName: "node-b",
+		hostNetwork: true,
+		containers: [{ name: "c", ports: [{ name: "http", containerPort: 8080, protocol: "TCP" }] }],
+	},
+	status: {
+		phase: "Running",
+		podIP: "10.244.1.21",
+		podIPs: [{ ip: "10.244.1.21" }],
+		conditions: [{ type: "Ready", status: "False" }],
+	},
+};
+
+/** Objects as an API server gives them. */
+export const OBJECTS: readonly unknown[] = [
+	SERVICE,
+	SLICE,
+	POD,
+	{
+		apiVersion: "v1",
+		kind: "ServiceList",
+		metadata: { resourceVersion: "531" },
+		items: [{ metadata: SERVICE.metadata, spec: SERVICE.spec }],
+	},
+	{ apiVersion: "v1", kind: "List", items: [SERVICE, SLICE, { apiVersion: "v1", kind: "PodList", items: [POD] }] },
+];
