@@ -85,7 +85,9 @@ interface Composed {
 }
 
 function compose(piece: Piece): Composed | ParseFailure {
-	const lineOf = (offset: number): number => piece.line + countLines(piece.text, 0, offset);
+	// What is missing is missing at the end; that is the last line with text, not the empty one after it.
+	const end = piece.text.trimEnd().length;
+	const lineOf = (offset: number): number => piece.line + countLines(piece.text, 0, Math.min(offset, end));
 	const fail = (reason: ParseFailure["reason"], message: string, offset: number): ParseFailure => {
 		return { kind: "failure", reason, message, line: lineOf(offset), alias: false };
 	};
