@@ -10,6 +10,7 @@
 #include "exchange.h"
 #include "storm.h"
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -17,6 +18,14 @@
 #define MAX_MESSAGES 64
 
 static int sockets[26];
+
+static void run(char *line);
+
+static void *run_in_thread(void *line)
+{
+	run(line);
+	return NULL;
+}
 
 static const char *word(void)
 {
@@ -396,6 +405,28 @@ static void do_end(void)
 	report(kill(child, SIGKILL) < 0 ? -1 : waitpid(child, NULL, 0));
 }
 
+/* NAME: SO_NETNS_COOKIE, Linux 5.14 */
+static void do_cookie(void)
+{
+	unsigned long long cookie = 0;
+	socklen_t size = sizeof(cookie);
+
+	if (getsockopt(held(), SOL_SOCKET, 71, &cookie, &size) < 0)
+		report(-1);
+	else
+		printf("ok %llu\n", cookie);
+}
+
+/* COMMAND: in a thread of its own */
+static void do_thread(void)
+{
+	char *line = strtok(NULL, "\n");
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, run_in_thread, line);
+	pthread_join(thread, NULL);
+}
+
 /* unix|netlink|packet: a round trip over a socket of that family */
 static void do_exchange(void)
 {
@@ -459,6 +490,8 @@ static const struct {
 	{ "shutdown", do_shutdown },
 	{ "close", do_close },
 	{ "fork", do_fork },
+	{ "cookie", do_cookie },
+	{ "thread", do_thread },
 	{ "end", do_end },
 	{ "exchange", do_exchange },
 	{ "ping", do_ping },

@@ -11,7 +11,7 @@ const HEADERS = ["endpoint.h", "exchange.h", "storm.h"].map((name) => join(impor
 
 /** The path of the executable that `source` (from the top of the repository) makes. */
 export function compiled(source: string): string {
-	return compile(source, ["clang", ...WARNINGS], HEADERS);
+	return compile(source, ["clang", "-pthread", ...WARNINGS], HEADERS);
 }
 
 /** The path of the object of eBPF programs that `source` makes. */
