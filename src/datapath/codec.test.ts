@@ -1,3 +1,5 @@
+// Bytes against hand-written ones, and there and back again.
+
 import { describe, expect, test } from "bun:test";
 import type { L4Address } from "../model/address.ts";
 import { parseL4Address } from "../model/address.ts";

@@ -1,3 +1,5 @@
+// Faults happen where and as often as they are told to.
+
 import { describe, expect, test } from "bun:test";
 import { encodeId, encodeSlot } from "./codec.ts";
 import { Crash, createFaultyMaps, seededRandom } from "./faulty_maps.ts";

@@ -1,3 +1,5 @@
+// Which ids are given, and that none is given twice.
+
 import { describe, expect, test } from "bun:test";
 import type { Ids } from "./ids.ts";
 import { createIds } from "./ids.ts";

@@ -1,3 +1,5 @@
+// Memory maps keep to what all maps have in common, and to their capacity.
+
 import { describe, expect, test } from "bun:test";
 import { testMaps } from "../../test/support/maps_contract.ts";
 import { encodeId, encodeName } from "./codec.ts";

@@ -1,3 +1,5 @@
+// Ranges of slots against a row of booleans.
+
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { checkProperty } from "../../test/support/property.ts";

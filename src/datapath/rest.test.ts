@@ -1,3 +1,5 @@
+// How long something rests.
+
 import { describe, expect, test } from "bun:test";
 import { createRest } from "./rest.ts";
 

@@ -1,3 +1,5 @@
+// What is read out of sound and out of broken maps.
+
 import { describe, expect, test } from "bun:test";
 import { l4, planOf } from "../../test/support/plans.ts";
 import { encodeBackend, encodeFrontend, encodeFrontendKey, encodeId, encodeName, encodeSlot } from "./codec.ts";

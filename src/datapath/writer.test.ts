@@ -1,3 +1,5 @@
+// What one round does, element by element.
+
 import { describe, expect, test } from "bun:test";
 import { demandExactly } from "../../test/support/history.ts";
 import { planOf } from "../../test/support/plans.ts";

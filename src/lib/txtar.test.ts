@@ -1,3 +1,5 @@
+// The format there and back again.
+
 import { describe, expect, test } from "bun:test";
 import { formatTxtar, parseTxtar } from "./txtar.ts";
 

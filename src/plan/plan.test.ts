@@ -1,3 +1,5 @@
+// What a Service and its slices become, case by case.
+
 import { describe, expect, test } from "bun:test";
 import { l4 } from "../../test/support/plans.ts";
 import { l4Parts } from "../model/address.ts";

@@ -1,3 +1,5 @@
+// The text and the JSON of a plan are stable.
+
 import { expect, test } from "bun:test";
 import { planOf } from "../../test/support/plans.ts";
 import { planToJson, renderFrontend, renderPlan } from "./render.ts";

@@ -1,7 +1,4 @@
 // Runs test/cases/*.txtar: manifests in, the plan and the maps as text out, step after step.
-//
-// Files `N/NAME.yaml` are the folder of step N, on top of the step before (an empty one is taken away); `N/plan` and `N/maps` are what
-// must come of it. BALANCING_UPDATE=1 writes down what comes: read the difference before you believe it.
 
 import { describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -20,6 +17,10 @@ import { createHistory, demandExactly } from "../support/history.ts";
 import { mapsText } from "../support/maps_text.ts";
 import { backendIds, readMemory } from "../support/program_view.ts";
 
+/*
+ * Files `N/NAME.yaml` are the folder of step N, on top of the step before (an empty one is taken away); `N/plan` and
+ * `N/maps` are what must come of it. BALANCING_UPDATE=1 writes down what comes: read the difference before you believe it.
+ */
 const FOLDER = import.meta.dir;
 const SELF = { nodeName: "node-1" };
 const CAPACITY = { frontends: 100, backends: 100, slots: 1000 };
