@@ -213,10 +213,10 @@ describe("readManifest()", () => {
 		Bun.gc(true);
 		const before = process.memoryUsage().rss;
 		for (let file = 0; file < 60; file++) {
+			const long = `long-enough-not-to-be-copied-anyway-${file}`;
+			const labels = `{name: ${long}, labels: {${long}: ${long}}}`;
 			kept.push(
-				read(
-					`${padding}${file}: x\n---\n${SERVICE(`a${file}`)}  selector: {app${file}: web${file}}\n---\n${POD}status: {podIP: 10.1.2.${file}}\n`,
-				),
+				read(`${padding}---\n${SERVICE(long)}  selector: {${long}: ${long}}\n---\n${POD.replace("{name: p}", labels)}`),
 			);
 			Bun.gc(true);
 		}

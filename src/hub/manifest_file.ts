@@ -7,7 +7,7 @@ import { type FieldPath, parseField } from "../model/field_path.ts";
 import { titleOf } from "../model/metadata.ts";
 import { type Pod, projectPod } from "../model/pod.ts";
 import type { Problem } from "../model/problem.ts";
-import type { Raw } from "../model/raw.ts";
+import { ownString, type Raw } from "../model/raw.ts";
 import { projectSelection, type Selection } from "../model/selection.ts";
 import { projectService } from "../model/service.ts";
 import { classify, type Kind, type TypeMeta } from "./manifest_kind.ts";
@@ -124,7 +124,7 @@ function readDocument(
 		return;
 	}
 	const { reason, message, line } = document;
-	add(reading, { object: reading.file, source: `${reading.file}:${line}`, reason, message });
+	add(reading, { object: reading.file, source: `${reading.file}:${line}`, reason, message: ownString(message) });
 	reading.objects++;
 	reading.broken = true;
 }

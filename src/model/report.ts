@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import { type FieldPath, formatField } from "./field_path.ts";
 import type { Problem, ProblemReason } from "./problem.ts";
+import { ownString } from "./raw.ts";
 
 /** Problems listed for one object; the rest is counted. An object may have millions of bad fields. */
 export const MAX_PROBLEMS_PER_OBJECT = 20;
@@ -39,7 +40,10 @@ export function createReport(object: string): Report {
 
 	function add(path: FieldPath, reason: ProblemReason, message: string): void {
 		if (problems.length >= MAX_PROBLEMS_PER_OBJECT) more++;
-		else problems.push({ object, ...(path.length > 0 ? { field: formatField(path) } : {}), reason, message });
+		else {
+			const field = path.length > 0 ? { field: ownString(formatField(path)) } : {};
+			problems.push({ object, ...field, reason, message: ownString(message) });
+		}
 	}
 
 	return {
