@@ -4,8 +4,8 @@
  * the machine does besides concerns all of them alike.
  *
  * connect NETNS COUNT ROUNDS CPU TARGET...
- * TARGET is LABEL,udp|tcp,CGROUP,ADDRESS,PORT: CGROUP is the folder in which the socket is made (it
- * decides which programs run), NETNS a name or "-". TCP sockets do not block.
+ * TARGET is LABEL,udp|tcp|wait,CGROUP,ADDRESS,PORT: CGROUP is the folder in which the socket is made
+ * (it decides which programs run), NETNS a name or "-". A TCP socket does not block, or else waits.
  * One line each: LABEL, then the medians of the rounds' medians in nanoseconds: of connect(), and
  * of connect() + close(); then the errno of the last connect().
  */
@@ -41,6 +41,13 @@ static void stay_on(int cpu)
 		fail("stay on", "the processor");
 }
 
+static int type_of(const char *word)
+{
+	if (!strcmp(word, "udp"))
+		return SOCK_DGRAM;
+	return strcmp(word, "tcp") ? SOCK_STREAM : SOCK_STREAM | SOCK_NONBLOCK;
+}
+
 static void read_target(struct target *target, char *text, int count)
 {
 	char *label = strtok(text, ","), *type = strtok(NULL, ",");
@@ -52,8 +59,7 @@ static void read_target(struct target *target, char *text, int count)
 		fail("read", text);
 	target->label = label;
 	target->cgroup = cgroup;
-	target->type =
-		strcmp(type, "tcp") ? SOCK_DGRAM : SOCK_STREAM | SOCK_NONBLOCK;
+	target->type = type_of(type);
 	if (!read_endpoint(&target->to, address, port))
 		fail("read", address);
 	target->connect_time = calloc(count, sizeof(long));
@@ -76,6 +82,7 @@ static void join(const char *cgroup)
 
 static void open_batch(void)
 {
+	struct linger at_once = { .l_onoff = 1 };
 	int i, j;
 
 	for (i = 0; i < n_targets; i++) {
@@ -85,6 +92,9 @@ static void open_batch(void)
 						  targets[i].type, 0);
 			if (targets[i].fd[j] < 0)
 				fail("open a socket for", targets[i].label);
+			/* Otherwise ports run out: a closed connection keeps its own for a minute. */
+			setsockopt(targets[i].fd[j], SOL_SOCKET, SO_LINGER,
+				   &at_once, sizeof(at_once));
 		}
 	}
 }

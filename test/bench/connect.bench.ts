@@ -1,0 +1,197 @@
+// What connect() costs with the programs attached: against a direct one, in turns, in one process.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { ringBuffer } from "bun-ffi-libbpf";
+import { cgroup, cgroupMount } from "../support/cgroup.ts";
+import { must } from "../support/command.ts";
+import { compiled } from "../support/compile.ts";
+import { datapath, type Spec, type TestSettings } from "../support/datapath.ts";
+import { netns } from "../support/netns.ts";
+import { server } from "../support/server.ts";
+import type { BenchRow } from "./row.ts";
+
+/** Connects of each kind in one round, and rounds. */
+const COUNT = 4000;
+const ROUNDS = 5;
+const STATS = "/proc/sys/kernel/bpf_stats_enabled";
+
+/** Nanoseconds: connect(), and connect() + close(). */
+interface Times {
+	readonly connect: number;
+	readonly total: number;
+}
+
+interface Place extends Disposable {
+	readonly netns: string;
+	/** The cgroup with the programs on it. */
+	readonly inside: string;
+	/** Runs connect.c; targets as `LABEL,KIND,CGROUP,ADDRESS,PORT`. */
+	measure(targets: readonly string[]): ReadonlyMap<string, Times>;
+}
+
+interface Case {
+	readonly name: string;
+	readonly settings: TestSettings;
+	/** Frontends in the map. */
+	readonly frontends: number;
+}
+
+const CASES: readonly Case[] = [
+	{ name: "10 frontends", settings: {}, frontends: 10 },
+	{ name: "10,000 frontends", settings: {}, frontends: 10_000 },
+	{ name: "10 frontends, events at 1000/s", settings: { events: "all", eventsRate: 1000 }, frontends: 10 },
+	{ name: "10 frontends, every event", settings: { events: "all" }, frontends: 10 },
+	{ name: "10,000 frontends, every event", settings: { events: "all" }, frontends: 10_000 },
+];
+
+/**
+ * A network whose default route ends in a wire that nobody holds at the other end, so that a SYN costs little, and one
+ * without a way out (10.8.0.0/16), so that connect() of TCP ends where its own work would begin.
+ */
+function place(): Place {
+	using stack = new DisposableStack();
+	const net = stack.use(netns());
+	const inside = stack.use(cgroup());
+	net.ip("link", "add", "cut", "type", "veth", "peer", "name", "end");
+	// With ARP a SYN would wait for an answer, and be freed, its socket with it, by the next one.
+	net.ip("link", "set", "cut", "arp", "off", "up");
+	net.ip("address", "add", "10.9.255.1/16", "dev", "cut");
+	net.ip("route", "add", "unreachable", "10.8.0.0/16");
+	const client = compiled("test/bench/connect.c");
+	const processor = String(cpus().length - 1);
+
+	function measure(targets: readonly string[]): ReadonlyMap<string, Times> {
+		const times = new Map<string, Times>();
+		for (const line of must(client, net.name, String(COUNT), String(ROUNDS), processor, ...targets)
+			.trim()
+			.split("\n")) {
+			const [label = "", connect, total] = line.split(" ");
+			times.set(label, { connect: Number(connect), total: Number(total) });
+		}
+		return times;
+	}
+
+	const held = stack.move();
+	return { netns: net.name, inside: inside.path, measure, [Symbol.dispose]: () => held.dispose() };
+}
+
+/** The frontends that are measured, and others to make them as many as are wanted. */
+function specs(frontends: number): readonly Spec[] {
+	const measured: Spec[] = [
+		{ at: "10.96.0.1:80/UDP", to: ["10.9.0.1:8080/UDP"] },
+		{ at: "10.96.0.1:80/TCP", to: ["10.9.0.1:8080/TCP"], keepsPeer: false },
+		{ at: "10.96.0.2:80/TCP", to: ["10.9.0.1:8080/TCP"], keepsPeer: true },
+		{ at: "10.96.0.3:80/TCP", to: ["10.8.0.1:8080/TCP"], keepsPeer: false },
+		{ at: "10.96.0.4:80/TCP", to: ["10.8.0.1:8080/TCP"], keepsPeer: true },
+		{ at: "10.96.0.5:80/TCP", to: ["127.0.0.1:8080/TCP"], keepsPeer: false },
+	];
+	const others = Array.from({ length: frontends - measured.length }, (_, n): Spec => {
+		return { at: `10.100.${n >> 8}.${n & 255}:80/TCP`, to: ["10.9.0.1:8080/TCP"] };
+	});
+	return [...measured, ...others];
+}
+
+/** Each against the direct connect() of its kind; `to` and `port` are the backend's. */
+const KINDS = [
+	{ name: "UDP", kind: "udp", to: "10.9.0.1,8080", state: "10.96.0.1,80" },
+	{ name: "TCP without a packet", kind: "tcp", to: "10.8.0.1,8080", plain: "10.96.0.3,80", state: "10.96.0.4,80" },
+	{ name: "TCP with a SYN", kind: "tcp", to: "10.9.0.1,8080", plain: "10.96.0.1,80", state: "10.96.0.2,80" },
+] as const;
+
+function targetsOf(inside: string): readonly string[] {
+	return KINDS.flatMap(({ kind, to, state, ...rest }, index) => {
+		const targets = [`${index}direct,${kind},${cgroupMount()},${to}`, `${index}miss,${kind},${inside},${to}`];
+		if ("plain" in rest) targets.push(`${index}plain,${kind},${inside},${rest.plain}`);
+		return [...targets, `${index}state,${kind},${inside},${state}`];
+	});
+}
+
+const LABELS = [
+	{ label: "miss", name: "no frontend", budget: 120 },
+	{ label: "plain", name: "frontend without state", budget: 200 },
+	{ label: "state", name: "frontend with state", budget: 1000 },
+] as const;
+
+/** `withBudget`: whether what is asked of connect() is asked here. */
+function rowsOf(name: string, times: ReadonlyMap<string, Times>, withBudget: boolean): readonly BenchRow[] {
+	return KINDS.flatMap((kind, index) => {
+		const direct = times.get(`${index}direct`);
+		if (direct === undefined) throw new Error(`Cannot measure ${kind.name}: the client said nothing`);
+		const rows: BenchRow[] = [{ name: `${name}: direct connect(), ${kind.name}`, value: direct.connect, unit: "ns" }];
+		for (const { label, name: what, budget } of LABELS) {
+			const found = times.get(`${index}${label}`);
+			if (found === undefined) continue;
+			const row = { name: `${name}:   ${what}`, value: found.connect - direct.connect, unit: "ns more" };
+			rows.push(withBudget ? { ...row, budget } : row);
+		}
+		const state = times.get(`${index}state`)?.total ?? Number.NaN;
+		rows.push({ name: `${name}:   the same with its close()`, value: state - direct.total, unit: "ns more" });
+		return rows;
+	});
+}
+
+function measureCase({ name, settings, frontends }: Case): readonly BenchRow[] {
+	using here = place();
+	using bpf = datapath(here.inside, settings);
+	bpf.program(...specs(frontends));
+	using _reader = ringBuffer(bpf.events, () => {});
+	const rows = rowsOf(name, here.measure(targetsOf(here.inside)), settings.events === undefined);
+	const faults = bpf.faults();
+	if (faults.slot + faults.storage > 0) throw new Error(`Cannot believe these figures: ${JSON.stringify(faults)}`);
+	return rows;
+}
+
+/** What a program took by the kernel's own clock, which is dear itself: what lies beneath is to be taken away. */
+function measurePrograms(): readonly BenchRow[] {
+	const before = readFileSync(STATS, "utf8");
+	using here = place();
+	using bpf = datapath(here.inside);
+	bpf.program(...specs(10));
+	const stats = () => {
+		const [program] = JSON.parse(must("bpftool", "--json", "cgroup", "show", here.inside)).filter(
+			({ name }: { readonly name: string }) => name === "sock4_connect",
+		);
+		const { run_time_ns = 0, run_cnt = 0 } = JSON.parse(
+			must("bpftool", "--json", "prog", "show", "id", String(program.id)),
+		);
+		return { time: run_time_ns, count: run_cnt };
+	};
+	writeFileSync(STATS, "1");
+	try {
+		return [
+			["no frontend", "tcp", "10.8.0.1,8080"],
+			["frontend without state", "tcp", "10.96.0.3,80"],
+			["frontend with state", "tcp", "10.96.0.4,80"],
+			["UDP frontend", "udp", "10.96.0.1,80"],
+		].map(([name, kind, to]) => {
+			const from = stats();
+			here.measure([`one,${kind},${here.inside},${to}`]);
+			const until = stats();
+			const value = (until.time - from.time) / (until.count - from.count);
+			return { name: `sock4_connect by bpf_stats: ${name}`, value, unit: "ns" };
+		});
+	} finally {
+		writeFileSync(STATS, before);
+	}
+}
+
+/** A whole TCP connection over the loopback, as applications see it. */
+async function measureLoopback(): Promise<readonly BenchRow[]> {
+	using here = place();
+	using _server = await server(here.netns, [8080]);
+	using bpf = datapath(here.inside);
+	bpf.program(...specs(10));
+	const outside = cgroupMount();
+	const times = here.measure([`direct,wait,${outside},127.0.0.1,8080`, `through,wait,${here.inside},10.96.0.5,80`]);
+	const [direct, through] = [times.get("direct"), times.get("through")];
+	if (direct === undefined || through === undefined) throw new Error("Cannot measure: the client said nothing");
+	return [
+		{ name: "TCP over the loopback: direct connect()", value: direct.connect, unit: "ns" },
+		{ name: "TCP over the loopback:   through a frontend", value: through.connect - direct.connect, unit: "ns more" },
+	];
+}
+
+export async function bench(): Promise<readonly BenchRow[]> {
+	return [...CASES.flatMap(measureCase), ...(await measureLoopback()), ...measurePrograms()];
+}
