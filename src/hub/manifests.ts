@@ -51,10 +51,8 @@ export async function* watchManifests(options: WatchOptions): AsyncGenerator<Clu
 			shown = sight.cluster;
 			yield shown;
 		}
-		const until = Math.min(
-			sight.again ?? Number.POSITIVE_INFINITY,
-			clock.now() + (watch.isComplete() ? RESCAN : RESCAN_UNWATCHED),
-		);
+		const idle = clock.now() + (watch.isComplete() ? RESCAN : RESCAN_UNWATCHED);
+		const until = Math.min(sight.again ?? idle, early ? started + DOUBT : idle, idle);
 		if ((await alarm.wait(Math.max(0, until - clock.now()))) === "rung") await settle(alarm, clock);
 	}
 }
@@ -83,6 +81,7 @@ function tell(
 	path: string,
 	{ before, sight, log }: { readonly before: Sight | undefined; readonly sight: Sight; readonly log: Log },
 ): void {
+	if (sight.unsettled) log.debug({ path }, "Some file seems half-written, looking again soon");
 	if (sight.missing !== undefined) {
 		if (before?.missing === sight.missing) return;
 		const fields = { path, code: sight.missing };
