@@ -5,6 +5,24 @@ import { constants } from "node:os";
 /** Of the kernel only, not of libc: "operation not supported", as map operations answer. */
 const ENOTSUPP = 524;
 
+/** enum libbpf_errno, from 4000 on. */
+const LIBBPF_NAMES = [
+	"LIBELF",
+	"FORMAT",
+	"KVERSION",
+	"ENDIAN",
+	"INTERNAL",
+	"RELOC",
+	"LOAD",
+	"VERIFY",
+	"PROG2BIG",
+	"KVER",
+	"PROGTYPE",
+	"WRNGPID",
+	"INVSEQ",
+	"NLPARSE",
+].map((name, index): [number, string] => [4000 + index, `LIBBPF_ERRNO__${name}`]);
+
 const NAMES: ReadonlyMap<number, string> = new Map([
 	...Object.entries(constants.errno).map(([name, value]): [number, string] => [value, name]),
 	// One number has two names.
@@ -13,6 +31,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
 	[ENOTSUPP, "ENOTSUPP"],
 	// Not in every runtime's list.
 	[67, "ENOLINK"],
+	...LIBBPF_NAMES,
 ]);
 
 const NUMBERS: ReadonlyMap<string, number> = new Map([...NAMES].map(([value, name]) => [name, value]));
@@ -50,7 +69,7 @@ export class BpfError extends Error {
 	readonly call: string;
 	/** Positive, as in errno(3). */
 	readonly errno: number;
-	/** `EPERM` for 1. */
+	/** `EPERM` for 1; libbpf's own are called as in its header, `LIBBPF_ERRNO__FORMAT`. */
 	readonly code: string;
 	/** libbpf's own lines of this call, with the verifier's log at a rejected program. */
 	readonly log: string | undefined;

@@ -41,16 +41,27 @@ function memoryFile(): number {
 	}
 }
 
-/** Bundlers know process.arch when they compile for a target: only that processor's library is needed and embedded. */
+/**
+ * Bundlers know process.arch when they compile for a target: only that processor's library is needed and embedded. Not
+ * within try, or they would let a missing library pass.
+ */
 function libraryPath(): string {
 	const chosen: { readonly library: string } =
 		process.arch === "arm64" ? require("./native/library_arm64.ts") : require("./native/library_x64.ts");
 	return chosen.library;
 }
 
+function readLibrary(): Uint8Array {
+	try {
+		return readFileSync(libraryPath());
+	} catch (cause) {
+		throw new Error("Cannot open libbpf: its shared object is not there (build it: bun native/build.ts)", { cause });
+	}
+}
+
 /** Opens the embedded shared object. Throws an Error if it is not built, or if /proc or FFI are not there. */
 export function openLibrary<const S extends Signatures>(signatures: S): Calls<S> {
-	const library = readFileSync(libraryPath());
+	const library = readLibrary();
 	const fd = memoryFile();
 	if (fd < 0) throw new Error("Cannot open libbpf: memfd_create failed (needs Linux 3.17 or later)");
 	try {

@@ -8,9 +8,12 @@ const MAP_KIND = "this kernel or this kind of map cannot do it";
 
 const HINTS: ReadonlyMap<string, string> = new Map([
 	["bpf_object__load EPERM", PROGRAM],
+	["bpf_prog_load EPERM", PROGRAM],
 	["bpf_object__load EACCES", "rejected by the verifier"],
 	["bpf_object__open_mem EINVAL", "not a BPF object"],
-	["bpf_object__open_mem EOPNOTSUPP", "not a BPF object of this libbpf's version"],
+	["bpf_object__open_mem LIBBPF_ERRNO__FORMAT", "not a BPF object"],
+	["bpf_object__open_mem LIBBPF_ERRNO__LIBELF", "not a whole ELF file"],
+	["bpf_object__open_mem EOPNOTSUPP", "the object wants what this libbpf does not know"],
 	["bpf_link_create EPERM", `${PROGRAM}; or a program that does not allow more is attached above`],
 	["bpf_link_create EINVAL", "the program was not loaded for this attach type"],
 	["bpf_link_create EBADF", "a file descriptor is closed, or is no cgroup v2"],
@@ -19,7 +22,7 @@ const HINTS: ReadonlyMap<string, string> = new Map([
 	["bpf_link_update EINVAL", "the program is of another type"],
 	["bpf_link_detach EPERM", PROGRAM],
 	["bpf_link_detach ENOLINK", "its cgroup was removed"],
-	["bpf_prog_query EPERM", "needs CAP_BPF or CAP_NET_ADMIN"],
+	["bpf_prog_query EPERM", "needs CAP_NET_ADMIN"],
 	["bpf_prog_query EBADF", "not a directory of cgroup v2"],
 	["bpf_map_create EPERM", MAP],
 	["bpf_map_create EINVAL", "this kernel does not allow this type, these sizes or these flags"],

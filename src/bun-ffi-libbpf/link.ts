@@ -16,7 +16,10 @@ export interface Link extends Disposable {
 	/** Asked of the kernel each time. */
 	readonly info: LinkInfo;
 	readonly fd: number;
-	/** Another program takes the place at once: no moment with both or none. ENOLINK if the cgroup was removed. */
+	/**
+	 * Another program takes the place at once: no moment with both or none. Throws ENOLINK if the cgroup was removed,
+	 * EINVAL if the program is of another type; but the kernel does not mind one that was loaded for another attach type.
+	 */
 	update(programFd: number): void;
 	/** Keeps the program attached under a path on a bpf file system. */
 	pin(path: string): void;

@@ -42,7 +42,7 @@ export interface BpfMap extends Disposable {
 	tryDelete(key: Uint8Array): number;
 	/**
 	 * Writes elements, side by side in `keys` and `values`, in order until one fails: by BPF_MAP_UPDATE_BATCH
-	 * (Linux 5.6), or one by one where the kernel cannot do that for this kind of map. `count` is all of them if left
+	 * (Linux 5.6), or one by one where the kernel cannot do that for this kind of map or mode. `count` is all if left
 	 * out. Some thousands at a time keep the event loop awake.
 	 */
 	updateBatch(keys: Uint8Array, values: Uint8Array, count?: number, mode?: UpdateMode): UpdateResult;

@@ -59,11 +59,14 @@ function oneByOne(count: number, step: (index: number) => number): Outcome {
 	return { done: count, errno: 0 };
 }
 
+/** BPF_MAP_UPDATE_BATCH knows no modes (EINVAL): only "any" goes at once. */
 function update(fd: number, { keys, values, count, keySize, valueSize, flags }: Elements): Outcome {
 	const calls = native();
-	processed[0] = count;
-	const result = calls.bffi_map_update_batch(fd, keys, values, processed, flags);
-	if (!lacksBatch(result)) return outcome(result, count);
+	if (flags === 0) {
+		processed[0] = count;
+		const result = calls.bffi_map_update_batch(fd, keys, values, processed);
+		if (!lacksBatch(result)) return outcome(result, count);
+	}
 	return oneByOne(count, (index) => {
 		const key = keys.subarray(index * keySize, (index + 1) * keySize);
 		return calls.bffi_map_update(fd, key, values.subarray(index * valueSize, (index + 1) * valueSize), flags);

@@ -71,9 +71,9 @@ EXPORT int bffi_map_next_key(int fd, const void *key, void *next)
 
 /* In all three, count goes in as what there is (room for) and comes out as what was done. */
 EXPORT int bffi_map_update_batch(int fd, const void *keys, const void *values,
-				 __u32 *count, __u32 flags)
+				 __u32 *count)
 {
-	LIBBPF_OPTS(bpf_map_batch_opts, opts, .elem_flags = flags);
+	LIBBPF_OPTS(bpf_map_batch_opts, opts);
 
 	return bpf_map_update_batch(fd, keys, values, count, &opts);
 }
@@ -160,9 +160,23 @@ EXPORT int bffi_probe_map_type(__u32 type)
 	return libbpf_probe_bpf_map_type(type, NULL);
 }
 
-EXPORT int bffi_probe_helper(__u32 program_type, __u32 helper)
+/* Loads a program that does nothing but call it; the verifier's words tell why that fails. */
+EXPORT int bffi_probe_helper(__u32 program_type, __u32 attach_type,
+			     __u32 helper, char *log, __u32 log_size)
 {
-	return libbpf_probe_bpf_helper(program_type, helper, NULL);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
+		    .expected_attach_type = attach_type, .log_buf = log,
+		    .log_size = log_size, .log_level = 1);
+	struct bpf_insn program[] = {
+		{ .code = BPF_JMP | BPF_CALL, .imm = helper },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(program_type, NULL, "GPL", program, 2, &opts);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
 }
 
 struct run_result {

@@ -196,12 +196,13 @@ EXPORT int bffi_object_variables(__u64 object, const char *section,
 	for (index = 0; index < count && index < capacity; index++) {
 		const struct btf_type *var =
 			btf__type_by_id(btf, info[index].type);
+		const char *name =
+			var ? btf__name_by_offset(btf, var->name_off) : NULL;
 
 		out[index].offset = info[index].offset;
 		out[index].size = info[index].size;
 		memset(out[index].name, 0, sizeof(out[index].name));
-		strncpy(out[index].name,
-			btf__name_by_offset(btf, var->name_off),
+		strncpy(out[index].name, name ? name : "",
 			sizeof(out[index].name) - 1);
 	}
 	return count;

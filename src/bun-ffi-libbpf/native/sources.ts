@@ -1,6 +1,6 @@
 // The source packages of what is linked in, by apt's own client, from the distribution's own archive.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ListFile, sourceLines } from "./apt_lists.ts";
 
@@ -41,11 +41,8 @@ function description(folder: string, name: Package): string | undefined {
 	return readdirSync(folder).find((file) => file.startsWith(`${name}_`) && file.endsWith(".dsc"));
 }
 
-/** Downloads what is missing into `folder`; the machine's apt configuration is read, never changed. */
-export function downloadSources(folder: string): void {
-	mkdirSync(folder, { recursive: true });
-	const missing = PACKAGES.filter((name) => description(folder, name) === undefined);
-	if (missing.length === 0) return;
+/** The machine's apt, with lists of its own: its configuration (proxies, keys) is read, and never changed. */
+function aptClient(folder: string): readonly string[] {
 	const apt = join(folder, "apt");
 	for (const part of ["lists/partial", "cache/archives/partial"]) mkdirSync(join(apt, part), { recursive: true });
 	const lines = sourceLines(machineLists());
@@ -63,10 +60,29 @@ export function downloadSources(folder: string): void {
 		// The unprivileged user that apt would download as cannot write here.
 		"APT::Sandbox::User": "root",
 	};
-	const client = ["apt-get", "-q", ...Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`])];
-	const what = `get the sources of ${missing.join(", ")}`;
-	run([...client, "update"], { cwd: folder, what });
-	run([...client, "source", "--download-only", ...missing], { cwd: folder, what });
+	return ["apt-get", "-q", ...Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`])];
+}
+
+/** Downloads the packages into `folder`, unless they are there: all of them, or nothing. */
+export function downloadSources(folder: string): void {
+	if (existsSync(folder)) {
+		const missing = PACKAGES.filter((name) => description(folder, name) === undefined);
+		if (missing.length === 0) return;
+		throw new Error(`Cannot use ${folder}: no sources of ${missing.join(", ")} in it (remove it, to download anew)`);
+	}
+	const fresh = `${folder}-${process.pid}`;
+	const what = `get the sources of ${PACKAGES.join(", ")}`;
+	try {
+		mkdirSync(fresh, { recursive: true });
+		const client = aptClient(fresh);
+		run([...client, "update"], { cwd: fresh, what });
+		run([...client, "source", "--download-only", ...PACKAGES], { cwd: fresh, what });
+		rmSync(join(fresh, "apt"), { recursive: true });
+		// Another build may have been quicker.
+		if (!existsSync(folder)) renameSync(fresh, folder);
+	} finally {
+		rmSync(fresh, { recursive: true, force: true });
+	}
 }
 
 /** One unpacked package. */
