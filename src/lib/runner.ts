@@ -1,6 +1,6 @@
 // When the loop runs: at once on the first call, then not too often, and now and then in any case.
 
-import { setTimeout as sleep } from "node:timers/promises";
+import { type Clock, systemClock } from "./clock.ts";
 
 export interface RunnerOptions {
 	/** Never called twice at once; `resync` is true when the longest interval has passed. Must not throw. */
@@ -12,6 +12,7 @@ export interface RunnerOptions {
 	/** Milliseconds between two resyncs at most. */
 	readonly longest: number;
 	readonly signal: AbortSignal;
+	readonly clock?: Clock;
 }
 
 export interface Runner {
@@ -23,39 +24,31 @@ export interface Runner {
 
 /** Starts asleep: the first run is that of the first call. */
 export function createRunner(options: RunnerOptions): Runner {
-	const { run, shortest, retry, longest, signal } = options;
+	const { run, shortest, retry, longest, signal, clock = systemClock } = options;
 	let wake: () => void = () => {};
 	let called = false;
 
+	/** Ends early at a call. */
 	async function wait(milliseconds: number): Promise<void> {
 		if (called || signal.aborted) return;
 		const woken = new AbortController();
 		wake = () => woken.abort();
-		try {
-			await sleep(milliseconds, undefined, { signal: AbortSignal.any([signal, woken.signal]) });
-		} catch (error) {
-			if (!woken.signal.aborted && !signal.aborted) throw error;
-		}
-	}
-
-	async function pause(milliseconds: number): Promise<void> {
-		try {
-			await sleep(milliseconds, undefined, { signal });
-		} catch (error) {
-			if (!signal.aborted) throw error;
-		}
+		// Not AbortSignal.any: it would leave a signal behind on the long-lived one for every round.
+		signal.addEventListener("abort", wake, { once: true });
+		await clock.sleep(milliseconds, woken.signal);
+		signal.removeEventListener("abort", wake);
 	}
 
 	async function loop(): Promise<void> {
-		await wait(longest);
-		let resynced = performance.now();
+		while (!called && !signal.aborted) await wait(longest);
+		let resynced = clock.now();
 		while (!signal.aborted) {
-			const resync = performance.now() - resynced >= longest;
-			if (resync) resynced = performance.now();
+			const resync = clock.now() - resynced >= longest;
+			if (resync) resynced = clock.now();
 			called = false;
 			const again = (await run(resync)) === "again";
-			await pause(shortest);
-			const rest = Math.max(0, longest - (performance.now() - resynced));
+			await clock.sleep(shortest, signal);
+			const rest = Math.max(0, longest - (clock.now() - resynced));
 			await wait(again ? Math.min(retry, rest) : rest);
 		}
 	}

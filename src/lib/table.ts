@@ -1,6 +1,6 @@
 // Rows as columns that line up on a terminal.
 
-/** Left-aligned columns two blanks apart; no trailing blanks; ends in a line break unless there are no rows. */
+/** Left-aligned columns two blanks apart; no trailing blanks; each line ends in a line break. The header stands alone if there are no rows. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
 	const all = [header, ...rows];
 	const widths = header.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
