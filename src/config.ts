@@ -2,45 +2,56 @@
 
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { normalize } from "node:path";
 import { parseArgs } from "node:util";
 import * as v from "valibot";
 import { parse as parseYaml } from "yaml";
+import { closest } from "./lib/closest.ts";
 
-const path = v.pipe(v.string(), v.minLength(1, "must not be empty"));
-const absolutePath = v.pipe(path, v.startsWith("/", "must be an absolute path"));
+const text = v.pipe(v.string("must be text"), v.minLength(1, "must not be empty"));
+/** A NUL would end the path early in every system call. */
+const path = v.pipe(text, v.regex(/^[^\0]*$/, "must not hold a NUL"));
+/** One spelling for one place: `/a//b/` is `/a/b`. */
+const absolutePath = v.pipe(
+	path,
+	v.startsWith("/", "must be an absolute path, as /run/balancing"),
+	v.transform(normalize),
+	v.transform((clean) => clean.replace(/(?<=.)\/$/, "")),
+);
 const wholeNumber = (least: number, most: number) =>
 	v.pipe(
-		v.union([v.number(), v.pipe(v.string(), v.regex(/^\d+$/, "must be a whole number"), v.transform(Number))]),
-		v.integer("must be a whole number"),
+		v.union([v.string(), v.number()], "must be a whole number"),
+		v.check((given) => /^\d+$/.test(String(given)), "must be a whole number"),
+		v.transform(Number),
 		v.minValue(least, `must be at least ${least}`),
 		v.maxValue(most, `must be at most ${most}`),
 	);
 
-/** HOST:PORT or [HOST]:PORT. */
+const LISTEN = "must be HOST:PORT, as 127.0.0.1:5810 or [::1]:5810, or off";
+/** HOST:PORT, [HOST]:PORT or off. */
 const listenAddress = v.pipe(
-	v.string(),
-	v.regex(/^(?:\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/, "must be HOST:PORT, as 127.0.0.1:5810 or [::1]:5810"),
-	v.check((text) => Number(text.slice(text.lastIndexOf(":") + 1)) <= 65535, "has a port over 65535"),
+	v.string(LISTEN),
+	v.regex(/^(?:off|(?:\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5})$/, LISTEN),
+	v.check(
+		(given) => given === "off" || Number(given.slice(given.lastIndexOf(":") + 1)) <= 65535,
+		"has a port over 65535",
+	),
 );
 
 const schema = v.object({
 	manifests: v.optional(
 		v.pipe(
-			v.union([
-				v.array(path),
-				v.pipe(
-					path,
-					v.transform((one) => [one]),
-				),
-			]),
+			v.union([v.string(), v.array(v.unknown())], "must be a path, or a list of paths"),
+			v.transform((given) => (typeof given === "string" ? [given] : given)),
+			v.array(path),
 		),
 		[],
 	),
-	"node-name": v.optional(v.pipe(v.string(), v.minLength(1, "must not be empty"), v.maxLength(253, "is too long"))),
+	"node-name": v.optional(v.pipe(text, v.maxLength(253, "is longer than 253 characters"))),
 	cgroup: v.optional(absolutePath),
 	"pin-path": v.optional(absolutePath, "/sys/fs/bpf/balancing"),
 	"state-dir": v.optional(absolutePath, "/var/lib/balancing"),
-	listen: v.optional(v.union([v.literal("off"), listenAddress]), "127.0.0.1:5810"),
+	listen: v.optional(listenAddress, "127.0.0.1:5810"),
 	events: v.optional(v.picklist(["all", "failures", "off"], "must be all, failures or off"), "all"),
 	"events-rate": v.optional(wholeNumber(0, 1_000_000_000), 1000),
 	"log-level": v.optional(
@@ -54,6 +65,7 @@ const schema = v.object({
 /** The checked configuration of one command. */
 export type Config = Readonly<v.InferOutput<typeof schema>> & { readonly "node-name": string };
 export type FlagName = keyof typeof schema.entries;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 interface Flag {
 	readonly value: string;
@@ -94,6 +106,20 @@ export interface CommandLine {
 	readonly help: boolean;
 }
 
+/** What Node's parser found, in our words and with the fix. */
+function explain(cause: unknown, allowed: readonly FlagName[]): string {
+	const message = cause instanceof Error ? cause.message : String(cause);
+	const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+	const typed = /'(?:-\w, )?(-[^\s'<]+)/.exec(message)?.[1];
+	if (typed === undefined) return `Cannot understand what was typed: ${message.split("\n")[0]}`;
+	if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") {
+		const meant = closest(typed.replace(/^-+/, ""), allowed);
+		return `Cannot understand ${typed}: no such flag${meant === undefined ? "" : `; did you mean --${meant}?`}`;
+	}
+	if (message.includes("does not take an argument")) return `Cannot understand ${typed}: it takes no value`;
+	return `Cannot understand ${typed}: it needs a value (one that begins with a dash is written ${typed}=-VALUE)`;
+}
+
 /** Throws UsageError on a flag that the command does not have. */
 export function parseCommandLine(args: readonly string[], allowed: readonly FlagName[]): CommandLine {
 	const options: Record<string, { type: "string" | "boolean"; multiple?: boolean; short?: string }> = {
@@ -109,15 +135,31 @@ export function parseCommandLine(args: readonly string[], allowed: readonly Flag
 		const { help, ...flags } = values;
 		return { flags, positionals, help: help === true };
 	} catch (cause) {
-		throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+		throw new UsageError(explain(cause, allowed), { cause });
 	}
 }
 
-function fromEnvironment(allowed: readonly FlagName[], env: Readonly<Record<string, string | undefined>>) {
-	const values: Record<string, unknown> = {};
+/** What was given, and where: `--events`, `BALANCING_EVENTS` or `events in FILE`. */
+interface Given {
+	readonly value: unknown;
+	readonly place: string;
+}
+
+type Values = ReadonlyMap<FlagName, Given>;
+
+function fromFlags(flags: Readonly<Record<string, unknown>>, allowed: readonly FlagName[]): Values {
+	const given = allowed.filter((name) => flags[name] !== undefined);
+	return new Map(given.map((name) => [name, { value: flags[name], place: `--${name}` }]));
+}
+
+function fromEnvironment(env: Environment, allowed: readonly FlagName[]): Values {
+	const values = new Map<FlagName, Given>();
 	for (const name of allowed) {
-		const value = env[`BALANCING_${name.toUpperCase().replaceAll("-", "_")}`];
-		if (value !== undefined && value !== "") values[name] = FLAGS[name].many ? value.split(",") : value;
+		const place = `BALANCING_${name.toUpperCase().replaceAll("-", "_")}`;
+		const value = env[place];
+		// Set and empty is how a shell or a unit file says "not set".
+		if (value === undefined || value === "") continue;
+		values.set(name, { value: FLAGS[name].many ? value.split(",") : value, place });
 	}
 	return values;
 }
@@ -126,55 +168,60 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 	return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function fromFile(file: string): Record<string, unknown> {
-	let content: unknown;
+function readConfigFile(file: string): unknown {
 	try {
-		content = parseYaml(readFileSync(file, "utf8"), { maxAliasCount: 0 });
+		return parseYaml(readFileSync(file, "utf8"), { maxAliasCount: 0 });
 	} catch (cause) {
-		throw new UsageError(`Cannot read --config ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-			cause,
-		});
+		// The parser's message shows the lines around the place, too; its first line names the place.
+		const [fact] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
+		throw new UsageError(`Cannot read the configuration file ${file}: ${fact?.replace(/:$/, "")}`, { cause });
 	}
-	if (content === null || content === undefined) return {};
-	if (!isRecord(content)) throw new UsageError(`Cannot use --config ${file}: not a map of flags`);
-	for (const key of Object.keys(content)) {
-		if (!Object.hasOwn(FLAGS, key)) {
-			throw new UsageError(
-				`Cannot use --config ${file}: unknown key ${key}; known are ${Object.keys(FLAGS).join(", ")}`,
-			);
-		}
-	}
-	return content;
 }
 
-function only(values: Record<string, unknown>, allowed: readonly FlagName[]): Record<string, unknown> {
-	return Object.fromEntries(Object.entries(values).filter(([key]) => allowed.some((name) => name === key)));
+/** Keys of other commands' flags are for those. */
+function fromFile(file: string, allowed: readonly FlagName[]): Values {
+	const content = readConfigFile(file) ?? {};
+	if (!isRecord(content)) {
+		throw new UsageError(
+			`Cannot use the configuration file ${file}: it is no map of flags; write lines as \`events: all\``,
+		);
+	}
+	const known = Object.keys(FLAGS);
+	for (const key of Object.keys(content)) {
+		if (known.includes(key)) continue;
+		const meant = closest(key, known);
+		const fix = meant === undefined ? `known are ${known.join(", ")}` : `did you mean ${meant}?`;
+		throw new UsageError(`Cannot use the configuration file ${file}: unknown key ${key}; ${fix}`);
+	}
+	const given = allowed.filter((name) => Object.hasOwn(content, name));
+	return new Map(given.map((name) => [name, { value: content[name], place: `${name} in ${file}` }]));
 }
 
 /** Flag over environment over file over default. Throws UsageError with the flag, the value and the fix. */
 export function resolveConfig(
 	flags: Readonly<Record<string, unknown>>,
 	allowed: readonly FlagName[],
-	env: Readonly<Record<string, string | undefined>>,
+	env: Environment,
 ): Config {
-	const given = { ...flags };
-	const file = given[CONFIG_FLAG] ?? env["BALANCING_CONFIG"];
-	delete given[CONFIG_FLAG];
-	const values = {
-		...(typeof file === "string" ? only(fromFile(file), allowed) : {}),
-		...fromEnvironment(allowed, env),
-		...only(given, allowed),
-	};
+	// An empty BALANCING_CONFIG is none, as with every variable.
+	const file = flags[CONFIG_FLAG] ?? (env["BALANCING_CONFIG"] || undefined);
+	const given: Values = new Map([
+		...(typeof file === "string" ? fromFile(file, allowed) : []),
+		...fromEnvironment(env, allowed),
+		...fromFlags(flags, allowed),
+	]);
+	const values = Object.fromEntries(Array.from(given, ([name, { value }]) => [name, value]));
 	const result = v.safeParse(schema, values);
-	if (!result.success) {
-		const issue = result.issues[0];
-		const name = v.getDotPath(issue)?.split(".")[0] ?? "configuration";
-		throw new UsageError(`Cannot use --${name} ${JSON.stringify(issue.input)}: ${issue.message}`);
-	}
+	if (!result.success) throw new UsageError(describeIssue(result.issues[0], given));
 	return { ...result.output, "node-name": result.output["node-name"] ?? (env["NODE_NAME"] || hostname()) };
 }
 
+function describeIssue(issue: v.InferIssue<typeof schema>, given: Values): string {
+	const where = [...given].find(([name]) => name === issue.path?.[0].key)?.[1].place;
+	return `Cannot use ${where ?? "the configuration"} ${JSON.stringify(issue.input)}: it ${issue.message}`;
+}
+
 /** The process's environment, for main.ts to hand on. */
-export function processEnvironment(): Readonly<Record<string, string | undefined>> {
+export function processEnvironment(): Environment {
 	return process.env;
 }
