@@ -1,6 +1,6 @@
 // Programs on a cgroup by pinned links: replaced in place, so that not one connect() falls between two agents.
 
-import { existsSync, statSync, unlinkSync } from "node:fs";
+import { existsSync, renameSync, statSync, unlinkSync } from "node:fs";
 import { type AttachType, attachCgroup, isGone, openPinnedLink } from "bun-ffi-libbpf";
 import { linkPin } from "./pins.ts";
 
@@ -55,11 +55,14 @@ function replace(pin: string, programFd: number, cgroup: bigint): boolean {
 function attachOne(name: ProgramName, programFd: number, { cgroup, pinPath }: AttachTarget): Attached {
 	const pin = linkPin(pinPath, name);
 	const pinned = existsSync(pin);
+	// Left by an agent that was killed in the middle of what follows: a second attachment of the same program.
+	const fresh = `${pin}_new`;
+	if (existsSync(fresh)) unlinkSync(fresh);
 	if (pinned && replace(pin, programFd, cgroupId(cgroup))) return "replaced";
 	// The new link runs before the old one goes: a moment of both is harmless, the second finds nothing left to translate.
 	using link = attachCgroup(programFd, cgroup, PLACES[name]);
-	if (pinned) unlinkSync(pin);
-	link.pin(pin);
+	link.pin(fresh);
+	renameSync(fresh, pin);
 	return pinned ? "moved" : "created";
 }
 

@@ -1,8 +1,11 @@
 // Where cgroup v2 is mounted: unified, hybrid, or nowhere yet.
 
-import { existsSync, mkdirSync, readFileSync, readlinkSync, rmdirSync } from "node:fs";
-import { mount, umount } from "bun-ffi-libbpf";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { mount, statfsType, umount } from "bun-ffi-libbpf";
 
+/** statfs(2) type of cgroup v2 (linux/magic.h). */
+const CGROUP2_MAGIC = 0x63677270;
 /** Where we mount cgroup v2 if nobody has. */
 const OWN_MOUNT = "/run/balancing/cgroup2";
 
@@ -45,28 +48,48 @@ function readMounts(pid: "1" | "self"): readonly Mount[] {
 	return parseMountinfo(readFileSync(`/proc/${pid}/mountinfo`, "utf8"));
 }
 
+/** Where the root may be, the likeliest first: PID 1's mount, by /proc/1/root if it is not one of our own, then our own mount. */
+export function rootPlaces(pid1: readonly Mount[], own: readonly Mount[]): readonly string[] {
+	const [found, mounted] = [rootMount(pid1), rootMount(own)];
+	const places: string[] = [];
+	if (found) places.push(own.some(({ id }) => id === found.id) ? found.point : `/proc/1/root${found.point}`);
+	if (mounted && !places.includes(mounted.point)) places.push(mounted.point);
+	return places;
+}
+
+/** A container with a cgroup namespace of its own sees its cgroup as if it were the root; only the real one lacks cgroup.events. */
+function isRealRoot(path: string): boolean {
+	return existsSync(`${path}/cgroup.controllers`) && !existsSync(`${path}/cgroup.events`);
+}
+
 /**
  * The directory of cgroup v2's root. PID 1's mounts are asked, since our own may be a container's; one that is not
  * ours is reached through /proc/1/root. Mounts the hierarchy if nobody has. Throws if it can neither be found nor mounted.
  */
 export function findCgroupRoot(): string {
-	const own = readMounts("self");
-	const found = rootMount(readMounts("1"));
-	if (found) {
-		const shared = own.some(({ id }) => id === found.id);
-		const point = shared ? found.point : `/proc/1/root${found.point}`;
-		if (existsSync(`${point}/cgroup.controllers`)) return point;
-	}
-	if (readlinkSync("/proc/self/ns/cgroup") !== INITIAL_CGROUP_NAMESPACE) {
+	const places = rootPlaces(readMounts("1"), readMounts("self"));
+	const root = places.find(isRealRoot);
+	if (root !== undefined) return root;
+	if (places.length > 0 || readlinkSync("/proc/self/ns/cgroup") !== INITIAL_CGROUP_NAMESPACE) {
+		const seen = places.length === 0 ? "" : `; what is mounted at ${places.join(" and ")} is not it, or cannot be read`;
 		throw new Error(
-			"Cannot find the root of cgroup v2: this process has a cgroup namespace of its own and does not reach PID 1's mounts (run it with the host's PID and cgroup namespaces, or give --cgroup)",
+			`Cannot find the root of cgroup v2${seen} (run as root with the host's PID and cgroup namespaces, or give --cgroup)`,
 		);
 	}
-	const mounted = rootMount(own);
-	if (mounted) return mounted.point;
 	mkdirSync(OWN_MOUNT, { recursive: true });
 	mount("cgroup2", OWN_MOUNT, "cgroup2");
 	return OWN_MOUNT;
+}
+
+/** Throws with what helps where programs cannot be attached. */
+export function assertCgroup(path: string): void {
+	if (!existsSync(path)) {
+		throw new Error(`Cannot attach to --cgroup ${path}: ENOENT (make it with mkdir, below the mount of cgroup v2)`);
+	}
+	if (statfsType(path) === CGROUP2_MAGIC) return;
+	throw new Error(
+		`Cannot attach to --cgroup ${path}: not a folder of cgroup v2 (findmnt -t cgroup2 shows where that is)`,
+	);
 }
 
 /** Takes away the mount that findCgroupRoot made, if it made one. */
@@ -75,4 +98,6 @@ export function unmountOwnCgroup(): void {
 	if (!mounted) return;
 	umount(OWN_MOUNT);
 	rmdirSync(OWN_MOUNT);
+	const parent = dirname(OWN_MOUNT);
+	if (readdirSync(parent).length === 0) rmdirSync(parent);
 }

@@ -9,7 +9,7 @@ import { encodeId } from "./codec.ts";
 import { createKernelMaps } from "./kernel_maps.ts";
 import { ENUMS } from "./layout.ts";
 import { MAP_NAMES, type Maps } from "./maps.ts";
-import { assertPinsReadable, mapPin, preparePins } from "./pins.ts";
+import { assertPinsReadable, mapPin, preparePins, tryLockPins } from "./pins.ts";
 
 /** How the programs are to be loaded. */
 export interface DatapathOptions {
@@ -123,6 +123,13 @@ export function openDatapath(options: DatapathOptions): Datapath {
 	const { cgroup, pinPath } = options;
 	preparePins(pinPath);
 	using stack = new DisposableStack();
+	const lock = tryLockPins(pinPath);
+	if (!lock) {
+		throw new Error(
+			`Cannot start: another agent uses --pin-path ${pinPath} (stop it, or give this one its own --pin-path, --state-dir and --cgroup)`,
+		);
+	}
+	stack.use(lock);
 	const object = stack.use(openObject(readFileSync(objectPath), { name: "sock" }));
 	configure(object, options);
 	object.load();
