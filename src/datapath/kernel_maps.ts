@@ -8,6 +8,7 @@ import type { EntryFailure, MapName, Maps, StatsName } from "./maps.ts";
 const BATCH = 4096;
 
 const ENOENT = errnoNumber("ENOENT");
+const EINVAL = errnoNumber("EINVAL");
 
 type Name = MapName | StatsName;
 
@@ -20,14 +21,23 @@ function join(parts: readonly string[]): Buffer {
 	return Buffer.from(parts.join(""), "latin1");
 }
 
+interface Batch {
+	readonly keys: readonly string[];
+	readonly values: readonly string[];
+}
+
 /** Writes one batch; where the kernel stops at an element, notes it and goes on behind it. */
-function putBatch(map: BpfMap, keys: readonly string[], values: readonly string[]): EntryFailure[] {
+function putBatch(map: BpfMap, { keys, values }: Batch): EntryFailure[] {
+	const { keySize, valueSize } = map.info;
+	const [keyBytes, valueBytes] = [join(keys), join(values)];
 	const failures: EntryFailure[] = [];
 	let start = 0;
 	while (start < keys.length) {
-		const rest = keys.slice(start);
-		const { written, errno } = map.updateBatch(join(rest), join(values.slice(start)));
-		const key = rest[written];
+		const { written, errno } = map.updateBatch(
+			keyBytes.subarray(start * keySize),
+			valueBytes.subarray(start * valueSize),
+		);
+		const key = keys[start + written];
 		if (errno === 0 || key === undefined) break;
 		failures.push({ key, errno: -errno });
 		start += written + 1;
@@ -35,20 +45,33 @@ function putBatch(map: BpfMap, keys: readonly string[], values: readonly string[
 	return failures;
 }
 
+/** In batches of elements of the right size: one of another size would shift all that follow. */
 function put(map: BpfMap, entries: ReadonlyMap<string, string>): EntryFailure[] {
-	const keys = [...entries.keys()];
-	const values = [...entries.values()];
+	const { keySize, valueSize } = map.info;
 	const failures: EntryFailure[] = [];
-	for (let start = 0; start < keys.length; start += BATCH) {
-		failures.push(...putBatch(map, keys.slice(start, start + BATCH), values.slice(start, start + BATCH)));
+	let keys: string[] = [];
+	let values: string[] = [];
+	function flush(): void {
+		failures.push(...putBatch(map, { keys, values }));
+		[keys, values] = [[], []];
 	}
+	for (const [key, value] of entries) {
+		if (key.length !== keySize || value.length !== valueSize) {
+			failures.push({ key, errno: -EINVAL });
+			continue;
+		}
+		keys.push(key);
+		values.push(value);
+		if (keys.length === BATCH) flush();
+	}
+	flush();
 	return failures;
 }
 
 function remove(map: BpfMap, keys: Iterable<string>): EntryFailure[] {
 	const failures: EntryFailure[] = [];
 	for (const key of keys) {
-		const errno = map.tryDelete(Buffer.from(key, "latin1"));
+		const errno = key.length === map.info.keySize ? map.tryDelete(Buffer.from(key, "latin1")) : EINVAL;
 		if (errno !== 0 && errno !== ENOENT) failures.push({ key, errno: -errno });
 	}
 	return failures;

@@ -2,6 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { L4Address } from "../model/address.ts";
+import { CANARY } from "../plan/canary.ts";
 import {
 	decodeBackend,
 	decodeFrontend,
@@ -9,6 +10,7 @@ import {
 	decodeId,
 	decodeName,
 	decodeSlot,
+	encodeFrontendKey,
 	encodeId,
 	type FrontendValue,
 } from "./codec.ts";
@@ -150,10 +152,18 @@ export function viewBackends(maps: Maps): readonly BackendView[] {
 			state: stateOf(user),
 			frontends: [...(user?.names ?? [])].sort(compare),
 			connections: numberAt(counts, CONNECTIONS),
-			open: numberAt(counts, OPENED) - numberAt(counts, CLOSED),
+			// Connections of an earlier owner of this id may end now: their ends are counted, their beginnings are not.
+			open: Math.max(0, numberAt(counts, OPENED) - numberAt(counts, CLOSED)),
 		});
 	}
 	return views.sort((a, b) => compare(a.address, b.address));
+}
+
+const CANARIES: readonly string[] = CANARY.frontends.map(({ address }) => encodeFrontendKey(address));
+
+/** How many of the map's elements are frontends of users, not our own canaries. */
+export function countFrontends(frontends: Elements): number {
+	return frontends.size - CANARIES.filter((key) => frontends.has(key)).length;
 }
 
 /** `namespace/name:port` by frontend id. */
