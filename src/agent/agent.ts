@@ -3,12 +3,12 @@
 import { rmSync } from "node:fs";
 import type { Config } from "../config.ts";
 import { CAPACITY } from "../datapath/capacity.ts";
-import { findCgroupRoot } from "../datapath/cgroup.ts";
+import { assertCgroup, findCgroupRoot } from "../datapath/cgroup.ts";
 import { type Datapath, openDatapath } from "../datapath/datapath.ts";
 import { createWriter } from "../datapath/writer.ts";
 import type { Log } from "../lib/log.ts";
 import { createRunner } from "../lib/runner.ts";
-import { parseListen, serve } from "../observe/http.ts";
+import { type Pages, parseListen, serve } from "../observe/http.ts";
 import type { AgentStatus } from "../observe/status.ts";
 import { getVersion } from "../version.ts";
 import { createEventLog } from "./event_log.ts";
@@ -45,27 +45,50 @@ interface Parts {
 	readonly started: string;
 }
 
-function statusOf({ config, cgroup, datapath, hubs, sync, proof, started }: Parts): AgentStatus {
-	const entries = sync.entries();
+/** Empty: ready. */
+function reasonsNotReady({ hubs, sync, proof }: Parts): readonly string[] {
+	const unsynced = hubs.status().filter(({ synced }) => !synced);
+	const unsettled = sync.unsettled();
+	return [
+		...unsynced.map(({ name }) => `${name} has not been read yet`),
+		...(proof.reason === null ? [] : [`not attached for certain: ${proof.reason}`]),
+		// What is held back until the hubs are synced needs no reason of its own.
+		...(unsettled === null || unsynced.length > 0 ? [] : [unsettled]),
+	];
+}
+
+function statusOf(parts: Parts): AgentStatus {
+	const { config, cgroup, datapath, hubs, sync, proof, started } = parts;
+	const { frontends, backends } = sync.counts();
+	const notReady = reasonsNotReady(parts);
 	return {
 		...getVersion(),
 		node: config["node-name"],
 		pid: process.pid,
 		started,
-		ready: hubs.synced() && proof.proved && sync.settled(),
+		ready: notReady.length === 0,
+		notReady,
 		hubs: hubs.status(),
 		attachment: { cgroup, pinPath: config["pin-path"], proved: proof.proved, reason: proof.reason },
-		frontends: entries.frontends,
-		backends: entries.backends,
+		frontends,
+		backends,
 		lastWrite: sync.lastWrite(),
 		faults: datapath.faults(),
 		problems: sync.problems(),
 	};
 }
 
-async function servePages(parts: Parts, log: Log): Promise<AsyncDisposable> {
-	const { config, sync } = parts;
-	const pages = pagesOf({ status: () => statusOf(parts), entries: sync.entries, applyFailures: sync.failures });
+function pagesFor(parts: Parts): Pages {
+	const { sync } = parts;
+	return pagesOf({
+		status: () => statusOf(parts),
+		entries: sync.entries,
+		applyFailures: sync.failures,
+		planned: () => sync.counts().planned,
+	});
+}
+
+async function servePages(config: Config, pages: () => Pages | undefined, log: Log): Promise<AsyncDisposable> {
 	await using stack = new AsyncDisposableStack();
 	const path = agentSocket(config["state-dir"]);
 	// Ours by the lock: what is there is left of an agent that was killed.
@@ -78,13 +101,63 @@ async function servePages(parts: Parts, log: Log): Promise<AsyncDisposable> {
 	return stack.move();
 }
 
+/** Attaches what is not attached any more, then connects the canaries. */
+function createAttachment({ datapath, proof, log }: { datapath: Datapath; proof: Proof; log: Log }) {
+	let said = "";
+	return function attachAndProve(): boolean {
+		try {
+			const again = [...datapath.reattach()].filter(([, how]) => how !== "replaced");
+			if (again.length > 0) log.warn({ programs: Object.fromEntries(again) }, "attached again");
+			said = "";
+		} catch (err) {
+			// Tried every second, told once.
+			if (said !== String(err)) log.error({ err }, "cannot attach again");
+			said = String(err);
+		}
+		return proof.prove();
+	};
+}
+
+/** Follows the hubs until the signal is aborted, or until one of the parts fails for good. */
+function startLoop({ config, datapath, log, signal }: AgentOptions & { datapath: Datapath }, onNames: () => void) {
+	const writer = createWriter({
+		maps: datapath.maps,
+		capacity: CAPACITY,
+		firstGeneration: Math.floor(Date.now() / 1000),
+	});
+	const proof = createProof({ cgroup: config.cgroup, log });
+	const attachAndProve = createAttachment({ datapath, proof, log });
+	const hubs = followHubs({ paths: config.manifests, log, signal, onChange: () => runner.call() });
+	const sync = createSync({ hubs, writer, self: { nodeName: config["node-name"] }, log, onNames });
+	const runner = createRunner({
+		async run(resync) {
+			const round = sync.run(resync);
+			// The canaries must be in the maps first. Attaching is for when that did not help.
+			if (proof.proved && !resync) return round;
+			return (!resync && proof.prove()) || attachAndProve() ? round : "again";
+		},
+		shortest: SHORTEST,
+		retry: RETRY,
+		longest: LONGEST,
+		signal,
+	});
+	// Without waiting for the hubs: the canaries, and what was restored, need none.
+	runner.call();
+	return { hubs, sync, proof, stopped: Promise.all([hubs.stopped, runner.stopped]) };
+}
+
 /**
  * Runs until the signal is aborted, and leaves programs, maps and links as they are. Rejects if it cannot start; what goes
  * wrong later is logged and tried again.
  */
-export async function runAgent({ config, log, resolutions, signal }: AgentOptions): Promise<void> {
+export async function runAgent(options: AgentOptions): Promise<void> {
+	const { config, log, resolutions } = options;
 	await using stack = new AsyncDisposableStack();
 	stack.use(lockStateDir(config["state-dir"]));
+	// Before anything is done to the kernel: an address that is taken is no reason to leave something behind.
+	let pages: Pages | undefined;
+	stack.use(await servePages(config, () => pages, log));
+	if (config.cgroup !== undefined) assertCgroup(config.cgroup);
 	const cgroup = config.cgroup ?? findCgroupRoot();
 	const datapath = stack.use(
 		openDatapath({ cgroup, pinPath: config["pin-path"], events: config.events, eventsRate: config["events-rate"] }),
@@ -92,34 +165,22 @@ export async function runAgent({ config, log, resolutions, signal }: AgentOption
 	log.info({ cgroup, programs: Object.fromEntries(datapath.attached) }, "attached");
 	const node = config["node-name"];
 	const eventLog =
-		config.events === "off" ? undefined : stack.use(createEventLog({ datapath, node, log: resolutions }));
+		config.events === "off" ? undefined : stack.use(createEventLog({ datapath, node, resolutions, log }));
 
-	const writer = createWriter({
-		maps: datapath.maps,
-		capacity: CAPACITY,
-		firstGeneration: Math.floor(Date.now() / 1000),
+	const ended = new AbortController();
+	const signal = AbortSignal.any([options.signal, ended.signal]);
+	const loop = startLoop({ ...options, datapath, signal }, () => eventLog?.forgetNames());
+	// Whatever ends one part ends the others, before what they stand on is closed.
+	const settled = loop.stopped.then(
+		() => {},
+		() => ended.abort(),
+	);
+	stack.defer(async () => {
+		ended.abort();
+		await settled;
 	});
-	const proof = createProof({ cgroup: config.cgroup, log });
-	const hubs = followHubs({ paths: config.manifests, log, signal, onChange: () => runner.call() });
-	const onNames = () => eventLog?.forgetNames();
-	const sync = createSync({ hubs, writer, self: { nodeName: node }, log, onNames });
-	const runner = createRunner({
-		async run(resync) {
-			const round = sync.run(resync);
-			if (resync) datapath.reattach();
-			if (resync || !proof.proved) return proof.prove() ? round : "again";
-			return round;
-		},
-		shortest: SHORTEST,
-		retry: RETRY,
-		longest: LONGEST,
-		signal,
-	});
-	const parts = { config, cgroup, datapath, hubs, sync, proof, started: new Date().toISOString() };
-	stack.use(await servePages(parts, log));
+	pages = pagesFor({ config, cgroup, datapath, ...loop, started: new Date().toISOString() });
 	log.info({ node, manifests: config.manifests, pinPath: config["pin-path"] }, "started");
-	// Without waiting for the hubs: the canaries, and what was restored, need none.
-	runner.call();
-	await Promise.all([hubs.stopped, runner.stopped]);
+	await loop.stopped;
 	log.info({}, "stopped; the datapath stays in place");
 }

@@ -1,16 +1,21 @@
 // Resolution events: from the kernel's ring buffer to one log line each.
 
-import { uptime } from "node:os";
+import { readFileSync } from "node:fs";
 import { ringBuffer } from "bun-ffi-libbpf";
 import type { OpenMaps } from "../datapath/datapath.ts";
-import { decodeEvent, type ResolutionEvent } from "../datapath/events.ts";
+import { decodeEvent } from "../datapath/events.ts";
+import type { Maps } from "../datapath/maps.ts";
 import { frontendNames } from "../datapath/view.ts";
 import type { Log } from "../lib/log.ts";
 import { resolutionRecord } from "../observe/resolution.ts";
+import { CANARY } from "../plan/canary.ts";
 
 export interface EventLogOptions {
 	readonly datapath: OpenMaps;
 	readonly node: string;
+	/** Takes the events. */
+	readonly resolutions: Log;
+	/** Takes what goes wrong with them. */
 	readonly log: Log;
 }
 
@@ -19,34 +24,69 @@ export interface EventLog extends AsyncDisposable {
 	forgetNames(): void;
 }
 
-/** Milliseconds since the epoch of an event's CLOCK_BOOTTIME; os.uptime() reads that clock, to 10 ms. */
-function wallClock(time: bigint): number {
-	return Date.now() - Math.max(0, uptime() * 1000 - Number(time / 1_000_000n));
+/** Milliseconds for which the clocks' difference is believed: the wall clock may be set at any time. */
+const CLOCK_AGE = 1000;
+
+/** Milliseconds since the epoch of an event's CLOCK_BOOTTIME, which /proc/uptime shows to 10 ms (os.uptime() rounds to seconds). */
+function createWallClock(): (time: bigint) => number {
+	let read = Number.NEGATIVE_INFINITY;
+	let booted = 0;
+	return (time) => {
+		const now = Date.now();
+		if (Math.abs(now - read) > CLOCK_AGE) {
+			booted = now - Number.parseFloat(readFileSync("/proc/uptime", "utf8")) * 1000;
+			read = now;
+		}
+		return Math.min(now, booted + Number(time / 1_000_000n));
+	};
+}
+
+/** Names by frontend id, read again for an id that is new. */
+function createNames(maps: Maps) {
+	let names = new Map<number, string>();
+	return {
+		of(id: number): string {
+			let name = names.get(id);
+			if (name === undefined) {
+				names = new Map(frontendNames(maps));
+				name = names.get(id) ?? "";
+				// Of a frontend that is gone: not to be looked for again at each of its last events.
+				names.set(id, name);
+			}
+			return name;
+		},
+		forget: () => names.clear(),
+	};
 }
 
 /** Nothing runs while nothing happens. */
-export function createEventLog({ datapath, node, log }: EventLogOptions): EventLog {
-	let names: ReadonlyMap<number, string> | undefined;
+export function createEventLog({ datapath, node, resolutions, log }: EventLogOptions): EventLog {
+	const canaries = new Set(CANARY.frontends.map((frontend) => frontend.name));
+	const names = createNames(datapath.maps);
+	const wallClock = createWallClock();
+	let complained = false;
 
-	function nameOf(event: ResolutionEvent): string {
-		names ??= frontendNames(datapath.maps);
-		const known = names.get(event.frontendId);
-		if (known !== undefined) return known;
-		names = frontendNames(datapath.maps);
-		return names.get(event.frontendId) ?? "";
+	function write(record: Uint8Array): void {
+		const event = decodeEvent(record);
+		if (!event) return;
+		const name = names.of(event.frontendId);
+		// Our own proof of the attachment is no user's connection.
+		if (canaries.has(name)) return;
+		const { result, ...fields } = resolutionRecord(event, { name, node, time: wallClock(event.time) });
+		resolutions.info({ result, ...fields }, "resolution");
 	}
 
 	const ring = ringBuffer(datapath.events, (record) => {
-		const event = decodeEvent(record);
-		if (!event) return;
-		const name = nameOf(event);
-		const { result, ...fields } = resolutionRecord(event, { name, node, time: wallClock(event.time) });
-		log.info({ result, ...fields }, "resolution");
+		try {
+			write(record);
+		} catch (err) {
+			// The events to come may be well, and the agent has more to do than to tell of them.
+			if (!complained) log.error({ err }, "cannot log a resolution event; further ones are not reported");
+			complained = true;
+		}
 	});
 	return {
-		forgetNames() {
-			names = undefined;
-		},
+		forgetNames: names.forget,
 		[Symbol.asyncDispose]: async () => ring[Symbol.dispose](),
 	};
 }

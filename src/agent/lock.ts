@@ -1,38 +1,52 @@
-// One agent per state directory: two would undo each other's work.
+// One agent per state directory, told by its pid; datapath/pins.ts keeps two agents from one pin path.
 
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { tryLock } from "bun-ffi-libbpf";
+import { errorCode } from "../lib/error_code.ts";
 
 const LOCK = "agent.lock";
 
-/** The pid of the agent that holds the state directory, or undefined if none does. */
-export function lockHolder(stateDir: string): number | undefined {
-	let fd: number;
+function open(stateDir: string): number {
 	try {
-		fd = openSync(`${stateDir}/${LOCK}`, "r");
-	} catch {
-		return undefined;
-	}
-	try {
-		if (tryLock(fd)) return undefined;
-		return Number(readFileSync(`${stateDir}/${LOCK}`, "utf8")) || 0;
-	} finally {
-		closeSync(fd);
+		mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+		return openSync(`${stateDir}/${LOCK}`, "a+", 0o600);
+	} catch (cause) {
+		throw new Error(
+			`Cannot use --state-dir ${stateDir}: ${errorCode(cause)} (needs root, or a folder that this user may write to)`,
+			{
+				cause,
+			},
+		);
 	}
 }
 
-/** Held until disposed, or until the process ends in whatever way. Throws if another agent holds it. */
-export function lockStateDir(stateDir: string): Disposable {
-	mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-	const fd = openSync(`${stateDir}/${LOCK}`, "a+", 0o600);
+/** Held until disposed, or until the process ends in whatever way; or the pid of who holds it, 0 if that is unknown. */
+function tryLockStateDir(stateDir: string): Disposable | number {
+	const fd = open(stateDir);
 	if (!tryLock(fd)) {
-		const holder = readFileSync(`${stateDir}/${LOCK}`, "utf8").trim();
 		closeSync(fd);
-		throw new Error(
-			`Cannot start: agent ${holder || "(unknown pid)"} uses ${stateDir} (stop it, or give this one its own --state-dir and --pin-path)`,
-		);
+		return Number(readFileSync(`${stateDir}/${LOCK}`, "utf8")) || 0;
 	}
 	ftruncateSync(fd);
 	writeSync(fd, String(process.pid));
 	return { [Symbol.dispose]: () => closeSync(fd) };
+}
+
+/** For an agent. Throws if another one holds it. */
+export function lockStateDir(stateDir: string): Disposable {
+	const lock = tryLockStateDir(stateDir);
+	if (typeof lock !== "number") return lock;
+	throw new Error(
+		`Cannot start: agent ${lock || "(unknown pid)"} uses --state-dir ${stateDir} (stop it, or give this one its own --state-dir, --pin-path and --listen)`,
+	);
+}
+
+/** For what must not meet an agent. Throws if one runs; a state directory that is not there is not made. */
+export function lockOutAgent(stateDir: string): Disposable {
+	if (!existsSync(`${stateDir}/${LOCK}`)) return { [Symbol.dispose]: () => {} };
+	const lock = tryLockStateDir(stateDir);
+	if (typeof lock !== "number") return lock;
+	throw new Error(
+		`Cannot detach: agent ${lock || "(unknown pid)"} is running with --state-dir ${stateDir} and would attach again (stop it first)`,
+	);
 }

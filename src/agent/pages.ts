@@ -12,7 +12,9 @@ export interface PageSources {
 	/** Elements that the kernel's maps hold. */
 	entries(): Readonly<Record<MapName, number>>;
 	/** Since the start. */
-	readonly applyFailures: () => number;
+	applyFailures(): number;
+	/** Frontends that the plan wants. */
+	planned(): number;
 }
 
 const CAPACITIES: Readonly<Record<MapName, number>> = {
@@ -64,7 +66,7 @@ function metricsOf(status: AgentStatus, sources: PageSources): readonly Metric[]
 		},
 		byMap("map_entries", "Elements in the kernel's maps.", sources.entries()),
 		byMap("map_capacity", "Elements that the kernel's maps can hold.", CAPACITIES),
-		gauge("plan_entries", "Frontends that the plan wants.", status.frontends),
+		gauge("plan_entries", "Frontends that the plan wants.", sources.planned()),
 		problemCounts(status),
 		...(lastWrite
 			? [gauge("sync_duration_seconds", "How long the last plan and write took.", lastWrite.milliseconds / 1000)]
@@ -87,14 +89,8 @@ function text(status: number, body: string): Page {
 	return { status, type: "text/plain; charset=utf-8", body };
 }
 
-function readiness(status: AgentStatus): Page {
-	if (status.ready) return text(200, "ok\n");
-	const reasons = [
-		...status.hubs.filter(({ synced }) => !synced).map(({ name }) => `${name} is not synced`),
-		...(status.attachment.proved ? [] : [`attachment: ${status.attachment.reason ?? "not proved"}`]),
-		...(status.lastWrite && status.lastWrite.failures > 0 ? [`${status.lastWrite.failures} elements not written`] : []),
-	];
-	return text(503, `not ready\n${reasons.map((reason) => `${reason}\n`).join("")}`);
+function readiness({ ready, notReady }: AgentStatus): Page {
+	return ready ? text(200, "ok\n") : text(503, `not ready\n${notReady.map((reason) => `${reason}\n`).join("")}`);
 }
 
 export function pagesOf(sources: PageSources): Pages {

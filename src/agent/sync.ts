@@ -1,12 +1,16 @@
 // One round of the loop: snapshot, plan, write, and what is to be said about it.
 
+import { errnoName } from "bun-ffi-libbpf";
+import type { Failure } from "../datapath/apply.ts";
 import type { MapName } from "../datapath/maps.ts";
+import { countFrontends } from "../datapath/view.ts";
 import type { Writer, Written } from "../datapath/writer.ts";
 import type { Log } from "../lib/log.ts";
 import type { Problem } from "../model/problem.ts";
 import { problemLine, type WriteStatus } from "../observe/status.ts";
+import { CANARY_OBJECT } from "../plan/canary.ts";
 import { createPlanner } from "../plan/plan.ts";
-import type { Self } from "../plan/plan_types.ts";
+import type { Plan, Self } from "../plan/plan_types.ts";
 import type { Hubs } from "./hubs.ts";
 
 export interface Sync {
@@ -18,8 +22,10 @@ export interface Sync {
 	failures(): number;
 	/** Elements that the maps hold. */
 	entries(): Readonly<Record<MapName, number>>;
-	/** The last round left nothing to do. */
-	settled(): boolean;
+	/** What users wrote, without our canaries: in the plan, and what the maps hold of it. */
+	counts(): { readonly planned: number; readonly frontends: number; readonly backends: number };
+	/** Why the kernel does not hold what is wanted; null if the last round left nothing to do. */
+	unsettled(): string | null;
 }
 
 export interface SyncOptions {
@@ -33,6 +39,23 @@ export interface SyncOptions {
 
 function operations({ changes }: Written): number {
 	return Object.values(changes).reduce((sum, { puts, deletes }) => sum + puts + deletes, 0);
+}
+
+function countPlanned({ chunks }: Plan): number {
+	let sum = 0;
+	for (const { object, frontends } of chunks.values()) if (object !== CANARY_OBJECT) sum += frontends.length;
+	return sum;
+}
+
+/** `put to backends: E2BIG`. */
+function describe({ map, verb, errno }: Failure): string {
+	return `${verb} in ${map}: ${errnoName(-errno)}`;
+}
+
+function whyUnsettled({ failures, pending }: Written): string | null {
+	const [first] = failures;
+	if (first) return `${failures.length} elements could not be written (the first: ${describe(first)})`;
+	return pending === 0 ? null : `${pending} elements are not as wanted yet`;
 }
 
 /** Says each problem once, and once more that it is gone. */
@@ -53,11 +76,13 @@ export function createSync({ hubs, writer, self, log, onNames }: SyncOptions): S
 	let last: WriteStatus | null = null;
 	let problems: readonly Problem[] = [];
 	let failures = 0;
-	let settled = false;
+	let planned = 0;
+	let unsettled: string | null = "nothing has been written yet";
 
 	function write(): Written {
 		const started = performance.now();
 		const plan = planner(hubs.cluster(), self);
+		planned = countPlanned(plan);
 		const written = writer.write(plan, { synced: hubs.synced() });
 		problems = [...plan.problems, ...written.problems];
 		failures += written.failures.length;
@@ -78,8 +103,7 @@ export function createSync({ hubs, writer, self, log, onNames }: SyncOptions): S
 		log.info({ milliseconds: last.milliseconds, operations: last.operations, frontends, backends }, "written");
 		const [first] = written.failures;
 		if (first) {
-			const { map, verb, errno } = first;
-			log.error({ failures: written.failures.length, first: { map, verb, errno } }, "some elements were not written");
+			log.error({ failures: written.failures.length, first: describe(first) }, "some elements were not written");
 		}
 	}
 
@@ -90,10 +114,10 @@ export function createSync({ hubs, writer, self, log, onNames }: SyncOptions): S
 				const written = write();
 				say(written);
 				if (written.changes.names.puts + written.changes.names.deletes > 0) onNames();
-				settled = written.pending === 0 && hubs.synced();
+				unsettled = whyUnsettled(written);
 				return written.again ? "again" : "done";
 			} catch (err) {
-				settled = false;
+				unsettled = `the kernel's maps could not be written: ${err instanceof Error ? err.message : String(err)}`;
 				log.error({ err }, "cannot write to the kernel's maps");
 				return "again";
 			}
@@ -105,6 +129,11 @@ export function createSync({ hubs, writer, self, log, onNames }: SyncOptions): S
 			const { backends, slots, names, frontends } = writer.actual();
 			return { backends: backends.size, slots: slots.size, names: names.size, frontends: frontends.size };
 		},
-		settled: () => settled,
+		counts: () => ({
+			planned,
+			frontends: countFrontends(writer.actual().frontends),
+			backends: writer.actual().backends.size,
+		}),
+		unsettled: () => unsettled,
 	};
 }

@@ -1,6 +1,8 @@
 // A few read-only pages over HTTP: on a TCP address for machines, on a Unix socket for our own commands.
 
-import { createServer, request, type Server } from "node:http";
+import { Buffer } from "node:buffer";
+import { createServer, type IncomingMessage, request, type Server } from "node:http";
+import { errorCode } from "../lib/error_code.ts";
 
 export interface Page {
 	readonly status: number;
@@ -15,6 +17,7 @@ export type Pages = Readonly<Record<string, () => Page>>;
 export type Place = { readonly host: string; readonly port: number } | { readonly path: string };
 
 export interface Listener extends AsyncDisposable {
+	/** 0 of a Unix socket. */
 	readonly port: number;
 }
 
@@ -25,6 +28,21 @@ export function parseListen(listen: string): Place {
 	return { host, port: Number(listen.slice(colon + 1)) };
 }
 
+/** What helps against an errno of listen(2). */
+const HINTS: Readonly<Record<string, string>> = {
+	EADDRINUSE: "something else listens there: give another address, or off",
+	EADDRNOTAVAIL: "this machine has no such address",
+	EACCES: "ports below 1024 need root",
+	ENAMETOOLONG: "a Unix socket's path has 107 bytes at the most: give a shorter folder",
+};
+
+function listenError(place: Place, cause: Error): Error {
+	const where = "path" in place ? place.path : `${place.host}:${place.port}`;
+	const code = errorCode(cause);
+	const hint = HINTS[code];
+	return new Error(`Cannot listen on ${where}: ${code}${hint === undefined ? "" : ` (${hint})`}`, { cause });
+}
+
 function close(server: Server): Promise<void> {
 	return new Promise((resolve) => {
 		server.close(() => resolve());
@@ -32,23 +50,35 @@ function close(server: Server): Promise<void> {
 	});
 }
 
-/** Rejects if the place is taken or forbidden. */
-export function serve(pages: Pages, place: Place): Promise<Listener> {
+function text(status: number, body: string): Page {
+	return { status, type: "text/plain; charset=utf-8", body };
+}
+
+/** Never throws: a page that cannot be made must not take the agent with it. */
+function answer(pages: Pages | undefined, { method, url = "/" }: IncomingMessage): Page {
+	if (method !== "GET" && method !== "HEAD") return text(405, "Only GET and HEAD\n");
+	if (!pages) return text(503, "Starting\n");
+	const path = url.split("?")[0] ?? "/";
+	const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
+	if (!page) return text(404, `No such page; there are:\n${Object.keys(pages).join("\n")}\n`);
+	try {
+		return page();
+	} catch (error) {
+		return text(500, `Cannot make this page: ${error instanceof Error ? error.message : String(error)}\n`);
+	}
+}
+
+/** Rejects if the place is taken or forbidden. Until there are pages, every request is answered 503. */
+export function serve(pages: () => Pages | undefined, place: Place): Promise<Listener> {
 	const server = createServer((incoming, response) => {
-		const path = (incoming.url ?? "/").split("?")[0] ?? "/";
-		const page = Object.hasOwn(pages, path) ? pages[path]?.() : undefined;
-		const readable = incoming.method === "GET" || incoming.method === "HEAD";
-		const { status, type, body } = readable
-			? (page ?? { status: 404, type: "text/plain; charset=utf-8", body: `${Object.keys(pages).join("\n")}\n` })
-			: { status: 405, type: "text/plain; charset=utf-8", body: "GET only\n" };
-		response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body) });
+		const { status, type, body } = answer(pages(), incoming);
+		const allow = status === 405 ? { allow: "GET, HEAD" } : {};
+		response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body), ...allow });
 		response.end(incoming.method === "HEAD" ? "" : body);
 	});
 	return new Promise((resolve, reject) => {
-		server.once("error", (cause) => {
-			const where = "path" in place ? place.path : `${place.host}:${place.port}`;
-			reject(new Error(`Cannot listen on ${where}: ${cause.message}`, { cause }));
-		});
+		// Once it listens, what goes wrong concerns one connection, and nobody is left to hear of it.
+		server.on("error", (cause) => reject(listenError(place, cause)));
 		server.listen(place, () => {
 			const address = server.address();
 			resolve({

@@ -12,16 +12,26 @@ export interface LogOptions {
 }
 
 function plain(value: unknown): string {
-	if (typeof value === "string") return /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
+	if (typeof value === "string" && /^[^\s"=]+$/.test(value)) return value;
 	return JSON.stringify(value);
 }
 
-/** `12:03:04.567 warn  message key=value ...` from one of pino's lines. */
+/** The text of pino's `err`: for people the message, and the stack in lines of its own. */
+function errorText(err: unknown): { readonly field: string; readonly lines: string } | undefined {
+	if (typeof err !== "object" || err === null || !("message" in err)) return undefined;
+	const stack = "stack" in err && typeof err.stack === "string" ? err.stack.split("\n").slice(1) : [];
+	return { field: ` err=${plain(err.message)}`, lines: stack.map((line) => `    ${line.trim()}\n`).join("") };
+}
+
+/** `12:03:04.567 warn  message key=value ...` in UTC from one of pino's lines. */
 export function prettyLine(line: string): string {
-	const { level, time, msg, ...rest }: Record<string, unknown> = JSON.parse(line);
+	const { level, time, msg, err, ...rest }: Record<string, unknown> = JSON.parse(line);
 	const clock = typeof time === "string" ? time.slice(11, 23) : "";
-	const fields = Object.entries(rest).map(([key, value]) => ` ${key}=${plain(value)}`);
-	return `${clock} ${String(level).padEnd(5)} ${String(msg)}${fields.join("")}\n`;
+	const error = errorText(err);
+	const more = error === undefined && err !== undefined ? { ...rest, err } : rest;
+	const fields = Object.entries(more).map(([key, value]) => ` ${key}=${plain(value)}`);
+	const head = `${clock} ${String(level).padEnd(5)} ${String(msg)}${fields.join("")}`;
+	return error === undefined ? `${head}\n` : `${head}${error.field}\n${error.lines}`;
 }
 
 /** Fields are merged into the line; an `err` field is written with its message and stack. */

@@ -29,6 +29,8 @@ export interface AgentStatus {
 	readonly started: string;
 	/** Every hub is synced, the attachment is proved, and the kernel holds what is wanted. */
 	readonly ready: boolean;
+	/** Why not, if it is not. */
+	readonly notReady: readonly string[];
 	readonly hubs: readonly HubStatus[];
 	readonly attachment: {
 		readonly cgroup: string;
@@ -64,7 +66,7 @@ export function renderStatus(status: AgentStatus): string {
 		? "proved by a canary connect"
 		: `NOT PROVED: ${attachment.reason ?? "not tried yet"}`;
 	const rows: readonly (readonly [string, string])[] = [
-		["Ready", status.ready ? "yes" : "no"],
+		["Ready", status.ready ? "yes" : `NO: ${status.notReady.join("; ")}`],
 		[
 			"Agent",
 			`pid ${status.pid} on ${status.node}, version ${status.version} (${status.commit}), since ${status.started}`,
