@@ -2,8 +2,12 @@
 
 import { runAgent } from "../agent/agent.ts";
 import { UsageError } from "../config.ts";
+import { createLossyOutput } from "../lib/lossy_output.ts";
 import { createLog } from "../observe/log.ts";
 import { type Command, EXIT_OK } from "./command.ts";
+
+/** Bytes of log kept for a reader that is slow. */
+const KEPT = 1 << 20;
 
 export const agent: Command = {
 	flags: [
@@ -23,7 +27,11 @@ export const agent: Command = {
 			throw new UsageError("Cannot run without a source of Services: give --manifests PATH");
 		}
 		const format = config["log-format"] ?? (env.isTerminal ? "pretty" : "json");
-		const options = { level: config["log-level"], format, write: env.out };
+		const write = createLossyOutput(env.stdout, {
+			limit: KEPT,
+			onDropped: (lines) => log.warn({ lines }, "log lines were dropped: their reader is too slow"),
+		});
+		const options = { level: config["log-level"], format, write };
 		const log = createLog(options);
 		await runAgent({ config, log, resolutions: createLog({ ...options, stamped: false }), signal: env.signal });
 		return EXIT_OK;

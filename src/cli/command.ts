@@ -1,11 +1,14 @@
 // What a command is: data and one function, so that tests hand it another world.
 
 import type { Config, FlagName } from "../config.ts";
+import type { Sink } from "../lib/lossy_output.ts";
 
 /** The world outside, as far as a command may touch it. */
 export interface Env {
 	readonly out: (text: string) => unknown;
 	readonly err: (text: string) => unknown;
+	/** What `out` writes to, for who has to mind a slow reader. */
+	readonly stdout: Sink;
 	/** Standard output is a terminal. */
 	readonly isTerminal: boolean;
 	readonly env: Readonly<Record<string, string | undefined>>;

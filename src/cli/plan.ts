@@ -3,6 +3,7 @@
 import { UsageError } from "../config.ts";
 import { readManifests } from "../hub/manifests.ts";
 import { mergeClusters } from "../hub/merge.ts";
+import { CANARY_OBJECT } from "../plan/canary.ts";
 import { planFresh } from "../plan/plan.ts";
 import { planToJson, renderPlan } from "../plan/render.ts";
 import { type Command, EXIT_OK } from "./command.ts";
@@ -13,7 +14,10 @@ export const plan: Command = {
 	async run(env, config) {
 		if (config.manifests.length === 0) throw new UsageError("Cannot plan without a source: give --manifests PATH");
 		const clusters = await Promise.all(config.manifests.map((path) => readManifests(path)));
-		const wanted = planFresh(mergeClusters(clusters), { nodeName: config["node-name"] });
+		const whole = planFresh(mergeClusters(clusters), { nodeName: config["node-name"] });
+		// Our canaries are in every plan and concern nobody.
+		const chunks = new Map([...whole.chunks].filter(([object]) => object !== CANARY_OBJECT));
+		const wanted = { ...whole, chunks };
 		env.out(config.output === "json" ? json(planToJson(wanted)) : renderPlan(wanted));
 		return EXIT_OK;
 	},

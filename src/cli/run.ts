@@ -1,6 +1,7 @@
 // Finds the command, checks what was typed, runs it, and turns what went wrong into a line and an exit code.
 
 import { type Config, FLAGS, parseCommandLine, resolveConfig, UsageError } from "../config.ts";
+import { closest } from "../lib/closest.ts";
 import { type Command, type Env, EXIT_FAILED, EXIT_OK, EXIT_USAGE } from "./command.ts";
 
 interface Entry {
@@ -96,8 +97,11 @@ function usage(entry: Entry, command: Command): string {
 }
 
 function nearest(typed: string): string {
-	const found = COMMANDS.find(({ name }) => name.startsWith(typed) || typed.startsWith(name));
-	return found ? `; did you mean ${found.name}?` : "";
+	const meant = closest(
+		typed,
+		COMMANDS.map(({ name }) => name),
+	);
+	return meant === undefined ? "" : `; did you mean ${meant}?`;
 }
 
 async function runCommand(entry: Entry, args: readonly string[], env: Env): Promise<number> {
@@ -108,18 +112,35 @@ async function runCommand(entry: Entry, args: readonly string[], env: Env): Prom
 		return EXIT_OK;
 	}
 	if (line.positionals.length > (command.argument === undefined ? 0 : 1)) {
-		throw new UsageError(`Cannot understand ${JSON.stringify(line.positionals.at(-1))}: one argument too many`);
+		const extra = JSON.stringify(line.positionals.at(-1));
+		throw new UsageError(
+			`Cannot understand ${extra}: ${command.argument === undefined ? "no argument is expected" : "one argument is expected"}`,
+		);
 	}
 	const config: Config = resolveConfig(line.flags, command.flags, env.env);
 	return await command.run(env, config, line.positionals);
 }
 
+function isHelp(word: string | undefined): boolean {
+	return word === "help" || word === "--help" || word === "-h";
+}
+
+/** `balancing help status` is `balancing status --help`. */
+function inOrder([first, ...rest]: readonly string[]): readonly string[] {
+	const [name, ...more] = rest;
+	return isHelp(first) && name !== undefined && !isHelp(name) ? [name, "--help", ...more] : [first ?? "", ...rest];
+}
+
 /** Never throws: what went wrong is one line on standard error, and the exit code. */
 export async function run(args: readonly string[], env: Env): Promise<number> {
-	const [name, ...rest] = args;
-	if (name === undefined || name === "help" || name === "--help" || name === "-h") {
+	const [name = "", ...rest] = inOrder(args);
+	if (name === "") {
+		env.err(overview());
+		return EXIT_USAGE;
+	}
+	if (isHelp(name)) {
 		env.out(overview());
-		return name === undefined ? EXIT_USAGE : EXIT_OK;
+		return EXIT_OK;
 	}
 	const wanted = name === "--version" ? "version" : name;
 	const entry = COMMANDS.find((command) => command.name === wanted);

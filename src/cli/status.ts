@@ -5,24 +5,28 @@ import { agentSocket } from "../agent/socket.ts";
 import { PROGRAMS } from "../datapath/attach.ts";
 import { openMaps } from "../datapath/datapath.ts";
 import { linkPin } from "../datapath/pins.ts";
+import { countFrontends } from "../datapath/view.ts";
+import { errorCode } from "../lib/error_code.ts";
 import { fetchPage } from "../observe/http.ts";
 import { type AgentStatus, renderStatus } from "../observe/status.ts";
 import { type Command, EXIT_FAILED, EXIT_OK } from "./command.ts";
 import { json } from "./output.ts";
 
-function isGone(error: unknown): boolean {
-	const code = error instanceof Error && "code" in error ? error.code : undefined;
-	return code === "ENOENT" || code === "ECONNREFUSED" || code === "FailedToOpenSocket" || code === "ConnectionRefused";
-}
+/** Milliseconds after which an agent counts as stuck. */
+const PATIENCE = 5000;
 
+/** Undefined if no agent runs. */
 async function askAgent(stateDir: string, signal: AbortSignal): Promise<AgentStatus | undefined> {
+	const socket = agentSocket(stateDir);
+	const late = AbortSignal.timeout(PATIENCE);
 	try {
-		const timeout = AbortSignal.any([signal, AbortSignal.timeout(5000)]);
-		const { body } = await fetchPage(agentSocket(stateDir), "/status", timeout);
+		const { body } = await fetchPage(socket, "/status", AbortSignal.any([signal, late]));
 		return JSON.parse(body);
-	} catch (error) {
-		if (isGone(error)) return undefined;
-		throw error;
+	} catch (cause) {
+		const code = errorCode(cause);
+		if (code === "ENOENT" || code === "ECONNREFUSED") return undefined;
+		const fact = late.aborted ? `no answer within ${PATIENCE / 1000} s` : `${code} (needs root)`;
+		throw new Error(`Cannot ask the agent at ${socket}: ${fact}`, { cause });
 	}
 }
 
@@ -34,7 +38,7 @@ function kernelStatus(pinPath: string) {
 	return {
 		pinPath,
 		links,
-		frontends: open.maps.dump("frontends").size,
+		frontends: countFrontends(open.maps.dump("frontends")),
 		backends: open.maps.dump("backends").size,
 	};
 }
