@@ -78,12 +78,9 @@ struct {
 	__uint(max_entries, 1 << 20);
 } events SEC(".maps");
 
-/* A token bucket; tokens are nanoseconds of credit. */
+/* The time up to which the allowed rate is spent; what lies between it and now is credit. */
 struct event_budget {
-	struct bpf_spin_lock lock;
-	__u32 pad;
-	__u64 credit;
-	__u64 refilled;
+	__u64 spent;
 };
 
 struct {
