@@ -38,10 +38,14 @@ export interface AssignmentOptions {
 	readonly restored: Restored;
 	/**
 	 * Sets are numbered from here on, or from the greatest restored generation. A UDP flow knows its set by this number
-	 * for as long as its socket lives, longer than any id rests: none may come again, not even after a restart.
+	 * for as long as its socket lives, longer than any id rests: none may come again, not even after a restart. From 1
+	 * to 2^32 - 1.
 	 */
 	readonly firstGeneration: number;
 }
+
+/** Of 32 bits. */
+const LAST_GENERATION = 0xffff_ffff;
 
 interface State {
 	readonly places: Places;
@@ -121,12 +125,17 @@ function createPlaces({ capacity, restored, firstGeneration }: AssignmentOptions
 		byAddress: new Map(),
 		leaving: createRest(),
 		leavingRanges: createRest(),
-		generation: Math.max(restored.generation + 1, firstGeneration),
+		generation: firstOf(restored.generation, firstGeneration),
 	};
 	const byId = new Map([...backends.byAddress.values()].map((backend) => [backend.id, backend]));
 	for (const frontend of restored.frontends) restorePlaced(places, frontend, byId);
 	for (const range of restored.looseSlots) places.leavingRanges.add(range);
 	return places;
+}
+
+/** The later of the two; the one that was given if no number is left behind the restored one. */
+function firstOf(restored: number, given: number): number {
+	return restored >= LAST_GENERATION ? given : Math.max(restored + 1, given);
 }
 
 /** A restored frontend is there without being wanted: a plan that has its address finds it again. */

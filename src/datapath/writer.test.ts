@@ -272,6 +272,23 @@ describe("identity", () => {
 	});
 });
 
+test.each([
+	[0xffff_fffe, 7, 0xffff_ffff],
+	[0xffff_ffff, 7, 7],
+])("after generation %d, with %d given, comes %d", (last, given, next) => {
+	const maps = createRecordingMaps();
+	createWriter({ maps, capacity: CAPACITY, firstGeneration: last }).write(web(A), { synced: true });
+	createWriter({ maps, capacity: CAPACITY, firstGeneration: given }).write(web(B), { synced: true });
+	expect(state(maps)[WEB]).toBe(`1 ${next} ${B}|`);
+});
+
+test("after the last generation comes 1", () => {
+	const maps = createRecordingMaps();
+	const writer = createWriter({ maps, capacity: CAPACITY, firstGeneration: 0xffff_ffff });
+	for (const set of [A, B, C]) writer.write(web(set ?? ""), { synced: true });
+	expect(state(maps)[WEB]).toBe(`1 2 ${C}|`);
+});
+
 describe("room", () => {
 	const tiny = (capacity: Partial<Capacity>) => {
 		const all = { ...CAPACITY, ...capacity };

@@ -3,6 +3,7 @@
 import type { Capacity } from "../../src/datapath/capacity.ts";
 import { Crash, createFaultyMaps } from "../../src/datapath/faulty_maps.ts";
 import type { Maps, StatsName } from "../../src/datapath/maps.ts";
+import { MAP_NAMES } from "../../src/datapath/maps.ts";
 import { createMemoryMaps } from "../../src/datapath/memory_maps.ts";
 import type { Writer, Written } from "../../src/datapath/writer.ts";
 import { createWriter } from "../../src/datapath/writer.ts";
@@ -121,6 +122,7 @@ function write(world: World, plan: Plan, { synced, probability, crashAt }: Write
 	try {
 		const written = world.writer.write(plan, { synced });
 		if (!synced) demandNoDeletes(written);
+		demandTruth(world);
 		if (written.pending === 0 && written.problems.length === 0) complete(world, plan);
 		return written;
 	} catch (error) {
@@ -137,6 +139,16 @@ function complete(world: World, plan: Plan): void {
 	if (world.options.allowed !== "since-complete") return;
 	world.allowed = new Map();
 	for (const [address, set] of setsOf(plan)) allow(world.allowed, address, set);
+}
+
+/** What the writer believes is what the maps hold, whatever failed. */
+function demandTruth({ options, maps, writer }: World): void {
+	if (options.allowed === "unknown") return;
+	for (const map of MAP_NAMES) {
+		const [believed, real] = [writer.actual()[map], maps.dump(map)];
+		const isSame = believed.size === real.size && [...real].every(([key, value]) => believed.get(key) === value);
+		if (!isSame) throw new Error(`The writer is wrong about ${map}`);
+	}
 }
 
 function demandNoDeletes({ changes }: Written): void {
