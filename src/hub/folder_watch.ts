@@ -1,6 +1,7 @@
 // inotify on a changing set of folders, through node:fs.
 
 import { type FSWatcher, statSync, watch } from "node:fs";
+import { basename } from "node:path";
 import type { Log } from "../lib/log.ts";
 import type { Places } from "./watch_places.ts";
 
@@ -13,8 +14,8 @@ export interface FolderWatch extends Disposable {
 
 interface Watched {
 	readonly watcher: FSWatcher;
-	/** A folder that was replaced has its old path and another inode. */
-	readonly inode: string;
+	/** A folder that was replaced has its old path, another time of birth, and maybe the very same inode number. */
+	readonly identity: string;
 }
 
 /** Calls `onChange` when a name of interest changes in any of the folders. */
@@ -30,21 +31,23 @@ export function createFolderWatch(onChange: () => void, log: Log): FolderWatch {
 
 	function hear(folder: string, name: string | null): void {
 		const names = places.get(folder);
-		// The watched folder's own end comes with its own name, or with none.
-		if (names === "all" || name === null || names?.has(name) === true || folder.endsWith(`/${name}`)) onChange();
+		// The end of the folder itself comes with its own name, or with none. Its watch is dead then.
+		const ended = name === null || name === basename(folder);
+		if (ended) close(folder);
+		if (ended || names === "all" || names?.has(name) === true) onChange();
 	}
 
 	/** True if a watch was opened. */
 	function open(folder: string): boolean {
-		const inode = inodeOf(folder);
-		if (watched.get(folder)?.inode === inode) return false;
+		const identity = identityOf(folder);
+		if (watched.get(folder)?.identity === identity) return false;
 		close(folder);
 		const watcher = watch(folder, (_, name) => hear(folder, name));
 		watcher.on("error", () => {
 			close(folder);
 			onChange();
 		});
-		watched.set(folder, { watcher, inode });
+		watched.set(folder, { watcher, identity });
 		return true;
 	}
 
@@ -75,7 +78,7 @@ export function createFolderWatch(onChange: () => void, log: Log): FolderWatch {
 	};
 }
 
-function inodeOf(folder: string): string {
-	const { dev, ino } = statSync(folder, { bigint: true });
-	return `${dev}:${ino}`;
+function identityOf(folder: string): string {
+	const { dev, ino, birthtimeNs } = statSync(folder, { bigint: true });
+	return `${dev}:${ino}:${birthtimeNs}`;
 }

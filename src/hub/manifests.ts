@@ -45,8 +45,7 @@ export async function* watchManifests(options: WatchOptions): AsyncGenerator<Clu
 		const sight = await observe(path, { source, watch, links: before?.links ?? [] });
 		tell(path, { before, sight, log });
 		before = sight;
-		// At the start, too, a half-written file shall not look like a deletion to those who come after a restart.
-		const early = shown === undefined && sight.unsettled && clock.now() < started + DOUBT;
+		const early = shown === undefined && isTooEarly(sight, clock.now() - started);
 		if (sight.cluster !== shown && sight.cluster !== undefined && !early) {
 			shown = sight.cluster;
 			yield shown;
@@ -55,6 +54,11 @@ export async function* watchManifests(options: WatchOptions): AsyncGenerator<Clu
 		const until = Math.min(sight.again ?? idle, early ? started + DOUBT : idle, idle);
 		if ((await alarm.wait(Math.max(0, until - clock.now()))) === "rung") await settle(alarm, clock);
 	}
+}
+
+/** At the start, too, a half-written file shall not look like a deletion to those who come after a restart. */
+function isTooEarly(sight: Sight, elapsed: number): boolean {
+	return sight.unsettled && elapsed < DOUBT;
 }
 
 interface Observed {

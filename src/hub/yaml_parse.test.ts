@@ -25,12 +25,12 @@ describe("parsePiece()", () => {
 	test.each<[string, string, unknown]>([
 		[
 			"the YAML 1.2 core schema",
-			"a: yes\nb: on\nc: true\nd: 010\ne: 0x10\nf: ~\ng: 1.0\nh: 2026-01-02T03:04:05Z\n",
-			{ a: "yes", b: "on", c: true, d: 10, e: 16, f: null, g: 1, h: "2026-01-02T03:04:05Z" },
+			"a: yes\nb: on\nc: true\nz: 010\ne: 0x10\nf: ~\ng: 1.0\nh: 2026-01-02T03:04:05Z\n",
+			{ a: "yes", b: "on", c: true, z: 10, e: 16, f: null, g: 1, h: "2026-01-02T03:04:05Z" },
 		],
 		["keys of other types", "1: a\ntrue: b\nnull: c\n", { 1: "a", true: "b", null: "c" }],
 		["aliases", "a: &x [1, {b: 2}]\nc: *x\n", { a: [1, { b: 2 }], c: [1, { b: 2 }] }],
-		["the last anchor of a name", "a: &x 1\nb: *x\nc: &x 2\nd: *x\n", { a: 1, b: 1, c: 2, d: 2 }],
+		["the last anchor of a name", "a: &x 1\nb: *x\nc: &x 2\nz: *x\n", { a: 1, b: 1, c: 2, z: 2 }],
 		[
 			"merge keys, own keys first",
 			"a: &x {p: 1, q: 2}\nb: {p: 9, <<: *x}\nc: {<<: [*x, {q: 8, r: 3}]}\n",

@@ -1,5 +1,4 @@
-// Cuts a YAML stream into its documents, and a List into its items, as text: what is wrong in one cannot harm the next,
-// and only one at a time is in memory as nodes.
+// Cuts a YAML stream into documents, and a List into items, as text: one mistake stays in its piece, and one piece is in memory at a time.
 
 /** A piece of a file that is parsed by itself. */
 export interface Piece {

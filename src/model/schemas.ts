@@ -1,6 +1,4 @@
-// valibot schemas of the parts we read of core/v1 and discovery.k8s.io/v1 objects: the API's defaults and rules, no more.
-// Each schema is one part that is taken or left as a whole; what stands around it is put together by service.ts and its neighbours.
-// As in the API, null is the same as absent, and unknown fields are ignored.
+// valibot schemas of the parts of objects that are taken or left as a whole: the API's defaults and rules; null is the same as absent.
 
 import * as v from "valibot";
 import { type Ip, type Port, parseIp, parsePort } from "./address.ts";

@@ -1,5 +1,4 @@
-// Mutated documents against the projections and the reader: no exception, bounded memory, good neighbours always there.
-// FUZZ_RUNS sets the number of documents, FUZZ_SEED repeats a run.
+// Mutated documents against projections and reader: no exception, bounded memory, good neighbours stay. See FUZZ_RUNS and FUZZ_SEED.
 
 import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
