@@ -34,31 +34,41 @@ export interface WatchOptions {
  * further one differs from the one before it. Never ends or throws because of what is, or is not, in the files.
  */
 export async function* watchManifests(options: WatchOptions): AsyncGenerator<Cluster, void> {
-	const { path, log, signal, clock = systemClock } = options;
-	const alarm = createAlarm(clock, signal);
-	const source = createManifestSource(path, clock.now);
-	using watch = createFolderWatch(alarm.ring, log);
-	const started = clock.now();
+	const { path, log } = options;
 	let before: Sight | undefined;
 	let shown: Cluster | undefined;
-	while (!signal.aborted) {
-		const sight = await observe(path, { source, watch, links: before?.links ?? [] });
+	for await (const { sight, early } of followPath(options)) {
 		tell(path, { before, sight, log });
 		before = sight;
-		const early = shown === undefined && isTooEarly(sight, clock.now() - started);
-		if (sight.cluster !== shown && sight.cluster !== undefined && !early) {
-			shown = sight.cluster;
-			yield shown;
-		}
-		const idle = clock.now() + (watch.isComplete() ? RESCAN : RESCAN_UNWATCHED);
-		const until = Math.min(sight.again ?? idle, early ? started + DOUBT : idle, idle);
-		if ((await alarm.wait(Math.max(0, until - clock.now()))) === "rung") await settle(alarm, clock);
+		// At the start, too, a half-written file shall not look like a deletion to those who come after a restart.
+		const next = early && shown === undefined ? undefined : sight.cluster;
+		if (next === undefined || next === shown) continue;
+		shown = next;
+		yield next;
 	}
 }
 
-/** At the start, too, a half-written file shall not look like a deletion to those who come after a restart. */
-function isTooEarly(sight: Sight, elapsed: number): boolean {
-	return sight.unsettled && elapsed < DOUBT;
+interface Followed {
+	readonly sight: Sight;
+	/** Shortly after the start, and some file seems half-written. */
+	readonly early: boolean;
+}
+
+async function* followPath({ path, log, signal, clock = systemClock }: WatchOptions): AsyncGenerator<Followed, void> {
+	const alarm = createAlarm(clock, signal);
+	const source = createManifestSource(path, clock.now);
+	using watch = createFolderWatch(alarm.ring, log);
+	const patience = clock.now() + DOUBT;
+	let links: readonly string[] = [];
+	while (!signal.aborted) {
+		const sight = await observe(path, { source, watch, links });
+		links = sight.links;
+		const early = sight.unsettled && clock.now() < patience;
+		yield { sight, early };
+		const latest = early ? patience : clock.now() + (watch.isComplete() ? RESCAN : RESCAN_UNWATCHED);
+		const again = Math.min(sight.again ?? latest, latest);
+		if ((await alarm.wait(Math.max(0, again - clock.now()))) === "rung") await settle(alarm, clock);
+	}
 }
 
 interface Observed {
