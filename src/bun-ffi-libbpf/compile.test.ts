@@ -1,3 +1,5 @@
+// The library inside a compiled program: the right one, and usable in a read-only root.
+
 import { expect, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,3 +1,5 @@
+// What errors say, and what the predicates know.
+
 import { describe, expect, test } from "bun:test";
 import {
 	BpfError,

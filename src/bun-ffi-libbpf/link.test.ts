@@ -1,3 +1,5 @@
+// Links on real cgroups: attach, update, pin, detach, and what goes wrong.
+
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";

@@ -1,3 +1,5 @@
+// Maps of the real kernel: elements, batches, iteration, per-CPU values, pins.
+
 import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import {

@@ -1,3 +1,5 @@
+// Objects: what they list, what can be set, what load() does to the real kernel.
+
 import { beforeEach, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";

@@ -1,3 +1,5 @@
+// What is said to a process without capabilities.
+
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { describeAsRoot, temporaryCgroup } from "./test/support.ts";

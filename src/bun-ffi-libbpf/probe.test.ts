@@ -1,3 +1,5 @@
+// Probes against the running kernel.
+
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { errnoNumber, kernelVersion, libbpfVersion, probeHelper, probeMapType, probeProgramType } from "./mod.ts";

@@ -1,3 +1,5 @@
+// Programs of the kernel: what they are, which run at a cgroup, running one.
+
 import { beforeAll, expect, test } from "bun:test";
 import { mkdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";

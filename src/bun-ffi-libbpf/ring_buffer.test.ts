@@ -1,3 +1,5 @@
+// Ring buffers: nothing lost, nothing out of order, a clean end.
+
 import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";

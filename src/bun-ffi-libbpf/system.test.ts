@@ -1,3 +1,5 @@
+// The calls of libc: locks, mounts, file systems, connects.
+
 import { beforeAll, describe, expect, test } from "bun:test";
 import { closeSync, mkdirSync, openSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,3 +1,5 @@
+// The names of types against this machine's <linux/bpf.h>.
+
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { ATTACH_TYPES, MAP_TYPES, PROGRAM_TYPES, typeName, typeNumber } from "./uapi.ts";

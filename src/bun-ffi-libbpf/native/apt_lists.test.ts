@@ -1,3 +1,5 @@
+// Both formats of apt's lists, and whose archives are asked.
+
 import { describe, expect, test } from "bun:test";
 import { sourceLines } from "./apt_lists.ts";
 

@@ -1,3 +1,5 @@
+// What the built shared object needs and exports, and when it is built.
+
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
