@@ -50,11 +50,25 @@ export function pinDescriptor(fd: number, path: string, what: string): void {
 	check(native().bffi_pin(fd, cString(path)), { action: `pin ${what} to ${path}`, call: "bpf_obj_pin" });
 }
 
-/** Removes a pin; what was pinned lives on while something else holds it. Returns false if there was none. */
+/** BPF_FS_MAGIC of <linux/magic.h> */
+const BPF_FS = 0xcafe4a11;
+
+/**
+ * Removes a pin; what was pinned lives on while something else holds it. Returns false if there was none. Throws EINVAL for
+ * a path that is not on a bpf file system: other files are not for us to remove.
+ */
 export function unpin(path: string): boolean {
+	const action = `unpin ${path}`;
+	const type = new Uint32Array(1);
+	const found = native().bffi_statfs_type(cString(path), type);
+	if (found === -errnoNumber("ENOENT")) return false;
+	check(found, { action, call: "statfs" });
+	if (type[0] !== BPF_FS) {
+		throw new BpfError({ action, call: "statfs", errno: errnoNumber("EINVAL"), hint: "not on a bpf file system" });
+	}
 	const result = native().bffi_unlink(cString(path));
 	if (result === -errnoNumber("ENOENT")) return false;
-	check(result, { action: `unpin ${path}`, call: "unlink" });
+	check(result, { action, call: "unlink" });
 	return true;
 }
 

@@ -1,6 +1,7 @@
 // Maps of the real kernel: elements, batches, iteration, per-CPU values, pins.
 
 import { beforeAll, describe, expect, test } from "bun:test";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
 	type BpfMap,
@@ -14,7 +15,7 @@ import {
 	sumPerCpu,
 	unpin,
 } from "./mod.ts";
-import { bpfFileSystem, describeAsRoot, errorOf, openFds, u32, u64 } from "./test/support.ts";
+import { bpfFileSystem, describeAsRoot, errorOf, openFds, temporaryFolder, u32, u64 } from "./test/support.ts";
 
 const E2BIG = errnoNumber("E2BIG");
 const ENOENT = errnoNumber("ENOENT");
@@ -81,6 +82,13 @@ describeAsRoot("createMap()", () => {
 		expect(error.call).toBe("bpf_map_create");
 		expect(openFds()).toBe(before);
 	});
+
+	test.each([{ keySize: -1 }, { valueSize: 2 ** 32 }, { maxEntries: 1.5 }, { maxEntries: Number.NaN }, { flags: -1 }])(
+		"refuses %p before it becomes another number",
+		(wrong) => {
+			expect(() => createMap({ type: "hash", keySize: 4, valueSize: 4, maxEntries: 1, ...wrong })).toThrow(RangeError);
+		},
+	);
 
 	test.each(["a name that is too long", "a-b", "ä"])("refuses the name %p", (name) => {
 		expect(errorOf(() => createMap({ type: "hash", keySize: 4, valueSize: 4, maxEntries: 1, name })).code).toBe(
@@ -328,6 +336,14 @@ describeAsRoot("pins", () => {
 		expect(unpin(path)).toBe(true);
 		expect(unpin(path)).toBe(false);
 		expect(isNotFound(errorOf(() => openPinnedMap(path)))).toBe(true);
+	});
+
+	test("are all that unpin() removes", () => {
+		using folder = temporaryFolder();
+		const path = join(folder.path, "file");
+		writeFileSync(path, "");
+		expect(errorOf(() => unpin(path)).message).toBe(`Cannot unpin ${path}: EINVAL (not on a bpf file system)`);
+		expect(existsSync(path)).toBe(true);
 	});
 
 	test("fail with a reason, and leak nothing", () => {

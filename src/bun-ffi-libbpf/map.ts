@@ -5,7 +5,7 @@ import { BpfError, errnoNumber } from "./errors.ts";
 import { type DeleteResult, deleteMany, type UpdateResult, updateMany } from "./map_batch.ts";
 import { readChunks } from "./map_chunks.ts";
 import { type MapInfo, readMapInfo, valueBytes } from "./map_info.ts";
-import { check, cString, failure, native } from "./native.ts";
+import { check, cString, failure, native, u32Of } from "./native.ts";
 import { MAP_TYPES, type MapType, typeNumber } from "./uapi.ts";
 
 /** BPF_ANY, BPF_NOEXIST, BPF_EXIST: write in any case, only a new element, only one that is there. */
@@ -192,7 +192,13 @@ export function createMap(spec: MapSpec): BpfMap {
 			hint: "a name has letters, digits, _ and . and at most 15 bytes",
 		});
 	}
-	const words = [typeNumber(MAP_TYPES, spec.type), spec.keySize, spec.valueSize, spec.maxEntries, spec.flags ?? 0];
+	const words = [
+		typeNumber(MAP_TYPES, spec.type),
+		u32Of("keySize", spec.keySize),
+		u32Of("valueSize", spec.valueSize),
+		u32Of("maxEntries", spec.maxEntries),
+		u32Of("flags", spec.flags ?? 0),
+	];
 	return mapFromFd(
 		check(native().bffi_map_create(new Uint32Array(words), cString(name)), { action, call: "bpf_map_create" }),
 	);

@@ -82,6 +82,12 @@ export function cString(text: string): Uint8Array {
 	return ENCODER.encode(`${text}\0`);
 }
 
+/** The number, if it is one that the kernel can take; else throws a RangeError. */
+export function u32Of(what: string, value: number): number {
+	if (Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff) return value;
+	throw new RangeError(`${what} must be a whole number from 0 to 2^32 - 1, not ${value}`);
+}
+
 /** The text up to the first NUL. */
 export function textOf(bytes: Uint8Array): string {
 	const end = bytes.indexOf(0);

@@ -129,6 +129,12 @@ describe("before load()", () => {
 		expect(errorOf(() => object.setRodata(new Uint8Array(3), ".rodata.x")).code).toBe("ENOENT");
 	});
 
+	test("a number of elements that is none is refused", () => {
+		using object = sock();
+		expect(() => mapOf(object, "table").setMaxEntries(-1)).toThrow(RangeError);
+		expect(() => mapOf(object, "table").setMaxEntries(2 ** 32)).toThrow(RangeError);
+	});
+
 	test("a path with NUL inside is refused", () => {
 		using object = sock();
 		expect(() => mapOf(object, "table").setPinPath("/a\0b")).toThrow("cannot contain NUL");

@@ -3,7 +3,7 @@
 import { BpfError, errnoNumber } from "./errors.ts";
 import { type BpfMap, mapFromFd, openPinnedMap } from "./map.ts";
 import type { MapInfo } from "./map_info.ts";
-import { check, cString, native, readText } from "./native.ts";
+import { check, cString, native, readText, u32Of } from "./native.ts";
 import type { Stage } from "./object_stage.ts";
 import { MAP_TYPES, typeName } from "./uapi.ts";
 
@@ -81,7 +81,7 @@ export function objectMap(handle: bigint, stage: Stage): ObjectMap {
 		},
 		setMaxEntries(count) {
 			stage.requireUnloaded(what);
-			check(native().bffi_map_set_max_entries(handle, count), {
+			check(native().bffi_map_set_max_entries(handle, u32Of("maxEntries", count)), {
 				action: `set max_entries of ${what} to ${count}`,
 				call: "bpf_map__set_max_entries",
 			});

@@ -265,6 +265,13 @@ describeAsRoot("the end of a ring buffer's reader", () => {
 		expect(records).toBe(2);
 	});
 
+	test.each([-1, Number.NaN, 10_001])("a gathering of %d ms is refused, and nothing leaks", (gatherMs) => {
+		using source = generator();
+		const before = openFds();
+		expect(() => ringBuffer(source.map, () => undefined, { gatherMs })).toThrow(RangeError);
+		expect(openFds()).toBe(before);
+	});
+
 	test("maps of other kinds are refused, and nothing leaks", () => {
 		using map = createMap({ type: "array", keySize: 4, valueSize: 4, maxEntries: 1, name: "an_array" });
 		const before = openFds();

@@ -6,7 +6,7 @@ import type { BpfMap } from "./map.ts";
 import { check, failure, native } from "./native.ts";
 
 export interface RingBufferOptions {
-	/** How long a first record waits for others, so that one wake-up serves a burst; 10 if left out, 0 not at all. */
+	/** How long a first record waits for others, so that one wake-up serves a burst: 0 (not at all) to 10,000; 10 if left out. */
 	readonly gatherMs?: number;
 	/** Its abort closes the reader. */
 	readonly signal?: AbortSignal;
@@ -25,6 +25,7 @@ const FIRST_CAPACITY = 64 * 1024;
 /** Then others have their turn in the event loop. */
 const ROUNDS_AT_ONCE = 16;
 const HEADER_SIZE = 8;
+const LONGEST_GATHER_MS = 10_000;
 const TOO_SMALL = -errnoNumber("ENOSPC");
 
 interface Source {
@@ -78,9 +79,11 @@ export function ringBuffer(
 	options: RingBufferOptions = {},
 ): RingBuffer {
 	const { gatherMs = 10, signal } = options;
+	if (!(gatherMs >= 0 && gatherMs <= LONGEST_GATHER_MS))
+		throw new RangeError(`gatherMs must be 0 to 10000, not ${gatherMs}`);
 	signal?.throwIfAborted();
 	const out = new BigUint64Array(1);
-	const opened = native().bffi_ring_open(map.fd, gatherMs, out);
+	const opened = native().bffi_ring_open(map.fd, Math.round(gatherMs), out);
 	const action = `read the ring buffer ${map.info.name}`;
 	if (map.info.type !== "ringbuf")
 		throw failure(opened, { action, call: "mmap", hint: `it is a map of type ${map.info.type}` });
