@@ -151,6 +151,18 @@ describe("projectEndpointSlice()", () => {
 		expect<unknown>(projection.value?.endpoints.map(({ ip }) => ip)).toEqual(["10.0.0.9"]);
 	});
 
+	test.each<[string, boolean]>([
+		["a.b-c.d", true],
+		["a".repeat(253), true],
+		["a".repeat(254), false],
+		["a..b", false],
+		["-a", false],
+		["a-.b", false],
+		["A", false],
+	])("goes by the rules of a DNS subdomain for its name: %s %p", (name, isRight) => {
+		expect(project({}, { name }).value !== undefined).toBe(isRight);
+	});
+
 	test("keeps an endpoint without its wrong node", () => {
 		const projection = project({ endpoints: [{ addresses: ["10.0.0.1"], nodeName: "Node_A" }] });
 		expect(complaints(projection)[0]).toStartWith(

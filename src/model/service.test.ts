@@ -424,6 +424,8 @@ describe("projectService()", () => {
 			'{"metadata": {"name": "web"}, "__proto__": {"spec": {"clusterIP": "10.0.0.1", "ports": [{"port": 80}]}}}',
 		);
 		expect(projectService(object).value).toBeUndefined();
-		expect(projectService(Object.create({ metadata: { name: "web" } })).value).toBeUndefined();
+		const inherited = { metadata: { name: "web" }, spec: { clusterIP: "10.0.0.1", ports: [{ port: 80 }] } };
+		expect(projectService(inherited).value).toBeDefined();
+		expect(projectService(Object.create(inherited)).value).toBeUndefined();
 	});
 });
