@@ -1,0 +1,320 @@
+// Where a value comes from, and what is said of one that cannot be used.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { type Environment, FLAGS, type FlagName, parseCommandLine, resolveConfig, UsageError } from "./config.ts";
+
+let folder: string;
+beforeAll(() => {
+	folder = mkdtempSync(`${tmpdir()}/balancing-test-${process.pid}-config-`);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const ALL = Object.keys(FLAGS).filter((name): name is FlagName => Object.hasOwn(FLAGS, name));
+
+function file(text: string): string {
+	const path = `${folder}/${Bun.hash(text)}.yaml`;
+	writeFileSync(path, text);
+	return path;
+}
+
+/** What `balancing ARGS` would run with. */
+function configure(args: readonly string[], env: Environment = {}, allowed: readonly FlagName[] = ALL) {
+	return resolveConfig(parseCommandLine(args, allowed).flags, allowed, env);
+}
+
+function complaint(run: () => unknown): string {
+	try {
+		run();
+	} catch (error) {
+		expect(error).toBeInstanceOf(UsageError);
+		return error instanceof Error ? error.message : "";
+	}
+	throw new Error("It did not complain");
+}
+
+type Value = string | number | string[] | undefined;
+/** Of each kind of flag: its default, and three values as text with what they come to. */
+const KINDS: readonly (readonly [FlagName, Value, readonly (readonly [text: string, value: Value])[]])[] = [
+	[
+		"manifests",
+		[],
+		[
+			["/a", ["/a"]],
+			["b/c", ["b/c"]],
+			[".", ["."]],
+		],
+	],
+	[
+		"node-name",
+		hostname(),
+		[
+			["one", "one"],
+			["two.example", "two.example"],
+			["3", "3"],
+		],
+	],
+	[
+		"cgroup",
+		undefined,
+		[
+			["/a", "/a"],
+			["/a/b", "/a/b"],
+			["/", "/"],
+		],
+	],
+	[
+		"pin-path",
+		"/sys/fs/bpf/balancing",
+		[
+			["/a", "/a"],
+			["/b//c/", "/b/c"],
+			["/d/../e", "/e"],
+		],
+	],
+	[
+		"state-dir",
+		"/var/lib/balancing",
+		[
+			["/a", "/a"],
+			["/b/", "/b"],
+			["/c", "/c"],
+		],
+	],
+	[
+		"listen",
+		"127.0.0.1:5810",
+		[
+			["off", "off"],
+			["[::1]:80", "[::1]:80"],
+			["node.example:0", "node.example:0"],
+		],
+	],
+	[
+		"events",
+		"all",
+		[
+			["failures", "failures"],
+			["off", "off"],
+			["all", "all"],
+		],
+	],
+	[
+		"events-rate",
+		1000,
+		[
+			["0", 0],
+			["5", 5],
+			["1000000000", 1_000_000_000],
+		],
+	],
+	[
+		"log-level",
+		"info",
+		[
+			["debug", "debug"],
+			["silent", "silent"],
+			["warn", "warn"],
+		],
+	],
+	[
+		"log-format",
+		undefined,
+		[
+			["json", "json"],
+			["pretty", "pretty"],
+			["json", "json"],
+		],
+	],
+	[
+		"output",
+		"text",
+		[
+			["json", "json"],
+			["text", "text"],
+			["json", "json"],
+		],
+	],
+];
+
+describe("resolveConfig()", () => {
+	test("is tested with every flag", () => {
+		expect(KINDS.map(([name]) => name)).toEqual(ALL);
+	});
+
+	test.each(KINDS)(
+		"takes --%s from the flag, else the environment, else the file, else the default",
+		(name, byDefault, values) => {
+			const [[flag, ofFlag] = ["", ""], [variable, ofVariable] = ["", ""], [inFile, ofFile] = ["", ""]] = values;
+			const written = ["--config", file(`${name}: ${JSON.stringify(inFile)}`)];
+			const env = { [`BALANCING_${name.toUpperCase().replaceAll("-", "_")}`]: variable };
+			expect(configure([])[name]).toEqual(byDefault);
+			expect(configure(written)[name]).toEqual(ofFile);
+			expect(configure(written, env)[name]).toEqual(ofVariable);
+			expect(configure([...written, `--${name}=${flag}`], env)[name]).toEqual(ofFlag);
+		},
+	);
+
+	test.each([
+		[["--manifests", "a", "--manifests=b"], {}, ["a", "b"]],
+		[[], { BALANCING_MANIFESTS: "a,/b" }, ["a", "/b"]],
+		[["--manifests", "a,b"], { BALANCING_MANIFESTS: "c" }, ["a,b"]],
+	])("reads manifests of %j and %j as a list", (args, env, expected) => {
+		expect(configure(args, env).manifests).toEqual(expected);
+	});
+
+	test("reads manifests in a file as one path or as a list", () => {
+		expect(configure(["--config", file("manifests: /a")]).manifests).toEqual(["/a"]);
+		expect(configure(["--config", file("manifests: [/a, b]")]).manifests).toEqual(["/a", "b"]);
+	});
+
+	test("takes the node's name from NODE_NAME, then the host", () => {
+		expect(configure([], { NODE_NAME: "n" })["node-name"]).toBe("n");
+		expect(configure([], { NODE_NAME: "n", BALANCING_NODE_NAME: "m" })["node-name"]).toBe("m");
+		expect(configure([], { NODE_NAME: "" })["node-name"]).toBe(hostname());
+	});
+
+	test("takes an empty variable for one that is not set", () => {
+		expect(configure([], { BALANCING_EVENTS: "", BALANCING_CONFIG: "" }).events).toBe("all");
+	});
+
+	test("finds the file by BALANCING_CONFIG, and by --config before that", () => {
+		const env = { BALANCING_CONFIG: file("events: off") };
+		expect(configure([], env).events).toBe("off");
+		expect(configure(["--config", file("events: failures")], env).events).toBe("failures");
+	});
+
+	test("reads numbers in a file as numbers and as text, and nothing out of an empty file", () => {
+		expect(configure(["--config", file("events-rate: 7")])["events-rate"]).toBe(7);
+		expect(configure(["--config", file("events-rate: '7'")])["events-rate"]).toBe(7);
+		expect(configure(["--config", file("# nothing yet\n")])).toEqual(configure([]));
+	});
+
+	test("leaves what is for other commands alone, in the file and in the environment", () => {
+		const args = ["--config", file("events: nonsense\noutput: json")];
+		expect(configure(args, { BALANCING_LISTEN: "nonsense" }, ["output"]).output).toBe("json");
+	});
+
+	const tooLong = "x".repeat(254);
+	test.each([
+		["manifests", "", "it must not be empty"],
+		["manifests", "a\0b", "it must not hold a NUL"],
+		["node-name", "", "it must not be empty"],
+		["node-name", tooLong, "it is longer than 253 characters"],
+		["cgroup", "a/b", "it must be an absolute path, as /run/balancing"],
+		["cgroup", "", "it must not be empty"],
+		["pin-path", "./x", "it must be an absolute path, as /run/balancing"],
+		["state-dir", "~/x", "it must be an absolute path, as /run/balancing"],
+		["listen", "5810", "it must be HOST:PORT, as 127.0.0.1:5810 or [::1]:5810, or off"],
+		["listen", ":5810", "it must be HOST:PORT, as 127.0.0.1:5810 or [::1]:5810, or off"],
+		["listen", "::1:5810", "it must be HOST:PORT, as 127.0.0.1:5810 or [::1]:5810, or off"],
+		["listen", "127.0.0.1:http", "it must be HOST:PORT, as 127.0.0.1:5810 or [::1]:5810, or off"],
+		["listen", "127.0.0.1:65536", "it has a port over 65535"],
+		["events", "some", "it must be all, failures or off"],
+		["events", "", "it must be all, failures or off"],
+		["events-rate", "many", "it must be a whole number"],
+		["events-rate", "1.5", "it must be a whole number"],
+		["events-rate", "-1", "it must be a whole number"],
+		["events-rate", "1e3", "it must be a whole number"],
+		["events-rate", "", "it must be a whole number"],
+		["events-rate", "1000000001", "it must be at most 1000000000"],
+		["log-level", "verbose", "it must be debug, info, warn, error or silent"],
+		["log-format", "xml", "it must be json or pretty"],
+		["output", "yaml", "it must be text or json"],
+	] as const)("refuses --%s=%j with the flag, the value and the fix", (name, value, fix) => {
+		const shown = name === "events-rate" && /^\d+$/.test(value) ? value : JSON.stringify(value);
+		expect(complaint(() => configure([`--${name}=${value}`]))).toBe(`Cannot use --${name} ${shown}: ${fix}`);
+	});
+
+	test.each([
+		["manifests: 5", "manifests in FILE 5: it must be a path, or a list of paths"],
+		["manifests: { a: b }", 'manifests in FILE {"a":"b"}: it must be a path, or a list of paths'],
+		["manifests:", "manifests in FILE null: it must be a path, or a list of paths"],
+		["manifests: [/a, 5]", "manifests in FILE 5: it must be text"],
+		["node-name: 5", "node-name in FILE 5: it must be text"],
+		["cgroup: [a]", 'cgroup in FILE ["a"]: it must be text'],
+		["listen: 5810", "listen in FILE 5810: it must be HOST:PORT, as 127.0.0.1:5810 or [::1]:5810, or off"],
+		["events: true", "events in FILE true: it must be all, failures or off"],
+		["events-rate: 1.5", "events-rate in FILE 1.5: it must be a whole number"],
+		["events-rate: -1", "events-rate in FILE -1: it must be a whole number"],
+		["events-rate: [1]", "events-rate in FILE [1]: it must be a whole number"],
+	])("refuses %j in a file with the place", (text, expected) => {
+		const path = file(text);
+		expect(complaint(() => configure(["--config", path]))).toBe(`Cannot use ${expected.replace("FILE", path)}`);
+	});
+
+	test("names the variable that a bad value stands in", () => {
+		expect(complaint(() => configure([], { BALANCING_EVENTS_RATE: "x" }))).toBe(
+			'Cannot use BALANCING_EVENTS_RATE "x": it must be a whole number',
+		);
+		expect(complaint(() => configure([], { BALANCING_MANIFESTS: "a,,b" }))).toBe(
+			'Cannot use BALANCING_MANIFESTS "": it must not be empty',
+		);
+	});
+
+	test.each([
+		["evnets: all", "Cannot use the configuration file FILE: unknown key evnets; did you mean events?"],
+		["__proto__: 1", /^Cannot use the configuration file FILE: unknown key __proto__; known are manifests, /],
+		["- events", /^Cannot use the configuration file FILE: it is no map of flags; /],
+		["just words", /^Cannot use the configuration file FILE: it is no map of flags; /],
+		["events: [", /^Cannot read the configuration file FILE: .* at line 1, column \d+$/],
+		[
+			"events: all\nevents: off",
+			/^Cannot read the configuration file FILE: Map keys must be unique at line 2, column 1$/,
+		],
+		["events: &a all\nlisten: *a", /^Cannot read the configuration file FILE: Alias resolution is disabled$/],
+	])("refuses the file %j in one line", (text, expected) => {
+		const path = file(text);
+		const message = complaint(() => configure(["--config", path])).replace(path, "FILE");
+		if (typeof expected === "string") expect(message).toBe(expected);
+		else expect(message).toMatch(expected);
+		expect(message).not.toContain("\n");
+	});
+
+	test.each(["/nonexistent/balancing.yaml", "/"])("refuses the file %s with what reading it gave", (path) => {
+		expect(complaint(() => configure(["--config", path]))).toMatch(
+			new RegExp(`^Cannot read the configuration file ${path}: (ENOENT|EISDIR)`),
+		);
+	});
+});
+
+describe("parseCommandLine()", () => {
+	test("takes flags before and behind arguments, short and long ones", () => {
+		const { flags, positionals, help } = parseCommandLine(["a", "-o", "json", "b"], ["output"]);
+		expect([flags, positionals, help]).toEqual([{ output: "json" }, ["a", "b"], false]);
+		expect(parseCommandLine(["-ojson"], ["output"]).flags).toEqual({ output: "json" });
+		expect(parseCommandLine(["-h"], []).help).toBe(true);
+	});
+
+	test("takes the last one of a flag that is given twice", () => {
+		expect(configure(["--events=off", "--events=failures"]).events).toBe("failures");
+	});
+
+	test.each([
+		[["--lisen=off"], "Cannot understand --lisen: no such flag; did you mean --listen?"],
+		[["--lisen", "off"], "Cannot understand --lisen: no such flag; did you mean --listen?"],
+		[["--pin", "x"], "Cannot understand --pin: no such flag; did you mean --pin-path?"],
+		[["--kubernetes"], "Cannot understand --kubernetes: no such flag"],
+		[["-x"], "Cannot understand -x: no such flag"],
+		[["--no-events"], "Cannot understand --no-events: no such flag"],
+		[
+			["--events"],
+			"Cannot understand --events: it needs a value (one that begins with a dash is written --events=-VALUE)",
+		],
+		[
+			["--events", "--listen=off"],
+			"Cannot understand --events: it needs a value (one that begins with a dash is written --events=-VALUE)",
+		],
+		[["-o"], "Cannot understand --output: it needs a value (one that begins with a dash is written --output=-VALUE)"],
+		[["--help=no"], "Cannot understand --help: it takes no value"],
+	])("refuses %j", (args, message) => {
+		expect(complaint(() => parseCommandLine(args, ALL))).toBe(message);
+	});
+
+	test("does not know the flags of other commands", () => {
+		expect(complaint(() => parseCommandLine(["--events=all"], ["output"]))).toBe(
+			"Cannot understand --events: no such flag",
+		);
+	});
+});
