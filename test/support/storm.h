@@ -4,7 +4,8 @@
  * fewer if a line comes in. Prints "ok", then for each outcome TARGET>SERVER=COUNT (SERVER as it
  * calls itself, ADDRESS|PORT) or TARGET!ERRNO=COUNT, TARGET!SOURCE=COUNT if another address than
  * the target's answered. TARGET counts from 0. KIND: tcp; peer, the same with getpeername(); udp;
- * connected, which is connected UDP with getpeername().
+ * connected, which is connected UDP with getpeername(); quiet, the same without a datagram, whose
+ * SERVER is what getpeername() says.
  */
 #pragma once
 
@@ -71,6 +72,13 @@ static bool talk(int fd, const char *kind, const union endpoint *to,
 
 	if (!udp && connect(fd, &to->any, endpoint_size(to)) < 0)
 		return false;
+	if (!strcmp(kind, "quiet")) {
+		if (getpeername(fd, &from->any, &size) < 0)
+			return false;
+		endpoint_text(from, text);
+		strcat(text, " ");
+		return true;
+	}
 	if (datagrams && sendto(fd, "x", 1, 0, udp ? &to->any : NULL,
 				udp ? endpoint_size(to) : 0) < 0)
 		return false;
