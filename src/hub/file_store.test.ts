@@ -111,6 +111,7 @@ describe("a file store", () => {
 		const look = await world.look();
 		expect(ids(look)).toEqual(["Pod a"]);
 		expect(reasons(look)).toEqual(["EACCES", KEPT("Pod default/a")]);
+		expect(look.manifests[0]?.problems.map(({ reason }) => reason)).toEqual(["Unreadable", "Unreadable"]);
 	});
 
 	test("retries a broken file on a schedule that ends", async () => {

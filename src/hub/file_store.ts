@@ -190,11 +190,8 @@ function withKept(path: string, newest: Manifest, kept: readonly Entry[]): Manif
 	const [first] = kept;
 	const what = kept.length === 1 ? `${first?.id}` : `${first?.id} and ${kept.length - 1} more objects`;
 	const message = `${what} of the file's last good version stay in force: correct the file`;
-	const note: Problem = {
-		object: path,
-		source: path,
-		reason: newest.broken ? "InvalidYaml" : "InvalidObject",
-		message,
-	};
+	// Counted with the mistake that it comes from.
+	const reason = newest.problems[0]?.reason ?? "InvalidObject";
+	const note: Problem = { object: path, source: path, reason, message };
 	return { ...newest, entries: [...newest.entries, ...kept], problems: [...newest.problems, note] };
 }
