@@ -1,0 +1,212 @@
+// What a person types and what they get: output, errors, exit codes.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { FLAGS } from "../config.ts";
+import { run } from "./run.ts";
+
+let folder: string;
+beforeAll(() => {
+	folder = mkdtempSync(`${tmpdir()}/balancing-test-${process.pid}-run-`);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const COMMANDS = ["agent", "detach", "status", "frontends", "backends", "plan", "maps", "version"];
+const SERVICE = `apiVersion: v1
+kind: Service
+metadata: { name: web, namespace: demo }
+spec: { clusterIPs: [10.96.0.10], selector: { app: web }, ports: [{ port: 80 }] }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: one, namespace: demo, labels: { app: web } }
+status: { podIPs: [{ ip: 10.244.1.11 }] }
+`;
+
+/** Runs it in a world of its own. */
+async function balancing(...args: readonly string[]) {
+	let [out, err] = ["", ""];
+	const code = await run(args, {
+		out: (text) => {
+			out += text;
+		},
+		err: (text) => {
+			err += text;
+		},
+		stdout: {
+			write(text) {
+				out += text;
+				return true;
+			},
+			on: () => {},
+		},
+		isTerminal: false,
+		env: {},
+		signal: new AbortController().signal,
+	});
+	return { code, out, err };
+}
+
+describe("balancing", () => {
+	test.each([[["--help"]], [["-h"]], [["help"]], [["help", "--help"]]])("%j lists the commands", async (args) => {
+		const { code, out, err } = await balancing(...args);
+		expect({ code, err }).toEqual({ code: 0, err: "" });
+		for (const name of COMMANDS) expect(out).toMatch(new RegExp(`^ {2}${name} +\\S`, "m"));
+		expect(out).toContain("Exit codes: 0 ok, 1 failed, 2 usage");
+	});
+
+	test.each([[[]], [[""]]])("%j is a mistake, and shows the commands on standard error", async (args) => {
+		const { code, out, err } = await balancing(...args);
+		expect({ code, out }).toEqual({ code: 2, out: "" });
+		expect(err).toContain("Usage: balancing COMMAND [FLAGS]");
+	});
+
+	test.each([
+		["agnet", 'unknown command "agnet"; did you mean agent?'],
+		["front", 'unknown command "front"; did you mean frontends?'],
+		["kubectl", 'unknown command "kubectl"'],
+		["--kubeconfig", 'unknown command "--kubeconfig"'],
+	])("%s is no command", async (word, message) => {
+		expect(await balancing(word)).toEqual({
+			code: 2,
+			out: "",
+			err: `balancing: ${message} (balancing --help lists them)\n`,
+		});
+	});
+});
+
+describe.each(COMMANDS)("balancing %s", (name) => {
+	test.each([[[name, "--help"]], [[name, "-h"]], [["help", name]], [["--help", name]]])(
+		"%j explains it",
+		async (args) => {
+			const { code, out, err } = await balancing(...args);
+			expect({ code, err }).toEqual({ code: 0, err: "" });
+			expect(out).toContain(`Usage: balancing ${name} [FLAGS]`);
+			expect(out).toContain("--config FILE");
+			// Each flag in one line, with what its value is.
+			const flags = [...out.matchAll(/^ {2}(?:-\w, | {4})--([\w-]+) ([A-Z]+) +\S/gm)].map(([, flag = ""]) => flag);
+			expect(flags.length).toBeGreaterThan(1);
+			for (const flag of flags) if (flag !== "config") expect(FLAGS).toHaveProperty(flag);
+			for (const line of out.split("\n")) expect(line.length).toBeLessThan(121);
+		},
+	);
+
+	test("refuses a flag that it does not have, with a way out", async () => {
+		const { code, out, err } = await balancing(name, "--frobnicate");
+		expect({ code, out }).toEqual({ code: 2, out: "" });
+		expect(err).toBe(
+			`balancing ${name}: Cannot understand --frobnicate: no such flag\n(balancing ${name} --help lists its flags)\n`,
+		);
+	});
+
+	test("refuses arguments that it does not take", async () => {
+		const { code, out, err } = await balancing(name, "one", "two");
+		expect({ code, out }).toEqual({ code: 2, out: "" });
+		expect(err).toStartWith(`balancing ${name}: Cannot understand "two": `);
+	});
+});
+
+test.each([
+	["agent", "Cannot run without a source of Services: give --manifests PATH"],
+	["plan", "Cannot plan without a source: give --manifests PATH"],
+])("balancing %s asks for a source", async (name, message) => {
+	const { code, out, err } = await balancing(name);
+	expect({ code, out }).toEqual({ code: 2, out: "" });
+	expect(err).toStartWith(`balancing ${name}: ${message}\n`);
+});
+
+describe("balancing plan", () => {
+	test("prints the plan as text, and as JSON", async () => {
+		writeFileSync(`${folder}/web.yaml`, SERVICE);
+		expect(await balancing("plan", "--manifests", `${folder}/web.yaml`)).toEqual({
+			code: 0,
+			out: "FRONTEND 10.96.0.10:80/TCP demo/web:80 ServiceClusterIP -> 10.244.1.11:80\n",
+			err: "",
+		});
+		const { code, out } = await balancing("plan", "-o", "json", "--manifests", `${folder}/web.yaml`);
+		expect(code).toBe(0);
+		expect(JSON.parse(out)).toEqual({
+			frontends: [
+				{
+					address: "10.96.0.10:80/TCP",
+					name: "demo/web:80",
+					mode: "ServiceClusterIP",
+					active: ["10.244.1.11:80/TCP"],
+					terminating: [],
+					keepsPeer: true,
+				},
+			],
+			problems: [],
+		});
+	});
+
+	test("shows what is wrong beside what is right, and is content", async () => {
+		writeFileSync(
+			`${folder}/mixed.yaml`,
+			`${SERVICE}---\napiVersion: v1\nkind: Service\nmetadata: { name: bad }\nspec: 5\n`,
+		);
+		const { code, out } = await balancing("plan", `--manifests=${folder}/mixed.yaml`);
+		expect(code).toBe(0);
+		expect(out).toContain("FRONTEND 10.96.0.10:80/TCP demo/web:80");
+		expect(out).toMatch(/^PROBLEM Service default\/bad .*mixed\.yaml:\d+\)$/m);
+	});
+
+	test("fails where the path cannot be read", async () => {
+		const { code, out, err } = await balancing("plan", `--manifests=${folder}/none`);
+		expect({ code, out }).toEqual({ code: 1, out: "" });
+		expect(err).toMatch(/^balancing plan: Cannot read manifests .*none: ENOENT .*\n$/);
+	});
+});
+
+describe("balancing maps", () => {
+	test("refuses a map that it does not know before it looks for any", async () => {
+		const { code, err } = await balancing("maps", "sockets");
+		expect(code).toBe(2);
+		expect(err).toContain(
+			'Cannot show map "sockets": known are backends, slots, names, frontends, frontend_stats, backend_stats',
+		);
+	});
+});
+
+test.each(["frontends", "backends", "maps"])("balancing %s says that nothing is pinned", async (name) => {
+	const { code, out, err } = await balancing(name, "--pin-path", `${folder}/pins`);
+	expect({ code, out }).toEqual({ code: 1, out: "" });
+	expect(err).toBe(
+		`balancing ${name}: Cannot read the maps under ${folder}/pins: nothing is pinned there (start the agent, or give its --pin-path)\n`,
+	);
+});
+
+test("balancing status without anything says what is there: nothing", async () => {
+	const args = ["status", `--pin-path=${folder}/pins`, `--state-dir=${folder}/state`];
+	const { code, out, err } = await balancing(...args);
+	expect({ code, err }).toEqual({ code: 1, err: "" });
+	expect(out).toContain(`Agent       not running (nothing answers in ${folder}/state)`);
+	expect(out).toContain(`0 of 9 programs pinned under ${folder}/pins, 0 frontends, 0 backends`);
+	const json = await balancing(...args, "-o", "json");
+	expect(json.code).toBe(1);
+	expect(JSON.parse(json.out)).toEqual({
+		ready: false,
+		agent: null,
+		kernel: { pinPath: `${folder}/pins`, links: [], frontends: 0, backends: 0 },
+	});
+});
+
+test("balancing detach without anything is content", async () => {
+	const { code, out, err } = await balancing(
+		"detach",
+		`--pin-path=${folder}/pins`,
+		`--state-dir=${folder}/state`,
+		"--cgroup=/x",
+	);
+	expect({ code, err }).toEqual({ code: 0, err: "" });
+	expect(out).toBe(`Nothing to detach: nothing is pinned under ${folder}/pins\n`);
+});
+
+test.each([["version"], ["--version"]])("balancing %s names what it is made of", async (word) => {
+	const { code, out, err } = await balancing(word);
+	expect({ code, err }).toEqual({ code: 0, err: "" });
+	expect(out).toMatch(/^balancing \d+\.\d+\.\d+ \(\S+\), bun \d\S+, libbpf \d\S+, Linux 5\.10 or newer\n$/);
+	const json = JSON.parse((await balancing("version", "-o", "json")).out);
+	expect(Object.keys(json).sort()).toEqual(["commit", "libbpf", "minimumKernel", "runtime", "version"]);
+});

@@ -1,0 +1,59 @@
+// The record of a resolution, field by field: log pipelines depend on the names.
+
+import { expect, test } from "bun:test";
+import { parseIp } from "../model/address.ts";
+import { type Resolution, resolutionRecord } from "./resolution.ts";
+
+function ip(text: string) {
+	const parsed = parseIp(text);
+	if (parsed === undefined) throw new Error(`No address: ${text}`);
+	return parsed;
+}
+
+const EVENT: Resolution = {
+	result: "success",
+	protocol: "TCP",
+	frontendId: 7,
+	original: { ip: ip("10.96.0.10"), port: 80 },
+	backend: { ip: ip("fd00::1"), port: 8080 },
+	pid: 100,
+	tid: 101,
+	uid: 1000,
+	comm: "curl",
+	cgroupId: 4242n,
+};
+
+test("resolutionRecord() of a success", () => {
+	const context = { name: "demo/web:http", node: "one", time: Date.UTC(2026, 0, 2, 3, 4, 5, 678) };
+	const record = resolutionRecord(EVENT, context);
+	expect(record).toEqual({
+		time: "2026-01-02T03:04:05.678Z",
+		node: "one",
+		result: "success",
+		reason: "",
+		original: { ip: ip("10.96.0.10"), port: 80 },
+		backend: { ip: ip("fd00::1"), port: 8080 },
+		protocol: "TCP",
+		nat: { type: "service", mode: "ServiceClusterIP" },
+		object: "demo/web",
+		serviceId: 7,
+		redirectHitLimit: false,
+		client: { pid: 100, tid: 101, uid: 1000, comm: "curl", cgroupId: 4242 },
+	});
+	expect(() => JSON.stringify(record)).not.toThrow();
+});
+
+test("resolutionRecord() of a refusal has a reason and no backend", () => {
+	const { backend: _, ...rest } = EVENT;
+	const event = { ...rest, result: "failure", backend: undefined } as const;
+	expect(resolutionRecord(event, { name: "demo/web:80", node: "one", time: 0 })).toMatchObject({
+		result: "failure",
+		reason: "NoBackends",
+		backend: null,
+		object: "demo/web",
+	});
+});
+
+test("resolutionRecord() of a frontend that is gone has an empty object", () => {
+	expect(resolutionRecord(EVENT, { name: "", node: "one", time: 0 }).object).toBe("");
+});

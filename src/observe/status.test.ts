@@ -1,0 +1,69 @@
+// The status page as a person reads it.
+
+import { expect, test } from "bun:test";
+import { type AgentStatus, problemLine, renderStatus } from "./status.ts";
+
+const STATUS: AgentStatus = {
+	version: "1.2.3",
+	commit: "abc",
+	node: "one",
+	pid: 42,
+	started: "2026-01-02T03:04:05.678Z",
+	ready: true,
+	notReady: [],
+	hubs: [{ name: "manifests /a", synced: true, lastChange: "2026-01-02T03:04:06.000Z" }],
+	attachment: { cgroup: "/c", pinPath: "/p", proved: true, reason: null },
+	frontends: 2,
+	backends: 3,
+	lastWrite: { at: "2026-01-02T03:04:06.100Z", milliseconds: 1.5, operations: 9, failures: 0 },
+	faults: { slot: 0, storage: 1 },
+	problems: [],
+};
+
+test("renderStatus() of an agent that is well", () => {
+	expect(renderStatus(STATUS)).toBe(`Ready       yes
+Agent       pid 42 on one, version 1.2.3 (abc), since 2026-01-02T03:04:05.678Z
+Hub         manifests /a: synced, last change 2026-01-02T03:04:06.000Z
+Attached    /c, proved by a canary connect
+Pins        /p
+Programmed  2 frontends, 3 backends
+Last write  2026-01-02T03:04:06.100Z, 9 operations in 1.5 ms, 0 failed
+Faults      slot 0, storage 1
+Problems    0
+`);
+});
+
+test("renderStatus() of an agent that is not ready says why, first", () => {
+	const text = renderStatus({
+		...STATUS,
+		ready: false,
+		notReady: ["manifests /a has not been read yet", "not attached for certain: EPERM"],
+		hubs: [{ name: "manifests /a", synced: false, lastChange: null }],
+		attachment: { cgroup: "/c", pinPath: "/p", proved: false, reason: "EPERM" },
+		lastWrite: null,
+		problems: [
+			{
+				object: "Service demo/web",
+				field: "spec.ports[0]",
+				reason: "InvalidObject",
+				message: "no port",
+				source: "a:3",
+			},
+		],
+	});
+	expect(text).toStartWith("Ready       NO: manifests /a has not been read yet; not attached for certain: EPERM\n");
+	expect(text).toContain("Hub         manifests /a: not read yet\n");
+	expect(text).toContain("Attached    /c, NOT PROVED: EPERM\n");
+	expect(text).toContain("Last write  none yet\n");
+	expect(text).toEndWith("Problems    1\n  Service demo/web spec.ports[0]: no port (InvalidObject, a:3)\n");
+});
+
+test.each([
+	[{ object: "a.yaml", reason: "Unreadable", message: "EACCES" } as const, "a.yaml: EACCES (Unreadable)"],
+	[
+		{ object: "Service a/b", field: "spec", reason: "Duplicate", message: "twice", source: "x:1" } as const,
+		"Service a/b spec: twice (Duplicate, x:1)",
+	],
+])("problemLine(%j)", (problem, expected) => {
+	expect(problemLine(problem)).toBe(expected);
+});
