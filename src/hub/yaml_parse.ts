@@ -2,8 +2,10 @@
 
 import { Composer, type Document, Lexer, type ParsedNode, Parser } from "yaml";
 import type { FieldPath } from "../model/field_path.ts";
+import { createJsonLocator } from "./json_locate.ts";
+import { createLines } from "./lines.ts";
 import { findOffset } from "./yaml_locate.ts";
-import { countLines, type Piece } from "./yaml_split.ts";
+import type { Piece } from "./yaml_split.ts";
 import { toValue } from "./yaml_value.ts";
 
 /** Tokens of one document, some 3 MB of text: its nodes take 0.3 kB of memory for each. */
@@ -57,25 +59,17 @@ export function parsePiece(piece: Piece): ParsedDocument | ParseFailure {
 	};
 }
 
-/** JSON is YAML, but a hundred times quicker by itself. Undefined if it is none: the YAML parser then says what is wrong. */
-function parseJson(piece: Piece): ParsedDocument | undefined {
+/** JSON is YAML, but many times quicker by itself. Undefined if it is none: the YAML parser then says what is wrong. */
+function parseJson({ text, line }: Piece): ParsedDocument | undefined {
 	let value: unknown;
 	try {
-		value = JSON.parse(piece.text);
+		value = JSON.parse(text);
 	} catch {
 		return undefined;
 	}
-	const line = piece.line + countLines(piece.text, 0, piece.text.search(/\S/));
-	let composed: Composed | ParseFailure | undefined;
-	return {
-		kind: "document",
-		value,
-		line,
-		locate(path) {
-			composed ??= compose(piece);
-			return composed.kind === "failure" ? line : composed.lineOf(findOffset(composed.node, path));
-		},
-	};
+	const lineOf = createLines(text, line);
+	const locate = createJsonLocator(text);
+	return { kind: "document", value, line: lineOf(locate([])), locate: (path) => lineOf(locate(path)) };
 }
 
 interface Composed {
@@ -87,7 +81,8 @@ interface Composed {
 function compose(piece: Piece): Composed | ParseFailure {
 	// What is missing is missing at the end; that is the last line with text, not the empty one after it.
 	const end = piece.text.trimEnd().length;
-	const lineOf = (offset: number): number => piece.line + countLines(piece.text, 0, Math.min(offset, end));
+	const lines = createLines(piece.text, piece.line);
+	const lineOf = (offset: number): number => lines(Math.min(offset, end));
 	const fail = (reason: ParseFailure["reason"], message: string, offset: number): ParseFailure => {
 		return { kind: "failure", reason, message, line: lineOf(offset), alias: false };
 	};

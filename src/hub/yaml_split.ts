@@ -49,7 +49,7 @@ function isBlank(piece: string): boolean {
 }
 
 /** Line feeds in a part of a text. */
-export function countLines(text: string, from: number, to: number): number {
+function countLines(text: string, from: number, to: number): number {
 	let lines = 0;
 	for (let at = text.indexOf("\n", from); at >= 0 && at < to; at = text.indexOf("\n", at + 1)) lines++;
 	return lines;
