@@ -69,10 +69,22 @@ function createProblemLog(log: Log): (problems: readonly Problem[]) => void {
 	};
 }
 
+/** What keeps failing is tried every second, and told once. */
+function createFailureLog(log: Log): (failure: string | null, err?: unknown) => void {
+	let told: string | null = null;
+	return (failure, err) => {
+		if (failure === told) return;
+		if (failure === null) log.info({}, "everything is written again");
+		else log.error(err === undefined ? { failure } : { failure, err }, "cannot write everything");
+		told = failure;
+	};
+}
+
 /** Nothing happens until the first run. */
 export function createSync({ hubs, writer, self, log, onNames }: SyncOptions): Sync {
 	const planner = createPlanner();
 	const sayProblems = createProblemLog(log);
+	const sayFailure = createFailureLog(log);
 	let last: WriteStatus | null = null;
 	let problems: readonly Problem[] = [];
 	let failures = 0;
@@ -96,15 +108,15 @@ export function createSync({ hubs, writer, self, log, onNames }: SyncOptions): S
 		return written;
 	}
 
-	function say(written: Written): void {
+	function tell(written: Written): void {
+		if (written.changes.names.puts + written.changes.names.deletes > 0) onNames();
+		unsettled = whyUnsettled(written);
 		sayProblems(problems);
-		if (!last || (last.operations === 0 && last.failures === 0)) return;
-		const { frontends, backends } = written.changes;
-		log.info({ milliseconds: last.milliseconds, operations: last.operations, frontends, backends }, "written");
-		const [first] = written.failures;
-		if (first) {
-			log.error({ failures: written.failures.length, first: describe(first) }, "some elements were not written");
+		if (last && last.operations > 0) {
+			const { frontends, backends } = written.changes;
+			log.info({ milliseconds: last.milliseconds, operations: last.operations, frontends, backends }, "written");
 		}
+		sayFailure(written.failures.length === 0 ? null : unsettled);
 	}
 
 	return {
@@ -112,13 +124,12 @@ export function createSync({ hubs, writer, self, log, onNames }: SyncOptions): S
 			if (resync) writer.resync();
 			try {
 				const written = write();
-				say(written);
-				if (written.changes.names.puts + written.changes.names.deletes > 0) onNames();
-				unsettled = whyUnsettled(written);
+				tell(written);
 				return written.again ? "again" : "done";
 			} catch (err) {
-				unsettled = `the kernel's maps could not be written: ${err instanceof Error ? err.message : String(err)}`;
-				log.error({ err }, "cannot write to the kernel's maps");
+				const fact = err instanceof Error ? err.message : String(err);
+				unsettled = `the kernel's maps could not be written: ${fact}`;
+				sayFailure(unsettled, err);
 				return "again";
 			}
 		},

@@ -1,0 +1,95 @@
+// The pages of an agent, from a status.
+
+import { describe, expect, test } from "bun:test";
+import type { AgentStatus } from "../observe/status.ts";
+import { type PageSources, pagesOf } from "./pages.ts";
+
+const STATUS: AgentStatus = {
+	version: "1.2.3",
+	commit: "abc",
+	node: "one",
+	pid: 42,
+	started: "2026-01-02T03:04:05.678Z",
+	ready: true,
+	notReady: [],
+	hubs: [{ name: "manifests /a", synced: true, lastChange: "2026-01-02T03:04:06.500Z" }],
+	attachment: { cgroup: "/c", pinPath: "/p", proved: true, reason: null },
+	frontends: 2,
+	backends: 3,
+	lastWrite: { at: "2026-01-02T03:04:06.100Z", milliseconds: 1.5, operations: 9, failures: 0 },
+	faults: { slot: 1, storage: 2, eventFull: 3, eventRate: 4 },
+	problems: [
+		{ object: "Service a/a", reason: "InvalidObject", message: "x" },
+		{ object: "Service a/b", reason: "Duplicate", message: "x" },
+		{ object: "Service a/c", reason: "InvalidObject", message: "x" },
+	],
+};
+
+function page(path: string, status: Partial<AgentStatus> = {}) {
+	const sources: PageSources = {
+		status: () => ({ ...STATUS, ...status }),
+		entries: () => ({ backends: 3, slots: 5, names: 4, frontends: 4 }),
+		applyFailures: () => 6,
+		planned: () => 7,
+	};
+	return pagesOf(sources)[path]?.();
+}
+
+describe("pagesOf()", () => {
+	test("lives whatever the state", () => {
+		expect(page("/healthz", { ready: false })).toMatchObject({ status: 200, body: "ok\n" });
+	});
+
+	test("is ready, or says why not, line by line", () => {
+		expect(page("/readyz")).toMatchObject({ status: 200, body: "ok\n" });
+		expect(page("/readyz", { ready: false, notReady: ["one", "two"] })).toMatchObject({
+			status: 503,
+			body: "not ready\none\ntwo\n",
+		});
+	});
+
+	test.each(["/status", "/debug/status"])("shows all of the status at %s", (path) => {
+		const found = page(path);
+		expect(found).toMatchObject({ status: 200, type: "application/json" });
+		expect(JSON.parse(found?.body ?? "")).toEqual(STATUS);
+	});
+
+	test.each([
+		'balancing_build_info{version="1.2.3",commit="abc"} 1',
+		"balancing_attachment_proved 1",
+		'balancing_hub_synced{hub="manifests /a"} 1',
+		'balancing_hub_last_event_timestamp_seconds{hub="manifests /a"} 1767323046.5',
+		'balancing_map_entries{map="slots"} 5',
+		'balancing_map_capacity{map="backends"} 131071',
+		"balancing_plan_entries 7",
+		'balancing_problems{reason="Duplicate"} 1',
+		'balancing_problems{reason="InvalidObject"} 2',
+		"balancing_sync_duration_seconds 0.0015",
+		"balancing_apply_failures_total 6",
+		'balancing_events_dropped_total{reason="rate"} 4',
+		'balancing_events_dropped_total{reason="full"} 3',
+		'balancing_datapath_faults_total{reason="slot"} 1',
+		'balancing_datapath_faults_total{reason="storage"} 2',
+	])("has the sample %s", (line) => {
+		const found = page("/metrics");
+		expect(found?.type).toBe("text/plain; version=0.0.4");
+		expect(found?.body.split("\n")).toContain(line);
+	});
+
+	test("leaves out what is not known yet", () => {
+		const hubs = [{ name: "manifests /a", synced: false, lastChange: null }];
+		const body = page("/metrics", { lastWrite: null, problems: [], hubs })?.body ?? "";
+		expect(body).toContain('balancing_hub_synced{hub="manifests /a"} 0\n');
+		for (const name of ["sync_duration_seconds", "hub_last_event_timestamp_seconds"]) expect(body).not.toContain(name);
+	});
+
+	test("has every metric of the format once, with help and type before its samples", () => {
+		const body = page("/metrics")?.body ?? "";
+		const names = [...body.matchAll(/^# TYPE (\S+) (?:gauge|counter)$/gm)].map(([, name = ""]) => name);
+		expect(new Set(names).size).toBe(names.length);
+		for (const line of body.trimEnd().split("\n")) {
+			if (line.startsWith("#")) continue;
+			expect(names).toContain(line.slice(0, line.search(/[{ ]/)));
+		}
+	});
+});

@@ -1,0 +1,194 @@
+// Rounds of the loop over memory maps: what is written, what is said, what status shows.
+
+import { describe, expect, test } from "bun:test";
+import { recordingLog } from "../../test/support/log.ts";
+import { CAPACITY } from "../datapath/capacity.ts";
+import type { Maps } from "../datapath/maps.ts";
+import { createMemoryMaps } from "../datapath/memory_maps.ts";
+import { viewFrontends } from "../datapath/view.ts";
+import { createWriter } from "../datapath/writer.ts";
+import { type Ip, parseIp, parsePort } from "../model/address.ts";
+import type { Cluster, Service } from "../model/cluster.ts";
+import { createSync } from "./sync.ts";
+
+const EMPTY: Cluster = { services: new Map(), slices: new Map(), problems: [] };
+
+function ip(text: string): Ip {
+	return parseIp(text) ?? expect.unreachable();
+}
+
+/** A Service on 10.96.0.N with one endpoint. */
+function web(n: number, problems: Cluster["problems"] = []): Cluster {
+	const key = `demo/web-${n}`;
+	const port = parsePort(80) ?? expect.unreachable();
+	const service: Service = {
+		key,
+		type: "ClusterIP",
+		clusterIps: [ip(`10.96.0.${n}`)],
+		ports: [{ name: "http", port, protocol: "TCP" }],
+		internalTrafficPolicy: "Cluster",
+		otherProxy: false,
+		peerAddress: "frontend",
+		created: "",
+	};
+	const endpoint = { ip: ip(`10.244.0.${n}`), ready: true, serving: true, terminating: false, nodeName: "" };
+	const slice = {
+		key: `${key}-1`,
+		service: key,
+		addressType: "IPv4",
+		endpoints: [endpoint],
+		ports: [{ name: "http", port, protocol: "TCP" }],
+	} as const;
+	return { services: new Map([[key, service]]), slices: new Map([[key, [slice]]]), problems };
+}
+
+/** Maps of which some parts can be broken. */
+function start(memory: Maps = createMemoryMaps()) {
+	const state = { cluster: EMPTY, synced: true, putErrno: 0, throws: false };
+	const log = recordingLog();
+	let renamed = 0;
+	const maps: Maps = {
+		...memory,
+		put(map, entries) {
+			if (state.throws) throw new Error("Cannot write: EBADF");
+			if (state.putErrno === 0 || map !== "backends") return memory.put(map, entries);
+			return [...entries.keys()].map((key) => ({ key, errno: state.putErrno }));
+		},
+	};
+	const hubs = {
+		cluster: () => state.cluster,
+		synced: () => state.synced,
+		status: () => [],
+		stopped: Promise.resolve(),
+	};
+	const sync = createSync({
+		hubs,
+		writer: createWriter({ maps, capacity: CAPACITY, firstGeneration: 1 }),
+		self: { nodeName: "one" },
+		log,
+		onNames: () => {
+			renamed++;
+		},
+	});
+	const names = () => viewFrontends(memory).map(({ name }) => name);
+	return { state, log, sync, names, memory, renamed: () => renamed };
+}
+
+describe("createSync()", () => {
+	test("has done nothing before the first round", () => {
+		const { sync } = start();
+		expect(sync.lastWrite()).toBeNull();
+		expect(sync.unsettled()).toBe("nothing has been written yet");
+		expect(sync.counts()).toEqual({ planned: 0, frontends: 0, backends: 0 });
+	});
+
+	test("writes what the hubs have, counts it without the canaries, and says so once", () => {
+		const { sync, state, log, names, renamed } = start();
+		state.cluster = web(1);
+		expect(sync.run(false)).toBe("done");
+		expect(names()).toEqual(["balancing/canary", "balancing/canary", "demo/web-1:http"]);
+		expect(sync.counts()).toEqual({ planned: 1, frontends: 1, backends: 1 });
+		expect(sync.entries()).toEqual({ backends: 1, slots: 1, names: 3, frontends: 3 });
+		expect(sync.unsettled()).toBeNull();
+		expect(sync.lastWrite()).toMatchObject({ operations: 8, failures: 0 });
+		expect(renamed()).toBe(1);
+		sync.run(false);
+		expect(log.messages()).toEqual(["info written"]);
+		expect(renamed()).toBe(1);
+	});
+
+	test("takes nothing away before the hubs are synced, and is not settled then", () => {
+		const { memory } = (() => {
+			const first = start();
+			first.state.cluster = web(1);
+			first.sync.run(false);
+			return first;
+		})();
+		const { sync, state, names } = start(memory);
+		state.synced = false;
+		expect(sync.run(false)).toBe("done");
+		expect(names()).toContain("demo/web-1:http");
+		expect(sync.unsettled()).toMatch(/^\d+ elements are not as wanted yet$/);
+		state.cluster = web(2);
+		state.synced = true;
+		sync.run(false);
+		expect(names()).toEqual(["balancing/canary", "balancing/canary", "demo/web-2:http"]);
+		expect(sync.unsettled()).toBeNull();
+	});
+
+	test("gives what it finds in the maps the same ids, though the hubs come late", () => {
+		const before = start();
+		before.state.cluster = web(1);
+		before.sync.run(false);
+		const ids = viewFrontends(before.memory).map(({ name, id }) => [name, id]);
+		const after = start(before.memory);
+		after.state.synced = false;
+		for (let n = 0; n < 5; n++) after.sync.run(n === 3);
+		after.state.cluster = web(1);
+		after.state.synced = true;
+		after.sync.run(false);
+		expect(viewFrontends(before.memory).map(({ name, id }) => [name, id])).toEqual(ids);
+		expect(after.sync.unsettled()).toBeNull();
+	});
+
+	test("asks for another round while elements fail, tells it once, and tells the end", () => {
+		const { sync, state, log, names } = start();
+		state.cluster = web(1);
+		state.putErrno = -12;
+		for (let n = 0; n < 3; n++) expect(sync.run(false)).toBe("again");
+		expect(sync.unsettled()).toBe("1 elements could not be written (the first: put in backends: ENOMEM)");
+		expect(sync.failures()).toBe(3);
+		expect(names()).not.toContain("demo/web-1:http");
+		state.putErrno = 0;
+		expect(sync.run(false)).toBe("done");
+		expect(names()).toContain("demo/web-1:http");
+		expect(log.messages()).toEqual([
+			"info written",
+			"error cannot write everything",
+			"info written",
+			"info everything is written again",
+		]);
+	});
+
+	test("survives maps that throw, and reads them back after that", () => {
+		const { sync, state, log, names } = start();
+		state.cluster = web(1);
+		state.throws = true;
+		for (let n = 0; n < 3; n++) expect(sync.run(false)).toBe("again");
+		expect(sync.unsettled()).toBe("the kernel's maps could not be written: Cannot write: EBADF");
+		state.throws = false;
+		expect(sync.run(false)).toBe("done");
+		expect(names()).toContain("demo/web-1:http");
+		expect(log.messages()).toEqual([
+			"error cannot write everything",
+			"info written",
+			"info everything is written again",
+		]);
+	});
+
+	test("puts back what someone else took away at a resync, not before", () => {
+		const { sync, state, memory, names } = start();
+		state.cluster = web(1);
+		sync.run(false);
+		memory.delete("frontends", memory.dump("frontends").keys());
+		sync.run(false);
+		expect(names()).toEqual([]);
+		sync.run(true);
+		expect(names()).toContain("demo/web-1:http");
+	});
+
+	test("says each problem when it comes and when it goes", () => {
+		const { sync, state, log } = start();
+		const problem = { object: "Service demo/x", reason: "InvalidObject", message: "no port" } as const;
+		state.cluster = web(1, [problem]);
+		for (let n = 0; n < 3; n++) sync.run(false);
+		expect(sync.problems()).toEqual([problem]);
+		state.cluster = web(1);
+		for (let n = 0; n < 3; n++) sync.run(false);
+		const said = log.said.filter(({ message }) => message.startsWith("problem"));
+		expect(said).toEqual([
+			{ level: "warn", message: "problem", fields: { problem: "Service demo/x: no port (InvalidObject)" } },
+			{ level: "info", message: "problem is gone", fields: { problem: "Service demo/x: no port (InvalidObject)" } },
+		]);
+	});
+});
