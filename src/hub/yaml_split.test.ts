@@ -109,6 +109,12 @@ describe("splitList()", () => {
 		expect(splitList({ text, line: 1 })).toBeUndefined();
 	});
 
+	test("ends at a line further to the left, whatever it is", () => {
+		const list = splitList({ text: "items:\n    - a: 1\n  - b: 2\n    - c: 3\n", line: 1 });
+		expect(list?.items.map(({ text }) => text.trim())).toEqual(["a: 1"]);
+		expect(list?.frame.text).toBe("items:\n\n  - b: 2\n    - c: 3\n");
+	});
+
 	test("agrees with the YAML package on any list", () => {
 		const items = fc.array(
 			fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), fc.jsonValue({ maxDepth: 3 }), { minKeys: 1 }),
