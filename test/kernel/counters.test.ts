@@ -1,6 +1,6 @@
 // Counters are exact: every choice once, every socket's end once.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Buffer } from "node:buffer";
 import { encodeBackend, encodeId } from "../../src/datapath/codec.ts";
 import { sizeOf } from "../../src/datapath/layout.ts";
@@ -8,6 +8,9 @@ import { outcomes } from "../support/client.ts";
 import { datapath, l4, type TestDatapath } from "../support/datapath.ts";
 import { FAMILIES, V4 } from "../support/family.ts";
 import { type Lab, lab } from "../support/lab.ts";
+
+// No test is about time; a busy machine may take long.
+setDefaultTimeout(60_000);
 
 let place: Lab;
 let bpf: TestDatapath;
@@ -141,13 +144,24 @@ test("clients at the same time lose no count", async () => {
 	bpf.program({ at, to: backends });
 	await using stack = new AsyncDisposableStack();
 	const clients = [1, 2, 3, 4].map(() => stack.use(place.client()));
-	const storms = await Promise.all(clients.map((client) => client.ask(`storm tcp 1000 ${V4.vip(1)} 80`)));
-	expect(bpf.frontend(at).resolved).toBe(4000);
+	const storms = await Promise.all(clients.map((client) => client.ask(`storm tcp 500 ${V4.vip(1)} 80`)));
+	expect(bpf.frontend(at).resolved).toBe(2000);
 	for (const [index, backend] of backends.entries()) {
 		const outcome = `0>${V4.backend(index + 1)}|8080`;
 		const seen = storms.reduce((sum, storm) => sum + (outcomes(storm).get(outcome) ?? 0), 0);
 		expect(bpf.backend(backend)).toMatchObject({ connections: seen, open: 0 });
 	}
+});
+
+test("100,000 connections of clients at the same time to one backend lose no count", async () => {
+	const at = V4.l4(V4.vip(1), 53, "UDP");
+	const backend = V4.l4(V4.backend(1), 5353, "UDP");
+	bpf.program({ at, to: [backend] });
+	await using stack = new AsyncDisposableStack();
+	const clients = [1, 2, 3, 4].map(() => stack.use(place.client()));
+	await Promise.all(clients.map((client) => client.ask(`storm quiet 25000 ${V4.vip(1)} 53`)));
+	expect(bpf.frontend(at).resolved).toBe(100_000);
+	expect(bpf.backend(backend)).toMatchObject({ connections: 100_000, open: 0 });
 });
 
 test("a socket's end does not count for another backend that has got the id", async () => {

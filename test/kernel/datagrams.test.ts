@@ -1,11 +1,14 @@
 // UDP through frontends: where datagrams arrive, and whom the client sees answer.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Client } from "../support/client.ts";
 import { datapath, type TestDatapath } from "../support/datapath.ts";
 import { FAMILIES, V4 } from "../support/family.ts";
 import { type Lab, lab } from "../support/lab.ts";
 import { parseAnswer } from "../support/server.ts";
+
+// No test is about time; a busy machine may take long.
+setDefaultTimeout(60_000);
 
 let place: Lab;
 let bpf: TestDatapath;

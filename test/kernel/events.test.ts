@@ -1,6 +1,6 @@
 // Resolution events: what they say, which ones there are, and that none goes missing uncounted.
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { ringBuffer } from "bun-ffi-libbpf";
@@ -10,6 +10,9 @@ import { outcomes } from "../support/client.ts";
 import { datapath, type TestDatapath, type TestSettings } from "../support/datapath.ts";
 import { FAMILIES, V4 } from "../support/family.ts";
 import { type Lab, lab } from "../support/lab.ts";
+
+// No test is about time; a busy machine may take long.
+setDefaultTimeout(60_000);
 
 let place: Lab;
 

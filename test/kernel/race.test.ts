@@ -1,12 +1,15 @@
 // What a program finds when the maps change under it, or are wrong: never another frontend's backend.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Buffer } from "node:buffer";
 import { decodeFrontend, encodeFrontend, encodeFrontendKey, encodeId, encodeSlot } from "../../src/datapath/codec.ts";
 import { outcomes } from "../support/client.ts";
 import { datapath, l4, type TestDatapath } from "../support/datapath.ts";
 import { V4 } from "../support/family.ts";
 import { type Lab, lab } from "../support/lab.ts";
+
+// No test is about time; a busy machine may take long.
+setDefaultTimeout(60_000);
 
 let place: Lab;
 let bpf: TestDatapath;

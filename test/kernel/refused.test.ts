@@ -1,9 +1,12 @@
 // Frontends without backends: refused at once, as Kubernetes wants it (e2e: "should be rejected when no endpoints exist").
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { datapath, type TestDatapath } from "../support/datapath.ts";
 import { FAMILIES, MAPPED } from "../support/family.ts";
 import { type Lab, lab } from "../support/lab.ts";
+
+// No test is about time; a busy machine may take long.
+setDefaultTimeout(60_000);
 
 let place: Lab;
 

@@ -1,6 +1,6 @@
 // The kernel serves without an agent, and from one agent to the next not one connection is missed.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { queryCgroup } from "bun-ffi-libbpf";
@@ -19,6 +19,9 @@ import { type Lines, lines } from "../support/lines.ts";
 import { type PinPath, pinPath } from "../support/pin_path.ts";
 import { parseAnswer } from "../support/server.ts";
 import { until } from "../support/wait.ts";
+
+// No test is about time; a busy machine may take long.
+setDefaultTimeout(60_000);
 
 let place: Lab;
 let pins: PinPath;

@@ -1,6 +1,6 @@
 // What becomes of UDP flows when the set of a frontend's backends changes.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Buffer } from "node:buffer";
 import { encodeBackend, encodeId } from "../../src/datapath/codec.ts";
 import type { Client } from "../support/client.ts";
@@ -8,6 +8,9 @@ import { datapath, l4, type Spec, type TestDatapath } from "../support/datapath.
 import { FAMILIES, V4 } from "../support/family.ts";
 import { type Lab, lab } from "../support/lab.ts";
 import { parseAnswer } from "../support/server.ts";
+
+// No test is about time; a busy machine may take long.
+setDefaultTimeout(60_000);
 
 let place: Lab;
 let bpf: TestDatapath;

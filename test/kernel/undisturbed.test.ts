@@ -1,12 +1,15 @@
 // What is none of our business goes on as if we were not there.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { attachCgroup, type Link, openObject, queryCgroup } from "bun-ffi-libbpf";
 import { compiledPrograms } from "../support/compile.ts";
 import { datapath, type TestDatapath } from "../support/datapath.ts";
 import { FAMILIES, V4, V6 } from "../support/family.ts";
 import { type Lab, lab } from "../support/lab.ts";
+
+// No test is about time; a busy machine may take long.
+setDefaultTimeout(60_000);
 
 let place: Lab;
 let bpf: TestDatapath;

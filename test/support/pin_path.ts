@@ -1,6 +1,8 @@
 // A folder of a test's own on bpffs.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, unlinkSync } from "node:fs";
+import { basename } from "node:path";
+import { openPinnedLink } from "bun-ffi-libbpf";
 import { must } from "./command.ts";
 import { testName } from "./names.ts";
 
@@ -25,8 +27,18 @@ function remove(path: string): void {
 	if (!existsSync(path)) return;
 	const entries = readdirSync(path, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
 	for (const entry of entries) {
-		if (entry.isDirectory()) remove(`${path}/${entry.name}`);
-		else unlinkSync(`${path}/${entry.name}`);
+		const below = `${path}/${entry.name}`;
+		if (entry.isDirectory()) remove(below);
+		else {
+			if (basename(path) === "links") detach(below);
+			unlinkSync(below);
+		}
 	}
 	rmdirSync(path);
+}
+
+/** The kernel lets go of a link some time after its pin; the next test's programs are not to meet this one. */
+function detach(pin: string): void {
+	using link = openPinnedLink(pin);
+	link.detach();
 }
