@@ -120,6 +120,21 @@ describe.each(FAMILIES)("sendto() over $name", (family) => {
 		expect(open.reduce((sum, each) => sum + each, 0)).toBe(8);
 	});
 
+	test("to two ports of one Service, and of one backend, keeps them apart", async () => {
+		const port = (n: number) => family.l4(family.vip(1), n, "UDP");
+		const behind = (n: number) => family.l4(family.backend(1), n, "UDP");
+		bpf.program({ at: port(53), to: [behind(5353)] }, { at: port(54), to: [behind(8080)] });
+		await using client = place.client();
+		await client.ask(`socket a ${domain} udp`);
+		for (const n of [53, 54, 53]) {
+			const { source, server } = await exchange(client, `${dial(family.vip(1))} ${n}`);
+			expect(source).toBe(`${dial(family.vip(1))} ${n}`);
+			expect(server).toBe(`${family.backend(1)} ${n === 53 ? 5353 : 8080}`);
+		}
+		// A port of the backend that no frontend leads to.
+		expect((await exchange(client, `${dial(family.backend(1))} 8081`)).source).toBe(`${dial(family.backend(1))} 8081`);
+	});
+
 	test("to two frontends with the same backend shows the one that was asked last", async () => {
 		bpf.program({ at: at(1), to: to(1) }, { at: at(2), to: to(1) });
 		await using client = place.client();
