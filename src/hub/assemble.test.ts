@@ -1,10 +1,12 @@
 // Files to a snapshot: winners, slices by Service, and what stays identical.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Cluster } from "../model/cluster.ts";
 import { createAssembler } from "./assemble.ts";
 import { type Manifest, readManifest } from "./manifest_file.ts";
 import { deriveSlices, MAX_SELECTED_ENDPOINTS } from "./selected_slices.ts";
+
+setDefaultTimeout(60_000);
 
 function read(file: string, ...documents: readonly string[]): Manifest {
 	const steps = readManifest(file, documents.join("---\n"));

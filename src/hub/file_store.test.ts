@@ -164,6 +164,16 @@ describe("a file store", () => {
 		expect(ids(await world.look())).toEqual(["Pod a"]);
 	});
 
+	test("keeps an object that is there but wrong when it believes that another is gone", async () => {
+		const world = createWorld();
+		world.write("a", docs(SERVICE, pod("a")));
+		await world.look();
+		world.write("a", REJECTED);
+		expect(ids(await world.look())).toEqual(["Pod a", "Service web"]);
+		world.wait(DOUBT);
+		expect(ids(await world.look())).toEqual(["Service web"]);
+	});
+
 	test.each([
 		["an empty file", ""],
 		["a file cut off between two documents", pod("a")],

@@ -87,6 +87,9 @@ describe("listManifests()", () => {
 		const old = new Date("2026-01-02T03:04:05Z");
 		utimesSync(path, old, old);
 		stamps.push(await stamp());
+		writeFileSync(path, "21");
+		utimesSync(path, old, old);
+		stamps.push(await stamp());
 		writeFileSync(join(folder.path, "new"), "34");
 		utimesSync(join(folder.path, "new"), old, old);
 		renameSync(join(folder.path, "new"), path);

@@ -1,11 +1,13 @@
 // Watching folders by inotify: names of interest, replaced folders, and folders that cannot be watched.
 
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Log } from "../lib/log.ts";
 import { createFolderWatch } from "./folder_watch.ts";
+
+setDefaultTimeout(60_000);
 
 function start() {
 	const path = mkdtempSync(join(tmpdir(), "watch-"));

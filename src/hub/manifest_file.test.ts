@@ -1,7 +1,9 @@
 // What a file declares: kinds, Lists, lines, and neighbours of mistakes.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { MAX_PROBLEMS_PER_FILE, type Manifest, readManifest } from "./manifest_file.ts";
+
+setDefaultTimeout(60_000);
 
 function read(text: string): Manifest {
 	const steps = readManifest("dir/web.yaml", text);

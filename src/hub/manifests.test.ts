@@ -1,6 +1,6 @@
 // The hub against real files and real inotify: what people and kubelets do to folders of manifests.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
 	mkdirSync,
 	mkdtempSync,
@@ -18,6 +18,8 @@ import { dirname, join } from "node:path";
 import type { Log } from "../lib/log.ts";
 import type { Cluster } from "../model/cluster.ts";
 import { readManifests, watchManifests } from "./manifests.ts";
+
+setDefaultTimeout(60_000);
 
 const DEADLINE = 15_000;
 

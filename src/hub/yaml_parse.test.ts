@@ -1,9 +1,11 @@
 // One document: its value, its lines, and what happens to abuse.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { FieldPath } from "../model/field_path.ts";
 import { MAX_DEPTH, MAX_TOKENS, parsePiece } from "./yaml_parse.ts";
 import { MAX_ALIASED_NODES } from "./yaml_value.ts";
+
+setDefaultTimeout(60_000);
 
 function parse(text: string, line = 1) {
 	return parsePiece({ text, line });

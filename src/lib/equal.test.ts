@@ -4,10 +4,13 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { isEqual, isSameList, isSameMap } from "./equal.ts";
 
+/** Without -0, which deep equality tells from 0 and JSON does not. */
+const json = fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)));
+
 describe("isEqual()", () => {
 	test("agrees with node's deep equality on any JSON", () => {
 		fc.assert(
-			fc.property(fc.jsonValue(), fc.jsonValue(), (a, b) => {
+			fc.property(json, json, (a, b) => {
 				expect(isEqual(a, structuredClone(a))).toBe(true);
 				expect(isEqual(a, b)).toBe(Bun.deepEquals(a, b, true));
 			}),
