@@ -131,6 +131,7 @@ describe.each(FAMILIES)("sendto() over $name", (family) => {
 			expect(source).toBe(`${dial(family.vip(1))} ${n}`);
 			expect(server).toBe(`${family.backend(1)} ${n === 53 ? 5353 : 8080}`);
 		}
+		expect([bpf.frontend(port(53)).resolved, bpf.frontend(port(54)).resolved]).toEqual([1, 1]);
 		// A port of the backend that no frontend leads to.
 		expect((await exchange(client, `${dial(family.backend(1))} 8081`)).source).toBe(`${dial(family.backend(1))} 8081`);
 	});
