@@ -58,7 +58,11 @@ function units(sources: Readonly<Record<(typeof PACKAGES)[number], Source>>, wor
 			],
 		},
 		{
-			files: sourceFiles(join(elfutils.path, "libelf"), () => true),
+			files: [
+				...sourceFiles(join(elfutils.path, "libelf"), () => true),
+				// libelf's own search tree since elfutils 0.192 (Debian 13).
+				...sourceFiles(join(elfutils.path, "lib"), (name) => name === "eu-search.c"),
+			],
 			flags: ["-w", "-std=gnu11", ...large, "-DHAVE_CONFIG_H", `-I${work}/config`, ...elfHeaders],
 		},
 		{
