@@ -78,7 +78,7 @@ describe("createSync()", () => {
 	test("has done nothing before the first round", () => {
 		const { sync } = start();
 		expect(sync.lastWrite()).toBeNull();
-		expect(sync.unsettled()).toBe("nothing has been written yet");
+		expect(sync.unsettled()).toBe("what the hubs have is not written yet");
 		expect(sync.counts()).toEqual({ planned: 0, frontends: 0, backends: 0 });
 	});
 
@@ -95,6 +95,18 @@ describe("createSync()", () => {
 		sync.run(false);
 		expect(log.messages()).toEqual(["info written"]);
 		expect(renamed()).toBe(1);
+	});
+
+	test("is not settled by a round before the hubs were synced", () => {
+		const { sync, state } = start();
+		state.synced = false;
+		sync.run(false);
+		expect(sync.unsettled()).toBe("what the hubs have is not written yet");
+		// They are now, but no round has heard of it.
+		state.synced = true;
+		expect(sync.unsettled()).toBe("what the hubs have is not written yet");
+		sync.run(false);
+		expect(sync.unsettled()).toBeNull();
 	});
 
 	test("takes nothing away before the hubs are synced, and is not settled then", () => {

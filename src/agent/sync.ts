@@ -37,6 +37,8 @@ export interface SyncOptions {
 	readonly onNames: () => void;
 }
 
+const NOTHING_WRITTEN = "what the hubs have is not written yet";
+
 function operations({ changes }: Written): number {
 	return Object.values(changes).reduce((sum, { puts, deletes }) => sum + puts + deletes, 0);
 }
@@ -52,10 +54,12 @@ function describe({ map, verb, errno }: Failure): string {
 	return `${verb} in ${map}: ${errnoName(-errno)}`;
 }
 
-function whyUnsettled({ failures, pending }: Written): string | null {
+function whyUnsettled({ failures, pending }: Written, synced: boolean): string | null {
 	const [first] = failures;
 	if (first) return `${failures.length} elements could not be written (the first: ${describe(first)})`;
-	return pending === 0 ? null : `${pending} elements are not as wanted yet`;
+	if (pending > 0) return `${pending} elements are not as wanted yet`;
+	// A round without the hubs' word has written our canaries, and nothing that anybody waits for.
+	return synced ? null : NOTHING_WRITTEN;
 }
 
 /** Says each problem once, and once more that it is gone. */
@@ -89,13 +93,15 @@ export function createSync({ hubs, writer, self, log, onNames }: SyncOptions): S
 	let problems: readonly Problem[] = [];
 	let failures = 0;
 	let planned = 0;
-	let unsettled: string | null = "nothing has been written yet";
+	let unsettled: string | null = NOTHING_WRITTEN;
 
 	function write(): Written {
 		const started = performance.now();
 		const plan = planner(hubs.cluster(), self);
 		planned = countPlanned(plan);
-		const written = writer.write(plan, { synced: hubs.synced() });
+		const synced = hubs.synced();
+		const written = writer.write(plan, { synced });
+		unsettled = whyUnsettled(written, synced);
 		problems = [...plan.problems, ...written.problems];
 		failures += written.failures.length;
 		const milliseconds = Math.round((performance.now() - started) * 10) / 10;
@@ -110,7 +116,6 @@ export function createSync({ hubs, writer, self, log, onNames }: SyncOptions): S
 
 	function tell(written: Written): void {
 		if (written.changes.names.puts + written.changes.names.deletes > 0) onNames();
-		unsettled = whyUnsettled(written);
 		sayProblems(problems);
 		if (last && last.operations > 0) {
 			const { frontends, backends } = written.changes;
