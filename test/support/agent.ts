@@ -1,11 +1,11 @@
 // What is left of an agent when only the datapath counts: attaches, writes a plan, and stays until it is killed.
-// bun test/support/agent.ts CGROUP PIN_PATH SPECS (JSON)
 
 import { CAPACITY } from "../../src/datapath/capacity.ts";
 import { openDatapath } from "../../src/datapath/datapath.ts";
 import { createWriter } from "../../src/datapath/writer.ts";
 import { planOf, type Spec } from "./datapath.ts";
 
+/** `bun test/support/agent.ts CGROUP PIN_PATH SPECS`, the last one as JSON. */
 function main([cgroup, pinPath, specs]: readonly string[]): void {
 	if (cgroup === undefined || pinPath === undefined || specs === undefined) throw new Error("Too few arguments");
 	const datapath = openDatapath({ cgroup, pinPath, events: "off", eventsRate: 0 });
