@@ -2,7 +2,15 @@
 
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
-import { type BpfMap, type BpfObject, openObject, openPinnedMap, probeHelper, sumPerCpu } from "bun-ffi-libbpf";
+import {
+	BpfError,
+	type BpfMap,
+	type BpfObject,
+	openObject,
+	openPinnedMap,
+	probeHelper,
+	sumPerCpu,
+} from "bun-ffi-libbpf";
 import objectPath from "../../dist/bpf/sock.bpf.o" with { type: "file" };
 import { type Attached, attachPrograms, type ProgramName } from "./attach.ts";
 import { encodeId } from "./codec.ts";
@@ -115,6 +123,19 @@ export function openMaps(pinPath: string): OpenMaps {
 	};
 }
 
+/** Connections count on what is pinned: maps of another version are for a person to give up. */
+function load(object: BpfObject, pinPath: string): void {
+	try {
+		object.load();
+	} catch (cause) {
+		if (!(cause instanceof BpfError) || !cause.message.includes("with another definition")) throw cause;
+		throw new Error(
+			`Cannot use what another version has pinned under ${pinPath} (stop its agent and take it away: balancing detach --pin-path ${pinPath}): ${cause.message}`,
+			{ cause },
+		);
+	}
+}
+
 /**
  * Loads the programs onto the maps that are pinned already, or onto new ones, and attaches them: in the place of an older
  * agent's where there is one. Throws a BpfError that says what is missing.
@@ -132,7 +153,7 @@ export function openDatapath(options: DatapathOptions): Datapath {
 	stack.use(lock);
 	const object = stack.use(openObject(readFileSync(objectPath), { name: "sock" }));
 	configure(object, options);
-	object.load();
+	load(object, pinPath);
 	const attached = attachPrograms(object.programs, { cgroup, pinPath });
 	const { maps, events, faults } = stack.use(openMaps(pinPath));
 	const held = stack.move();
