@@ -101,7 +101,9 @@ static __always_inline int choose_anew(struct bpf_sock_addr *ctx,
 		if (choose(frontend, &flow))
 			goto chosen;
 	}
-	count_fault(FAULT_SLOT);
+	/* A frontend that went away meanwhile is no fault. */
+	if (bpf_map_lookup_elem(&frontends, &key))
+		count_fault(FAULT_SLOT);
 	return PASS;
 chosen:
 	count_choice(&flow, keep(sk, index, frontend, &flow, call));

@@ -32,7 +32,10 @@ static __always_inline void count_refusal(__u32 frontend_id)
 		__sync_fetch_and_add(&stats->refused, 1);
 }
 
-/* The id may be another backend's by now: then its numbers are not ours. */
+/*
+ * The id may be another backend's by now: then its numbers are not ours. While
+ * it is nobody's they still are, as the backend may come back under its id.
+ */
 static __always_inline void count_end(const struct flow *flow)
 {
 	const struct backend *backend;
@@ -42,8 +45,11 @@ static __always_inline void count_end(const struct flow *flow)
 	if (!id)
 		return;
 	backend = bpf_map_lookup_elem(&backends, &id);
-	if (!backend || backend->port != flow->backend_port ||
-	    !address_equal(&backend->address, &flow->backend_address))
+	if (!backend)
+		return;
+	if (backend->port &&
+	    (backend->port != flow->backend_port ||
+	     !address_equal(&backend->address, &flow->backend_address)))
 		return;
 	stats = bpf_map_lookup_elem(&backend_stats, &id);
 	if (stats)

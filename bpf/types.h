@@ -135,7 +135,6 @@ struct event {
 	struct address backend_address;
 	__u8 protocol;
 	__u8 result;
-	__u8 hook;
-	__u8 pad[5];
+	__u8 pad[6];
 	char comm[16];
 };

@@ -78,11 +78,13 @@ function tool(name: string, ...parameters: readonly string[]): readonly string[]
 }
 
 function cSources(): readonly string[] {
-	return ["bpf", "src/bun-ffi-libbpf/native"].filter(existsSync).flatMap((folder) =>
-		readdirSync(folder)
-			.filter((file) => /\.[ch]$/.test(file))
-			.map((file) => `${folder}/${file}`),
-	);
+	return ["bpf", "src/bun-ffi-libbpf/native", "src/bun-ffi-libbpf/test", "test/support", "test/bench"]
+		.filter(existsSync)
+		.flatMap((folder) =>
+			readdirSync(folder)
+				.filter((file) => /\.[ch]$/.test(file))
+				.map((file) => `${folder}/${file}`),
+		);
 }
 
 function shellScripts(): readonly string[] {

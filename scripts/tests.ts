@@ -30,12 +30,15 @@ export interface TestRun {
 	readonly environment?: Readonly<Record<string, string>>;
 }
 
+/** Milliseconds of one test: no test is about time, and a busy machine may take long. */
+const TEST_TIMEOUT = 60_000;
+
 /** Runs `files` in one process. A process that ends without a report, or without a test, has failed. */
 export async function runTests({ name, files, timeoutSeconds, environment = {} }: TestRun): Promise<Outcome> {
 	if (files.length === 0)
 		return { name, passed: 0, failed: 1, skipped: 0, seconds: 0, details: "Cannot test: no test files found" };
 	// The ./ makes them paths; without it they would be filters.
-	const command = [process.execPath, "test", ...files.map((file) => `./${file}`)];
+	const command = [process.execPath, "test", `--timeout=${TEST_TIMEOUT}`, ...files.map((file) => `./${file}`)];
 	const { code, output, seconds, timedOut } = await run(command, { timeoutSeconds, environment });
 	const counts = judge(output, code);
 	const late = timedOut ? `\nKilled: not done after ${timeoutSeconds} s` : "";

@@ -35,6 +35,11 @@ export interface ApplyOptions {
 	readonly actual: Contents;
 	/** What they should hold in the end, of which the difference is a part. */
 	readonly wanted: Contents;
+	/**
+	 * Backends that were taken away, by key. One that comes back under its id goes on counting: sockets that were opened
+	 * before still end.
+	 */
+	readonly former: Map<string, string>;
 	/** False as long as the wanted state is not known in full: nothing is taken away then. */
 	readonly allowDeletes: boolean;
 }
@@ -74,7 +79,10 @@ function putAll(round: Round, map: MapName, entries: Entries): void {
 	const failed = failedKeys(round, "put", map, round.maps.put(map, allowed));
 	for (const [key, value] of allowed) {
 		if (failed.has(key)) round.left[map].add(key);
-		else round.actual[map].set(key, value);
+		else {
+			round.actual[map].set(key, value);
+			if (map === "backends") round.former.delete(key);
+		}
 	}
 	round.changes[map].puts += allowed.size - failed.size;
 }
@@ -84,7 +92,10 @@ function withFreshStats(round: Round, map: MapName, entries: Entries): Entries {
 	const stats = STATS[map];
 	if (stats === undefined) return entries;
 	const zeros = new Map<string, string>();
-	for (const key of entries.keys()) if (!round.actual[map].has(key)) zeros.set(key, ZERO[stats]);
+	for (const [key, value] of entries) {
+		const isBack = map === "backends" && round.former.get(key) === value;
+		if (!round.actual[map].has(key) && !isBack) zeros.set(key, ZERO[stats]);
+	}
 	if (zeros.size === 0) return entries;
 	const failed = failedKeys(round, "put", stats, round.maps.put(stats, zeros));
 	if (failed.size === 0) return entries;
@@ -140,7 +151,11 @@ function deleteAll(round: Round, map: MapName, keys: ReadonlySet<string>): void 
 	const failed = failedKeys(round, "delete", map, round.maps.delete(map, keys));
 	for (const key of keys) {
 		if (failed.has(key)) round.left[map].add(key);
-		else round.actual[map].delete(key);
+		else {
+			const value = round.actual[map].get(key);
+			if (map === "backends" && value !== undefined) round.former.set(key, value);
+			round.actual[map].delete(key);
+		}
 	}
 	round.changes[map].deletes += keys.size - failed.size;
 }

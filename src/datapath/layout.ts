@@ -72,8 +72,7 @@ export const STRUCTS = {
 		["backend_address", ADDRESS],
 		["protocol", "__u8"],
 		["result", "__u8"],
-		["hook", "__u8"],
-		["pad", "__u8", 5],
+		["pad", "__u8", 6],
 		["comm", "char", 16],
 	],
 } as const satisfies Record<string, readonly Field[]>;

@@ -75,7 +75,8 @@ type Elements = ReadonlyMap<string, string>;
 function backendsOf(frontend: FrontendValue, slots: Elements, backends: Elements): readonly BackendRef[] {
 	const { slotBase, active, members } = frontend;
 	const refs: BackendRef[] = [];
-	for (let index = 0; index < members; index++) {
+	// No more than there are, whatever a damaged element says.
+	for (let index = 0; index < Math.min(members, slots.size); index++) {
 		const slot = slots.get(encodeId(slotBase + index));
 		if (slot === undefined) continue;
 		const id = decodeSlot(slot).backendId;

@@ -129,6 +129,15 @@ describe("sets", () => {
 		demandExactly(maps, web(`${A} ${B}`));
 	});
 
+	test("a backend that comes back under its id goes on counting, another one with the id begins anew", () => {
+		const { write } = start();
+		write(web(A));
+		expect(write(web(B))).toContain("delete backends 1");
+		expect(write(web(`${A} ${B}`)).filter((line) => line.includes("stats"))).toEqual([]);
+		for (const set of [B, B, B, B]) write(web(set));
+		expect(write(web(`${B} ${C}`)).filter((line) => line.includes("stats"))).toEqual(["put backend_stats 1"]);
+	});
+
 	test("a backend has one id, however many frontends lead to it", () => {
 		const { write, maps } = start();
 		const plan = planOf({ "demo/web": { [WEB]: `${A} ${B}` }, "demo/api": { [API]: `${A}` } });

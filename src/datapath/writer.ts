@@ -49,6 +49,7 @@ export interface WriterOptions {
 
 interface State extends WriterOptions {
 	readonly assignment: Assignment;
+	readonly former: Map<string, string>;
 	actual: Contents;
 	/** `actual` may be wrong: read it back. */
 	isStale: boolean;
@@ -59,7 +60,7 @@ export function createWriter(options: WriterOptions): Writer {
 	const { maps, capacity, firstGeneration } = options;
 	const actual = readContents(maps);
 	const assignment = createAssignment({ capacity, firstGeneration, restored: restore(actual, capacity) });
-	const state: State = { ...options, assignment, actual, isStale: false };
+	const state: State = { ...options, assignment, actual, former: new Map(), isStale: false };
 	return {
 		write: (plan, { synced }) => write(state, plan, synced),
 		resync() {
@@ -76,11 +77,11 @@ function write(state: State, plan: Plan, synced: boolean): Written {
 		state.actual = readContents(maps);
 		assignment.wanted.keep("all");
 	}
-	const { actual } = state;
+	const { actual, former } = state;
 	const wanted = assignment.wanted.contents;
 	const difference = diff(actual, wanted, assignment.wanted.dirty());
 	state.isStale = true;
-	const applied = apply(maps, difference, { actual, wanted, allowDeletes: synced });
+	const applied = apply(maps, difference, { actual, wanted, former, allowDeletes: synced });
 	state.isStale = false;
 	assignment.wanted.keep(applied.left);
 	assignment.settle(actual);
