@@ -7,7 +7,10 @@ import { must } from "./command.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const WARNINGS = ["-O2", "-Wall", "-Wextra", "-Werror"];
-const HEADERS = ["endpoint.h", "exchange.h", "storm.h"].map((name) => join(import.meta.dir, name));
+const HEADERS = [
+	...["endpoint.h", "exchange.h", "storm.h"].map((name) => join(ROOT, "test/support", name)),
+	...["proxies.h", "proxies_session.h"].map((name) => join(ROOT, "test/bench", name)),
+];
 
 /** The path of the executable that `source` (from the top of the repository) makes. */
 export function compiled(source: string): string {
