@@ -1,0 +1,309 @@
+// From a request to its answer: who asks, what for, what goes wrong, and what is served.
+
+import { isMap, parseDocument } from "yaml";
+import type { Access, User } from "./access.ts";
+import { headersFor, sendError, sendJson, sendText } from "./answer.ts";
+import { discover, openApiDocument, openApiIndex, REVIEWS } from "./discovery.ts";
+import { type Faults, suffer } from "./fault.ts";
+import type { HttpRequest, Response } from "./http.ts";
+import { idOf, type Kind } from "./kind.ts";
+import { listPage, reach, selectionOf, versionOf } from "./list.ts";
+import type { RequestLog, RequestRecord } from "./log.ts";
+import { fieldsOf, type KubeObject } from "./object.ts";
+import type { Registry } from "./registry.ts";
+import { review } from "./review.ts";
+import {
+	ApiError,
+	badRequest,
+	methodNotAllowed,
+	objectNotFound,
+	pageNotFound,
+	resourceNotFound,
+	unsupportedMediaType,
+} from "./status.ts";
+import { type ResourceTarget, type Target, targetOf } from "./target.ts";
+import { serveWatch, type WatchContext } from "./watch.ts";
+import { encodeList, encodeOne, type Form, negotiate } from "./wire.ts";
+import { subjectOf, type WriteOptions, type Writes } from "./writes.ts";
+
+export interface ServeContext extends WatchContext {
+	readonly access: Access;
+	readonly registry: Registry;
+	readonly writes: Writes;
+	readonly faults: Faults;
+	readonly log: RequestLog;
+	/** The minor version of 1.x that /version tells. */
+	readonly minor: number;
+}
+
+/** Answers a request; never throws but on a bug. */
+export async function serve(context: ServeContext, request: HttpRequest, response: Response): Promise<void> {
+	let user: User | undefined;
+	let target: Target = { kind: "path", verb: request.method.toLowerCase(), path: request.path };
+	let refused: ApiError | undefined;
+	try {
+		target = targetOf(request);
+		user = context.access.authenticate(request, response.connection.socket);
+		context.access.authorize(user, target, request.query);
+	} catch (error) {
+		refused = asApiError(error);
+	}
+	const record = recordOf(request, response, { target, user: user?.name ?? "" });
+	context.log.add(record);
+	if (await suffer(context.faults.strike(record), response)) return;
+	if (refused !== undefined) return sendError(response, refused);
+	try {
+		const asker = user ?? { name: "", groups: [] };
+		if (target.kind === "path") await servePath(context, request, response);
+		else await serveResource(context, { request, response, target, user: asker });
+	} catch (error) {
+		await sendError(response, asApiError(error));
+	}
+}
+
+function asApiError(error: unknown): ApiError {
+	if (error instanceof ApiError) return error;
+	if (error instanceof URIError) return badRequest("invalid URL escape");
+	throw error;
+}
+
+function recordOf(
+	request: HttpRequest,
+	response: Response,
+	{ target, user }: { readonly target: Target; readonly user: string },
+): RequestRecord {
+	const { method, path, query, headers, body } = request;
+	const resource = target.kind === "resource" ? target : undefined;
+	return {
+		at: performance.now(),
+		connection: response.connection.id,
+		method,
+		target: request.target,
+		path,
+		query,
+		verb: target.verb,
+		resource: resource === undefined ? "" : idOf(resource),
+		subresource: resource?.subresource,
+		namespace: resource?.namespace,
+		name: resource?.name,
+		user,
+		headers,
+		body: body.toString("utf8"),
+		get code() {
+			return response.code();
+		},
+		bytesIn: request.size,
+		get bytesOut() {
+			return response.bytes();
+		},
+	};
+}
+
+async function servePath(context: ServeContext, request: HttpRequest, response: Response): Promise<void> {
+	const { path, method } = request;
+	if (method !== "GET") throw methodNotAllowed();
+	const kinds = context.registry.all();
+	const json = (value: object) => sendJson(request, response, { code: 200, pieces: [`${JSON.stringify(value)}\n`] });
+	if (path === "/version")
+		return sendJson(request, response, {
+			code: 200,
+			pieces: [JSON.stringify(versionInfo(context.minor), undefined, 2)],
+		});
+	if (/^\/(?:healthz|livez|readyz)(?:\/|$)/.test(path)) return sendText(response, 200, "ok");
+	if (path === "/openapi/v3") return json(openApiIndex(kinds));
+	if (path.startsWith("/openapi/v3/")) {
+		const document = openApiDocument(path.slice("/openapi/v3/".length), kinds);
+		if (document !== undefined) return json(document);
+	}
+	const found = /^\/apis?(?:\/|$)/.test(path)
+		? discover(request, kinds, context.features.aggregatedDiscovery)
+		: undefined;
+	if (found === undefined) throw pageNotFound();
+	const { body, contentType, etag } = found;
+	if (etag === undefined) return sendJson(request, response, { code: 200, pieces: [body] });
+	const headers = headersFor(contentType, { "Cache-Control": "public", Etag: etag, Vary: "Accept" });
+	return response.full(
+		request.headers["if-none-match"] === etag ? 304 : 200,
+		headers,
+		request.headers["if-none-match"] === etag ? "" : body,
+	);
+}
+
+function versionInfo(minor: number): object {
+	return {
+		major: "1",
+		minor: `${minor}`,
+		gitVersion: `v1.${minor}.2`,
+		gitCommit: "",
+		gitTreeState: "clean",
+		buildDate: "1970-01-01T00:00:00Z",
+		goVersion: "go1.26.10",
+		compiler: "gc",
+		platform: "linux/amd64",
+	};
+}
+
+interface Asked {
+	readonly request: HttpRequest;
+	readonly response: Response;
+	readonly target: ResourceTarget;
+	readonly user: User;
+}
+
+async function serveResource(context: ServeContext, asked: Asked): Promise<void> {
+	const { target, request, response, user } = asked;
+	if (REVIEWS.some(({ group, resource }) => group === target.group && resource === target.resource)) {
+		if (target.verb !== "create") throw methodNotAllowed();
+		const answered = review(context.access, user, { resource: target.resource, body: bodyOf(request) });
+		return sendJson(request, response, { code: 201, pieces: [`${JSON.stringify(answered)}\n`] });
+	}
+	const kind = context.registry.find(target.group, target.version, target.resource);
+	if (kind === undefined)
+		throw context.registry.hasGroup(target.group, target.version) ? resourceNotFound() : pageNotFound();
+	if (target.subresource !== undefined && !(target.subresource === "status" && kind.status)) throw resourceNotFound();
+	const form = negotiate(request.headers["accept"], request.query.get("includeObject"));
+	switch (target.verb) {
+		case "get":
+			return getOne(context, asked, { kind, form });
+		case "list":
+			return list(context, asked, { kind, form });
+		case "watch":
+			return watch(context, asked, { kind, form });
+		case "create":
+		case "update":
+		case "patch":
+			return write(context, asked, { kind, form });
+		case "delete":
+		case "deletecollection":
+			return remove(context, asked, { kind, form });
+		default:
+			throw methodNotAllowed();
+	}
+}
+
+interface Served {
+	readonly kind: Kind;
+	readonly form: Form;
+}
+
+function sendObject(
+	{ request, response }: Asked,
+	object: KubeObject,
+	{ kind, form, code = 200 }: Served & { readonly code?: number },
+): Promise<void> {
+	return sendJson(request, response, { code, form, pieces: [encodeOne(object, kind, form), "\n"] });
+}
+
+async function getOne({ store, timing }: ServeContext, asked: Asked, served: Served): Promise<void> {
+	const { target, request } = asked;
+	const { kind } = served;
+	await reach(store, versionOf(request.query, "list") ?? 0, timing);
+	const object = store.get(idOf(kind), kind.namespaced ? `${target.namespace}/${target.name}` : `${target.name}`);
+	if (object === undefined) throw objectNotFound(subjectOf(kind, `${target.name}`));
+	return sendObject(asked, object, served);
+}
+
+async function list(
+	context: ServeContext,
+	{ request, response, target }: Asked,
+	{ kind, form }: Served,
+): Promise<void> {
+	const selection = selectionOf(kind, target.namespace, request.query);
+	const { objects, meta } = await listPage(context, selection, request.query);
+	return sendJson(request, response, { code: 200, form, pieces: encodeList(objects, kind, { form, meta }) });
+}
+
+function watch(
+	context: ServeContext,
+	{ request, response, target, user }: Asked,
+	{ kind, form }: Served,
+): Promise<void> {
+	const selection = selectionOf(kind, target.namespace, request.query);
+	return serveWatch(
+		context,
+		{ selection, form, query: request.query, user: user.name, target: request.target },
+		response,
+	);
+}
+
+function optionsOf({ request, target }: Asked): WriteOptions {
+	const { query, headers } = request;
+	const apply = typeOf(request) === "application/apply-patch+yaml";
+	// Go's clients name themselves BINARY/VERSION.
+	const agent = (headers["user-agent"] ?? "unknown").split("/")[0] ?? "unknown";
+	return {
+		manager: query.get("fieldManager") ?? (apply ? "" : agent),
+		subresource: target.subresource,
+		dryRun: query.get("dryRun") === "All",
+		force: query.get("force") === "true",
+	};
+}
+
+function typeOf({ headers }: HttpRequest): string {
+	return (headers["content-type"] ?? "application/json").split(";")[0]?.trim() ?? "";
+}
+
+async function write({ writes }: ServeContext, asked: Asked, served: Served): Promise<void> {
+	const { request, target } = asked;
+	const { kind } = served;
+	const { namespace, name } = target;
+	const place = { kind, namespace, name };
+	const options = optionsOf(asked);
+	if (target.verb === "create") {
+		if (name !== undefined) throw methodNotAllowed();
+		return sendObject(asked, writes.create(place, bodyOf(request, kind), options), { ...served, code: 201 });
+	}
+	if (name === undefined) throw methodNotAllowed();
+	if (target.verb === "update") return sendObject(asked, writes.update(place, bodyOf(request, kind), options), served);
+	const type = typeOf(request);
+	const custom = ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"];
+	const known = kind.custom ? custom : [...custom, "application/strategic-merge-patch+json"];
+	if (!known.includes(type)) throw unsupportedMediaType(known);
+	const { object, created } = writes.patch(
+		place,
+		{ type, body: parseText(request.body.toString("utf8"), kind) },
+		options,
+	);
+	return sendObject(asked, object, { ...served, code: created ? 201 : 200 });
+}
+
+async function remove(context: ServeContext, asked: Asked, served: Served): Promise<void> {
+	const { request, response, target } = asked;
+	const { kind, form } = served;
+	const body = request.body.length === 0 ? {} : bodyOf(request);
+	const options = optionsOf(asked);
+	const place = { kind, namespace: target.namespace, name: target.name };
+	if (target.name !== undefined) {
+		const { object, gone } = context.writes.delete(place, body, options);
+		if (!gone || !kind.custom) return sendObject(asked, object, served);
+		const details = { name: target.name, group: kind.group, kind: kind.resource, uid: object.metadata.uid };
+		const status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details };
+		return sendJson(request, response, { code: 200, pieces: [`${JSON.stringify(status)}\n`] });
+	}
+	const { objects, meta } = await listPage(context, selectionOf(kind, target.namespace, request.query), request.query);
+	for (const { metadata } of objects)
+		context.writes.delete({ kind, namespace: metadata.namespace, name: metadata.name }, body, options);
+	return sendJson(request, response, { code: 200, form, pieces: encodeList(objects, kind, { form, meta }) });
+}
+
+const BODIES = ["application/json", "application/yaml"];
+
+function bodyOf(request: HttpRequest, kind?: Kind): unknown {
+	if (!BODIES.includes(typeOf(request))) throw unsupportedMediaType(BODIES);
+	return parseText(request.body.toString("utf8"), kind);
+}
+
+/** JSON, or YAML, of which JSON is a part. */
+function parseText(text: string, kind: Kind | undefined): unknown {
+	try {
+		return JSON.parse(text);
+	} catch {
+		const document = parseDocument(text);
+		if (document.errors.length === 0 && isMap(document.contents) && !text.trimStart().startsWith("{"))
+			return fieldsOf(document.toJS());
+		const type = kind === undefined ? "" : ` (must be of type ${kind.kind})`;
+		throw badRequest(
+			`the object provided is unrecognized${type}: couldn't get version/kind; json parse error: unexpected end of JSON input (${text.slice(0, 200)})`,
+		);
+	}
+}
