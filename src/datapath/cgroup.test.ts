@@ -1,7 +1,7 @@
 // Where cgroup v2 is, by what /proc/PID/mountinfo says on different machines.
 
 import { describe, expect, test } from "bun:test";
-import { assertCgroup, parseMountinfo, rootMount, rootPlaces } from "./cgroup.ts";
+import { assertCgroup, parseMountinfo, rootMounts, rootPlaces } from "./cgroup.ts";
 
 const ROOT = "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw";
 const UNIFIED = `${ROOT}
@@ -19,6 +19,7 @@ const V1 = `${ROOT}
 32 25 0:28 / /sys/fs/cgroup ro,nosuid - tmpfs tmpfs ro,mode=755
 35 32 0:31 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
 `;
+const CHROOT = `${UNIFIED}40 25 0:26 / /mnt/new/sys/fs/cgroup rw - cgroup2 none rw\n`;
 /** A container without a cgroup namespace of its own: it sees its own part, bind-mounted. */
 const CONTAINER = `700 600 0:50 / / rw,relatime - overlay overlay rw,lowerdir=/a,upperdir=/b - c
 710 700 0:26 /kubepods/burstable/pod1/abc /sys/fs/cgroup ro,nosuid - cgroup2 cgroup ro
@@ -58,20 +59,16 @@ describe("parseMountinfo()", () => {
 	});
 });
 
-describe("rootMount()", () => {
+describe("rootMounts()", () => {
 	test.each([
-		["unified", UNIFIED, "/sys/fs/cgroup"],
-		["hybrid", HYBRID, "/sys/fs/cgroup/unified"],
-		["version 1 only", V1, undefined],
-		["a container's own part", CONTAINER, undefined],
-		["nothing", "", undefined],
-	])("of %s", (_, text, point) => {
-		expect(rootMount(parseMountinfo(text))?.point).toBe(point);
-	});
-
-	test("is the one on top where there are several", () => {
-		const more = `${UNIFIED}40 25 0:26 / /mnt/cgroup rw - cgroup2 none rw\n`;
-		expect(rootMount(parseMountinfo(more))?.point).toBe("/mnt/cgroup");
+		["unified", UNIFIED, ["/sys/fs/cgroup"]],
+		["hybrid", HYBRID, ["/sys/fs/cgroup/unified"]],
+		["version 1 only", V1, []],
+		["a container's own part", CONTAINER, []],
+		["a chroot beside the host", CHROOT, ["/sys/fs/cgroup", "/mnt/new/sys/fs/cgroup"]],
+		["nothing", "", []],
+	])("of %s", (_, text, points) => {
+		expect(rootMounts(parseMountinfo(text)).map(({ point }) => point)).toEqual(points);
 	});
 });
 
@@ -89,6 +86,7 @@ describe("rootPlaces()", () => {
 		["with PID 1 in a container, too", NAMESPACED, NAMESPACED, ["/sys/fs/cgroup"]],
 		["where the host has none, and we have one", V1, UNIFIED, ["/sys/fs/cgroup"]],
 		["where there is none", V1, V1, []],
+		["with a chroot beside", CHROOT, CHROOT, ["/sys/fs/cgroup", "/mnt/new/sys/fs/cgroup"]],
 	])("%s", (_, pid1, own, expected) => {
 		expect(rootPlaces(parseMountinfo(pid1), parseMountinfo(own))).toEqual(expected);
 	});

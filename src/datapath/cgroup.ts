@@ -36,9 +36,9 @@ function unescapeOctal(text: string): string {
 	return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
-/** The mount whose root is the hierarchy's root; the last one wins, as the kernel's own lookup does. */
-export function rootMount(mounts: readonly Mount[]): Mount | undefined {
-	return mounts.findLast((mount) => mount.type === "cgroup2" && mount.root === "/");
+/** Where the hierarchy's root is mounted. The first mount is the system's own; later ones may be some chroot's, and go again. */
+export function rootMounts(mounts: readonly Mount[]): readonly Mount[] {
+	return mounts.filter((mount) => mount.type === "cgroup2" && mount.root === "/");
 }
 
 /** PROC_CGROUP_INIT_INO of linux/proc_ns.h: the cgroup namespace that every other one is made from. */
@@ -48,13 +48,11 @@ function readMounts(pid: "1" | "self"): readonly Mount[] {
 	return parseMountinfo(readFileSync(`/proc/${pid}/mountinfo`, "utf8"));
 }
 
-/** Where the root may be, the likeliest first: PID 1's mount, by /proc/1/root if it is not one of our own, then our own mount. */
+/** Where the root may be, the likeliest first: PID 1's mounts, by /proc/1/root if they are none of our own, then our own. */
 export function rootPlaces(pid1: readonly Mount[], own: readonly Mount[]): readonly string[] {
-	const [found, mounted] = [rootMount(pid1), rootMount(own)];
-	const places: string[] = [];
-	if (found) places.push(own.some(({ id }) => id === found.id) ? found.point : `/proc/1/root${found.point}`);
-	if (mounted && !places.includes(mounted.point)) places.push(mounted.point);
-	return places;
+	const isOwn = (mount: Mount) => own.some(({ id }) => id === mount.id);
+	const found = rootMounts(pid1).map((mount) => (isOwn(mount) ? mount.point : `/proc/1/root${mount.point}`));
+	return [...new Set([...found, ...rootMounts(own).map(({ point }) => point)])];
 }
 
 /** A container with a cgroup namespace of its own sees its cgroup as if it were the root; only the real one lacks cgroup.events. */

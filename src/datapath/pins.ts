@@ -98,8 +98,9 @@ function removeLocked(pinPath: string): readonly string[] {
 export function removePins(pinPath: string): readonly string[] {
 	if (!existsSync(pinPath)) return [];
 	const removed = removeLocked(pinPath);
-	// Somebody else's pins stay, and where they are.
-	if (pinPath === SYSTEM_BPFFS || list(pinPath).length > 0) return removed;
+	// Somebody else's pins stay, and where they are. Names with a dot are the kernel's own, in every new bpffs.
+	const theirs = list(pinPath).filter((name) => !name.includes("."));
+	if (pinPath === SYSTEM_BPFFS || theirs.length > 0) return removed;
 	if (isMountPoint(pinPath)) umount(pinPath);
 	rmdirSync(pinPath);
 	return removed;
