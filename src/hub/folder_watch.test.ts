@@ -3,7 +3,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Log } from "../lib/log.ts";
 import { createFolderWatch } from "./folder_watch.ts";
 
@@ -58,15 +58,31 @@ test("update() says whether the set of folders changed", () => {
 
 test("only names of interest are heard of", async () => {
 	using world = start();
-	world.watch.update(new Map([[world.path, new Set(["yes"])]]));
-	writeFileSync(join(world.path, "no"), "");
+	const { path, watch } = world;
+	watch.update(new Map([[path, new Set(["yes", "more"])]]));
+	// One event each, in this order.
 	const change = world.change();
-	writeFileSync(join(world.path, "yes"), "");
+	for (let other = 0; other < 50; other++) mkdirSync(join(path, `no${other}`));
+	mkdirSync(join(path, "yes"));
 	await change;
-	world.watch.update(new Map([[world.path, "all"]]));
-	const other = world.change();
-	writeFileSync(join(world.path, "no"), "1");
-	await other;
+	const second = world.change();
+	mkdirSync(join(path, "more"));
+	await second;
+	expect(world.changes()).toBe(2);
+	watch.update(new Map([[path, "all"]]));
+	const third = world.change();
+	mkdirSync(join(path, "no"));
+	await third;
+});
+
+test("a folder whose own name comes up is watched anew: its watch may be dead", async () => {
+	using world = start();
+	const places = new Map([[world.path, new Set(["x"])]]);
+	world.watch.update(places);
+	const change = world.change();
+	mkdirSync(join(world.path, basename(world.path)));
+	await change;
+	expect(world.watch.update(places)).toBe(true);
 });
 
 test("a folder that was replaced is watched anew under its old path", async () => {

@@ -15,13 +15,16 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Cluster } from "../model/cluster.ts";
+import { DOUBT } from "./file_store.ts";
 import { readManifests, watchManifests } from "./manifests.ts";
 
 setDefaultTimeout(60_000);
 
 const DEADLINE = 15_000;
+const NOBODY: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 const service = (name: string, ip = "10.0.0.1") =>
 	`apiVersion: v1\nkind: Service\nmetadata: {name: ${name}}\nspec: {clusterIP: ${ip}, ports: [{port: 80}]}\n`;
@@ -40,7 +43,7 @@ interface Followed extends AsyncDisposable {
 	untilLog(text: string): Promise<void>;
 }
 
-function follow(path: string): Followed {
+function follow(path: string, clock?: Clock): Followed {
 	const stop = new AbortController();
 	const snapshots: Cluster[] = [];
 	const lines: string[] = [];
@@ -52,7 +55,7 @@ function follow(path: string): Followed {
 	const log: Log = { debug: line, info: line, warn: line, error: line };
 
 	async function loop(): Promise<void> {
-		for await (const cluster of watchManifests({ path, log, signal: stop.signal })) {
+		for await (const cluster of watchManifests({ path, log, signal: stop.signal, ...(clock && { clock }) })) {
 			snapshots.push(cluster);
 			wake();
 		}
@@ -337,8 +340,42 @@ describe("watchManifests()", () => {
 		using folder = temporary();
 		writeFileSync(join(folder.path, "a.yaml"), "kind: [\n");
 		writeFileSync(join(folder.path, "b.yaml"), service("b"));
-		await using followed = follow(folder.path);
-		await followed.until("b", (cluster) => names(cluster) === "b" && cluster.problems.length === 1);
+		let time = 0;
+		const clock: Clock = {
+			now: () => time,
+			async sleep(milliseconds) {
+				time += milliseconds;
+			},
+		};
+		for await (const cluster of watchManifests({
+			path: folder.path,
+			log: NOBODY,
+			signal: new AbortController().signal,
+			clock,
+		})) {
+			expect(names(cluster)).toBe("b");
+			expect(cluster.problems).toHaveLength(1);
+			break;
+		}
+		expect(time).toBe(DOUBT);
+	});
+
+	test("waits for silence before it looks: a file that is removed and written again was never gone", async () => {
+		using folder = temporary();
+		const path = (name: string) => join(folder.path, name);
+		writeFileSync(path("a.yaml"), service("a"));
+		writeFileSync(path("b.yaml"), service("b"));
+		const { clock, pass, untilSleeping } = createManualClock();
+		await using followed = follow(folder.path, clock);
+		await followed.until("both", (cluster) => names(cluster) === "a b");
+		await untilSleeping((milliseconds) => milliseconds > 1000);
+		unlinkSync(path("a.yaml"));
+		await untilSleeping((milliseconds) => milliseconds === 100);
+		writeFileSync(path("a.yaml"), service("a"));
+		writeFileSync(path("c.yaml"), service("c"));
+		pass();
+		await followed.until("the end", ({ services }) => services.has("default/c"));
+		expect(followed.snapshots.map(names)).toEqual(["a b", "a b c"]);
 	});
 
 	test("ends when its signal is aborted, and leaves no watch behind", async () => {
@@ -353,13 +390,50 @@ describe("watchManifests()", () => {
 	});
 
 	test("ends at once when its signal was aborted before", async () => {
-		const nobody: Log = { debug() {}, info() {}, warn() {}, error() {} };
 		const seen: Cluster[] = [];
-		for await (const cluster of watchManifests({ path: "/", log: nobody, signal: AbortSignal.abort() }))
+		for await (const cluster of watchManifests({ path: "/", log: NOBODY, signal: AbortSignal.abort() }))
 			seen.push(cluster);
 		expect(seen).toEqual([]);
 	});
 });
+
+/** Time stands still: sleeps last until their signal, or until time passes for all of them, and from then on for none. */
+function createManualClock() {
+	const sleeping = new Map<() => void, number>();
+	let passed = false;
+	let told: () => void = () => {};
+	const clock: Clock = {
+		now: () => (passed ? performance.now() : 0),
+		sleep: (milliseconds, signal) =>
+			new Promise((resolve) => {
+				const end = (): void => {
+					sleeping.delete(end);
+					resolve();
+				};
+				sleeping.set(end, milliseconds);
+				signal.addEventListener("abort", end);
+				if (passed) setTimeout(end, Math.min(milliseconds, 100));
+				told();
+			}),
+	};
+	return {
+		clock,
+		pass() {
+			passed = true;
+			for (const end of [...sleeping.keys()]) end();
+		},
+		async untilSleeping(isSo: (milliseconds: number) => boolean): Promise<void> {
+			const late = AbortSignal.timeout(DEADLINE);
+			while (![...sleeping.values()].some(isSo)) {
+				if (late.aborted) throw new Error(`Not asleep as expected: ${[...sleeping.values()]}`);
+				await new Promise<void>((resolve) => {
+					told = resolve;
+					late.addEventListener("abort", () => resolve());
+				});
+			}
+		},
+	};
+}
 
 /** Watches that this process has (proc(5), fdinfo). */
 function inotifyWatches(): number {
