@@ -21,8 +21,8 @@ import { createRandom, mutateBytes, mutateObject, mutateText, type Random } from
 const RUNS = Number(process.env["FUZZ_RUNS"] ?? 100_000);
 const SEED = Number(process.env["FUZZ_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
 /** The reader takes some 50 times as long as a projection; both see any kind of mutation. */
-const OBJECT_RUNS = Math.ceil(RUNS * 0.78);
-const TEXT_RUNS = Math.ceil(RUNS * 0.2);
+const OBJECT_RUNS = Math.ceil(RUNS * 0.83);
+const TEXT_RUNS = Math.ceil(RUNS * 0.15);
 const FILE_RUNS = Math.ceil(RUNS * 0.02);
 const FILES_AT_ONCE = 50;
 /** What garbage may pile up between two collections; a leak of 1 % of the documents' objects would be more. */
