@@ -8,7 +8,10 @@ export type ProblemReason =
 	| "Duplicate" // two documents declare the same object
 	| "FrontendConflict" // two objects claim one frontend address
 	| "Unsupported" // valid in Kubernetes, not here
-	| "TooLarge"; // over a documented limit
+	| "TooLarge" // over a documented limit
+	| "Forbidden" // a hub does not let us read a kind
+	| "NotServed" // a hub does not have a kind
+	| "Doubtful"; // a hub took so much away that it is asked again
 
 /** One problem of one object, for a log line, a condition and a metric. */
 export interface Problem {

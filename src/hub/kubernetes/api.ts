@@ -1,0 +1,162 @@
+// GET requests to one API server: address, credentials and errors in one place.
+
+import type { Clock } from "../../lib/clock.ts";
+import { errorCode } from "../../lib/error_code.ts";
+import type { Access } from "./access.ts";
+import type { Credentials } from "./credentials.ts";
+import { httpGet } from "./http.ts";
+import { errorOfAnswer, HubError } from "./hub_error.ts";
+import { createWatchdog, type Watchdog } from "./watchdog.ts";
+
+/** Milliseconds until an answer must begin; and within a list, until more of it must come. */
+const ANSWER = 30_000;
+/** Characters of an error's body that are read. */
+const ERROR_BODY = 65_536;
+
+export interface ApiRequest {
+	/** From the root of the API, as `/api/v1/services`. */
+	readonly path: string;
+	readonly query: Readonly<Record<string, string>>;
+	/** What it is for, for errors: `list Services`. */
+	readonly action: string;
+	/** Milliseconds without a byte after which the connection counts as dead. */
+	readonly silence?: number;
+	readonly signal: AbortSignal;
+}
+
+export interface Answer extends Disposable {
+	/** The body, decompressed. Throws HubError when it breaks or falls silent; ends at once when the signal is aborted. */
+	chunks(): AsyncGenerator<Uint8Array, void>;
+}
+
+export interface Api {
+	/** Throws HubError unless the answer is a success. */
+	get(request: ApiRequest): Promise<Answer>;
+}
+
+export interface ApiOptions {
+	readonly credentials: Credentials;
+	readonly clock: Clock;
+	readonly userAgent: string;
+}
+
+export function createApi({ credentials, clock, userAgent }: ApiOptions): Api {
+	async function send(request: ApiRequest, dog: Watchdog): Promise<{ access: Access; response: Response }> {
+		const access = await readAccess(credentials, request.action);
+		const url = `${access.url}${request.path}?${new URLSearchParams(request.query)}`;
+		const headers = {
+			...access.headers,
+			accept: "application/json",
+			// The runtime decompresses; watches are never compressed.
+			"accept-encoding": "gzip",
+			"user-agent": userAgent,
+		};
+		try {
+			const { tls, proxy } = access;
+			return { access, response: await httpGet({ url, headers, tls, proxy, signal: dog.signal }) };
+		} catch (cause) {
+			throw dog.bark() ?? unreachable(access, request.action, cause);
+		}
+	}
+
+	async function attempt(request: ApiRequest): Promise<Answer | "unauthorized"> {
+		using stack = new DisposableStack();
+		const dog = stack.use(createWatchdog({ clock, limit: ANSWER, signal: request.signal, action: request.action }));
+		const { access, response } = await send(request, dog);
+		if (!response.ok) {
+			const body = await readErrorBody(response);
+			if (response.status === 401) return "unauthorized";
+			const retryAfter = response.headers.get("retry-after");
+			throw errorOfAnswer(request.action, { status: response.status, retryAfter, body });
+		}
+		dog.setLimit(request.silence ?? ANSWER);
+		const open = stack.move();
+		return {
+			chunks: () => readChunks(response, { dog, fail: (cause) => unreachable(access, request.action, cause) }),
+			[Symbol.dispose]: () => open.dispose(),
+		};
+	}
+
+	return {
+		async get(request) {
+			const first = await attempt(request);
+			if (first !== "unauthorized") return first;
+			credentials.renew();
+			const second = await attempt(request);
+			if (second !== "unauthorized") return second;
+			const message = `Cannot ${request.action}: 401 Unauthorized (the API server does not accept the credentials of ${credentials.name})`;
+			throw new HubError(message, { status: 401, reason: "Unauthorized" });
+		},
+	};
+}
+
+async function readAccess(credentials: Credentials, action: string): Promise<Access> {
+	try {
+		return await credentials.access();
+	} catch (cause) {
+		const fact = cause instanceof Error ? cause.message : String(cause);
+		throw new HubError(`Cannot ${action}: ${fact}`, { status: 0, reason: "Credentials", cause });
+	}
+}
+
+interface Reading {
+	readonly dog: Watchdog;
+	readonly fail: (cause: unknown) => HubError;
+}
+
+async function* readChunks(response: Response, { dog, fail }: Reading): AsyncGenerator<Uint8Array, void> {
+	if (response.body === null) return;
+	const reader = response.body.getReader();
+	try {
+		for (;;) {
+			const { done, value } = await reader.read();
+			if (done) return;
+			dog.calm();
+			yield value;
+		}
+	} catch (cause) {
+		if (dog.stopped()) return;
+		throw dog.bark() ?? fail(cause);
+	} finally {
+		await reader.cancel().catch(() => {});
+	}
+}
+
+async function readErrorBody(response: Response): Promise<string> {
+	try {
+		return (await response.text()).slice(0, ERROR_BODY);
+	} catch {
+		return "";
+	}
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+	ECONNREFUSED: "is the API server running there?",
+	ENOTFOUND: "no such host",
+	ConnectionRefused: "is the API server running there?",
+	UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is not signed by the configured CA",
+	UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate is not signed by the configured CA",
+	SELF_SIGNED_CERT_IN_CHAIN: "its certificate is not signed by the configured CA",
+	DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is not signed by the configured CA",
+	CERT_HAS_EXPIRED: "its certificate has expired, or the clock of this machine is wrong",
+	CERT_NOT_YET_VALID: "the clock of this machine may be wrong",
+	ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for other names; set tls-server-name in the kubeconfig",
+};
+
+function unreachable({ url, tls, proxy }: Access, action: string, cause: unknown): HubError {
+	const code = errorCode(cause);
+	const hint = HINTS[code];
+	const way = proxy === undefined ? "" : ` through ${withoutPassword(proxy)}`;
+	const name = tls.serverName === undefined ? "" : ` as ${tls.serverName}`;
+	const why = hint === undefined ? "" : ` (${hint})`;
+	return new HubError(`Cannot ${action} at ${url}${name}${way}: ${code}${why}`, {
+		status: 0,
+		reason: "Unreachable",
+		cause,
+	});
+}
+
+function withoutPassword(proxy: string): string {
+	const { protocol, host } = new URL(proxy);
+	return `${protocol}//${host}`;
+}

@@ -1,0 +1,114 @@
+// How it goes with one kind: for the status page, for the log, and for whoever waits for all kinds.
+
+import type { Log } from "../../lib/log.ts";
+import type { Problem } from "../../model/problem.ts";
+import type { ClusterView } from "./cluster_view.ts";
+import { HubError } from "./hub_error.ts";
+import type { Scope } from "./needs.ts";
+
+/** Of one kind, in all namespaces or in one. */
+export interface KindStatus {
+	/** `Services`, `Services in demo`. */
+	readonly title: string;
+	/** It was read completely at least once. */
+	readonly synced: boolean;
+	/** The last change that came; null before the first. */
+	readonly lastEvent: Date | null;
+	/** When the server was last heard of, if it is not being followed now; null if it is. */
+	readonly staleSince: Date | null;
+	/** The last failure; null once it goes well again. */
+	readonly problem: string | null;
+}
+
+export interface KindState {
+	/** A byte has come. */
+	heard(): void;
+	/** A list was read completely. */
+	listed(): void;
+	/** A watch is open: what is known is up to date. */
+	live(): void;
+	/** An object came or went. */
+	changed(): void;
+	failed(error: unknown): void;
+	doubted(message: string): void;
+	status(): KindStatus;
+}
+
+export interface KindStateOptions {
+	readonly scope: Scope;
+	readonly view: ClusterView;
+	readonly log: Log;
+	readonly onChange: () => void;
+}
+
+export function createKindState({ scope, view, log, onChange }: KindStateOptions): KindState {
+	const { title } = scope;
+	let synced = false;
+	let lastEvent: Date | null = null;
+	let lastHeard = new Date();
+	let staleSince: Date | null = lastHeard;
+	let problem: string | null = null;
+
+	function complain(found: Problem | undefined): void {
+		view.complain(title, found === undefined ? [] : [found]);
+		onChange();
+	}
+
+	function recover(): void {
+		if (problem !== null) {
+			const since = staleSince?.toISOString();
+			log.info({ kind: title, ...(since === undefined ? {} : { staleSince: since }) }, "The hub is followed again");
+			problem = null;
+			complain(undefined);
+		}
+		staleSince = null;
+	}
+
+	return {
+		heard() {
+			lastHeard = new Date();
+		},
+		listed() {
+			if (!synced) log.info({ kind: title }, "Read completely");
+			synced = true;
+			lastEvent ??= new Date();
+			recover();
+			onChange();
+		},
+		live: recover,
+		changed() {
+			lastEvent = new Date();
+			onChange();
+		},
+		failed(error) {
+			staleSince ??= lastHeard;
+			const message = error instanceof Error ? error.message : String(error);
+			// Tried again and again, told once.
+			if (message !== problem) log.warn({ kind: title, err: error }, "Cannot follow the hub");
+			problem = message;
+			complain(problemOf(scope, error));
+		},
+		doubted(message) {
+			log.warn({ kind: title }, message);
+			problem = message;
+			complain({ object: title, reason: "Doubtful", message });
+		},
+		status: () => ({ title, synced, lastEvent, staleSince, problem }),
+	};
+}
+
+/** What a user can do something about; that a hub is away is no user's mistake. */
+function problemOf({ need, title, namespace }: Scope, error: unknown): Problem | undefined {
+	const status = error instanceof HubError ? error.status : 0;
+	const resource = need.group === "" ? need.resource : `${need.resource}.${need.group}`;
+	if (status === 403) {
+		const role = namespace === undefined ? "ClusterRole" : `Role in ${namespace}`;
+		const message = `The API server refuses to show them (403): grant get, list and watch on ${resource} in a ${role}`;
+		return { object: title, reason: "Forbidden", message };
+	}
+	if (status === 404) {
+		const message = `The API server does not have ${resource} in ${need.api} (404): install it, or use a Kubernetes that has it`;
+		return { object: title, reason: "NotServed", message };
+	}
+	return undefined;
+}

@@ -1,0 +1,102 @@
+// A context of a kubeconfig -> address, TLS and headers.
+
+import { Buffer } from "node:buffer";
+import { readFile } from "node:fs/promises";
+import { isAbsolute, resolve } from "node:path";
+import { errorCode } from "../../lib/error_code.ts";
+import { field, isRaw, type Raw } from "../../model/raw.ts";
+import type { AccessSource } from "./access.ts";
+import { createPlugin } from "./auth_plugin.ts";
+import type { Tls } from "./http.ts";
+import { type ChosenContext, type ConfigEntry, textOf } from "./kubeconfig.ts";
+
+/** Reads the files that the context points to. Throws Error that names the entry, the field and the fix. */
+export async function accessOfContext(chosen: ChosenContext): Promise<AccessSource> {
+	const { cluster, user } = chosen;
+	const url = serverOf(cluster);
+	const tls = { ...(await clusterTls(cluster)), ...(user === undefined ? {} : await userTls(user)) };
+	const headers = user === undefined ? {} : await userHeaders(user);
+	const access = { url, tls, headers, proxy: proxyOf(cluster) };
+	return user !== undefined && hasPlugin(user) ? { ...access, plugin: createPlugin(chosen, url) } : access;
+}
+
+function serverOf({ name, fields }: ConfigEntry): string {
+	const server = textOf(fields, "server");
+	if (server === undefined) throw new Error(`Cannot use cluster ${name}: it has no server; set cluster.server`);
+	const url = URL.canParse(server) ? new URL(server) : undefined;
+	if (url?.protocol !== "https:" && url?.protocol !== "http:") {
+		throw new Error(`Cannot use cluster ${name}: server ${server} is no URL; write it as https://HOST:PORT`);
+	}
+	return server.replace(/\/+$/, "");
+}
+
+function proxyOf({ name, fields }: ConfigEntry): string | undefined {
+	const proxy = textOf(fields, "proxy-url");
+	if (proxy === undefined) return undefined;
+	if (/^https?:\/\//.test(proxy) && URL.canParse(proxy)) return proxy;
+	throw new Error(`Cannot use cluster ${name}: proxy-url ${proxy} is not supported; use http://HOST:PORT`);
+}
+
+async function clusterTls(entry: ConfigEntry): Promise<Tls> {
+	const ca = await fileOrData(entry, "certificate-authority");
+	const serverName = textOf(entry.fields, "tls-server-name");
+	return {
+		...(ca === undefined ? {} : { ca }),
+		...(serverName === undefined ? {} : { serverName }),
+		...(field(entry.fields, "insecure-skip-tls-verify") === true ? { insecure: true } : {}),
+	};
+}
+
+async function userTls(entry: ConfigEntry): Promise<Tls> {
+	const cert = await fileOrData(entry, "client-certificate");
+	const key = await fileOrData(entry, "client-key");
+	if ((cert === undefined) !== (key === undefined)) {
+		const [has, lacks] =
+			cert === undefined ? ["client-key", "client-certificate"] : ["client-certificate", "client-key"];
+		throw new Error(`Cannot use user ${entry.name}: it has a ${has} and no ${lacks}; give both`);
+	}
+	return cert === undefined || key === undefined ? {} : { cert, key };
+}
+
+/** Inline data wins over the file, as in client-go. */
+async function fileOrData(entry: ConfigEntry, key: string): Promise<Buffer | undefined> {
+	const inline = textOf(entry.fields, `${key}-data`);
+	if (inline !== undefined) {
+		const text = Buffer.from(inline, "base64");
+		if (text.includes("-----BEGIN ")) return text;
+		throw new Error(`Cannot use ${key}-data of ${entry.name}: it is no PEM in base64`);
+	}
+	const file = textOf(entry.fields, key);
+	return file === undefined ? undefined : await readNamed(entry, key, file);
+}
+
+async function readNamed({ name, folder }: ConfigEntry, key: string, file: string): Promise<Buffer> {
+	const path = isAbsolute(file) ? file : resolve(folder, file);
+	try {
+		return await readFile(path);
+	} catch (cause) {
+		throw new Error(`Cannot read ${key} of ${name}, ${path}: ${errorCode(cause)}`, { cause });
+	}
+}
+
+async function userHeaders(entry: ConfigEntry): Promise<Readonly<Record<string, string>>> {
+	const { fields } = entry;
+	const impersonated = impersonation(fields);
+	const tokenFile = textOf(fields, "tokenFile");
+	const token =
+		tokenFile === undefined ? textOf(fields, "token") : (await readNamed(entry, "tokenFile", tokenFile)).toString();
+	if (token !== undefined) return { ...impersonated, authorization: `Bearer ${token.trim()}` };
+	const username = textOf(fields, "username");
+	if (username === undefined) return impersonated;
+	const basic = Buffer.from(`${username}:${textOf(fields, "password") ?? ""}`).toString("base64");
+	return { ...impersonated, authorization: `Basic ${basic}` };
+}
+
+function impersonation(fields: Raw): Readonly<Record<string, string>> {
+	const as = textOf(fields, "as");
+	return as === undefined ? {} : { "impersonate-user": as };
+}
+
+function hasPlugin({ fields }: ConfigEntry): boolean {
+	return isRaw(field(fields, "exec")) || isRaw(field(fields, "auth-provider"));
+}

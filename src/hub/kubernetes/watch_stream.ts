@@ -1,0 +1,55 @@
+// One watch request -> its events.
+
+import type { Api } from "./api.ts";
+import { createLineSplitter } from "./json_lines.ts";
+import { MAX_OBJECT } from "./limits.ts";
+import type { Scope } from "./needs.ts";
+import { parseEvent, type WatchEvent } from "./watch_event.ts";
+
+/**
+ * Milliseconds without a byte after which a watch counts as dead. Bookmarks come every minute while anything in the cluster changes;
+ * two may be late.
+ */
+const SILENCE = 150_000;
+/** Seconds after which the server ends the watch: between this and twice as long, so that clients spread. As client-go. */
+const SHORTEST = 300;
+
+export interface WatchOptions {
+	readonly api: Api;
+	readonly scope: Scope;
+	/** From here; undefined for a streaming list: what exists as "put", then a complete bookmark, then changes. */
+	readonly version: string | undefined;
+	readonly random: () => number;
+	/** The server has answered. */
+	readonly onOpen: () => void;
+	readonly signal: AbortSignal;
+}
+
+/** The events of each portion that arrives. Ends when the server ends it, or when the signal is aborted. Throws HubError. */
+export async function* watchEvents(options: WatchOptions): AsyncGenerator<readonly WatchEvent[], void> {
+	const { api, scope, version, random, onOpen, signal } = options;
+	const initial = { sendInitialEvents: "true", resourceVersionMatch: "NotOlderThan", resourceVersion: "" };
+	using answer = await api.get({
+		path: scope.path,
+		query: {
+			watch: "true",
+			allowWatchBookmarks: "true",
+			labelSelector: scope.labelSelector,
+			timeoutSeconds: String(Math.round(SHORTEST * (1 + random()))),
+			...(version === undefined ? initial : { resourceVersion: version }),
+		},
+		action: `watch ${scope.title}`,
+		silence: SILENCE,
+		signal,
+	});
+	onOpen();
+	const lines = createLineSplitter(MAX_OBJECT);
+	for await (const chunk of answer.chunks()) {
+		const events: WatchEvent[] = [];
+		for (const line of lines.push(chunk)) {
+			const event = parseEvent(line);
+			if (event !== undefined) events.push(event);
+		}
+		yield events;
+	}
+}

@@ -1,0 +1,121 @@
+// A client that follows a test hub as the agent does, and what it has seen.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type KubernetesHub, type KubernetesOptions, watchKubernetes } from "../../src/hub/kubernetes/kubernetes.ts";
+import type { Log } from "../../src/lib/log.ts";
+import type { Cluster } from "../../src/model/cluster.ts";
+import type { TestHub } from "./hub/hub.ts";
+import { createJumpClock, type JumpClock } from "./jump_clock.ts";
+import { until } from "./wait.ts";
+
+export interface Follower extends AsyncDisposable {
+	readonly hub: KubernetesHub;
+	readonly clock: JumpClock;
+	/** All snapshots so far. */
+	readonly seen: readonly Cluster[];
+	/** Log lines as `warn Cannot follow the hub Cannot list ...`. */
+	readonly log: readonly string[];
+	/** Services of the newest snapshot, sorted; undefined before the first. */
+	services(): readonly string[] | undefined;
+	/** Addresses of a Service's endpoints, in the newest snapshot. */
+	ips(service: string): readonly string[];
+	/** Waits until the Services are exactly these. */
+	shows(...services: readonly string[]): Promise<void>;
+	/** Problems of the newest snapshot, as `object: reason`. */
+	problems(): readonly string[];
+}
+
+/** A folder for files of one test; away with it. */
+export function temporaryFolder(): Disposable & { readonly path: string; write(name: string, text: string): string } {
+	const path = mkdtempSync(join(tmpdir(), `balancing-test-${process.pid}-`));
+	return {
+		path,
+		write(name, text) {
+			const file = join(path, name);
+			writeFileSync(file, text);
+			return file;
+		},
+		[Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
+	};
+}
+
+export type FollowOptions = Partial<Omit<KubernetesOptions, "clock" | "log" | "signal">> & {
+	/** Default: admin's. */
+	readonly kubeconfig?: string;
+};
+
+/** Starts at once. */
+export function followHub(server: TestHub, { kubeconfig, ...options }: FollowOptions = {}): Follower {
+	const folder = temporaryFolder();
+	const file = folder.write("config", kubeconfig ?? server.kubeconfig());
+	const clock = createJumpClock();
+	const stop = new AbortController();
+	const log: string[] = [];
+	const seen: Cluster[] = [];
+	const hub = watchKubernetes({
+		source: { kind: "kubeconfig", files: [file] },
+		proxies: {},
+		userAgent: "balancing/test",
+		random: () => 0,
+		...options,
+		clock,
+		log: logInto(log),
+		signal: stop.signal,
+	});
+	async function run(): Promise<void> {
+		for await (const cluster of hub) seen.push(cluster);
+	}
+	const running = run();
+	const services = () => {
+		const newest = seen.at(-1);
+		return newest && [...newest.services.keys()].sort();
+	};
+	return {
+		hub,
+		clock,
+		seen,
+		log,
+		services,
+		ips: (service) =>
+			(seen.at(-1)?.slices.get(service) ?? []).flatMap(({ endpoints }) => endpoints.map(({ ip }) => String(ip))),
+		shows: (...wanted) => until(`showing ${wanted}`, () => String(services()) === String([...wanted].sort())),
+		problems: () => seen.at(-1)?.problems.map(({ object, reason }) => `${object}: ${reason}`) ?? [],
+		async [Symbol.asyncDispose]() {
+			stop.abort();
+			await running;
+			folder[Symbol.dispose]();
+		},
+	};
+}
+
+function logInto(lines: string[]): Log {
+	const line = (level: string) => (fields: object, message: string) => {
+		const error: unknown = Reflect.get(fields, "err");
+		lines.push(`${level} ${message}${error instanceof Error ? ` ${error.message}` : ""}`);
+	};
+	return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
+}
+
+/** A Service `demo/NAME` and its slice, as manifests. */
+export function webService(name: string, ips: readonly string[] = ["10.1.0.1"], namespace = "demo"): readonly object[] {
+	const index = [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 60_000, 7);
+	const ip = `10.96.${index >> 8}.${index & 255}`;
+	return [
+		{
+			apiVersion: "v1",
+			kind: "Service",
+			metadata: { name, namespace },
+			spec: { clusterIP: ip, clusterIPs: [ip], ports: [{ port: 80, protocol: "TCP" }] },
+		},
+		{
+			apiVersion: "discovery.k8s.io/v1",
+			kind: "EndpointSlice",
+			metadata: { name: `${name}-1`, namespace, labels: { "kubernetes.io/service-name": name } },
+			addressType: "IPv4",
+			endpoints: ips.map((ip) => ({ addresses: [ip], conditions: { ready: true } })),
+			ports: [{ name: "", port: 8080, protocol: "TCP" }],
+		},
+	];
+}
