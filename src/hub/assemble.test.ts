@@ -1,7 +1,9 @@
 // Files to a snapshot: winners, slices by Service, and what stays identical.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { Cluster } from "../model/cluster.ts";
+import type { Cluster, Service } from "../model/cluster.ts";
+import type { Pod } from "../model/pod.ts";
+import type { Selection } from "../model/selection.ts";
 import { createAssembler } from "./assemble.ts";
 import { type Manifest, readManifest } from "./manifest_file.ts";
 import { deriveSlices, MAX_SELECTED_ENDPOINTS } from "./selected_slices.ts";
@@ -186,6 +188,33 @@ describe("what did not change is identical", () => {
 		expect(second.problems).toHaveLength(1);
 		expect(second.services.get("default/web")).toBe(first.services.get("default/web"));
 	});
+});
+
+test("deriveSlices() gives back what it made from the same Service, selection and Pods", () => {
+	const { entries } = read(
+		"a.yaml",
+		service("web", SELECTOR),
+		service("other", "  selector: {app: x}\n"),
+		pod("a", "10.1.0.1"),
+		pod("b", "10.1.0.2", "x"),
+	);
+	const services = new Map<string, Service>();
+	const selections = new Map<string, Selection>();
+	const pods: Pod[] = [];
+	for (const { declared } of entries) {
+		if (declared.kind === "Pod") pods.push(declared.pod);
+		if (declared.kind !== "Service" || declared.selection === undefined) continue;
+		services.set(declared.service.key, declared.service);
+		selections.set(declared.service.key, declared.selection);
+	}
+	const sorted = { services, selections, written: new Map(), pods };
+	const first = deriveSlices(sorted, new Map());
+	const [a, b] = pods;
+	if (a === undefined || b === undefined) throw new Error("no Pods");
+	const second = deriveSlices({ ...sorted, pods: [a, { ...b, ready: false }] }, first);
+	expect(second.get("default/web")).toBe(first.get("default/web") as never);
+	expect(second.get("default/other")).not.toBe(first.get("default/other") as never);
+	expect(second.get("default/other")?.sliced.slices[0]?.endpoints[0]?.ready).toBe(false);
 });
 
 test("deriveSlices() bounds what selectors may select in all", () => {

@@ -72,9 +72,8 @@ function keep(winners: ReadonlyMap<string, Entry>, before: ReadonlyMap<string, K
 	return kept;
 }
 
-/** The old value where it is the same as the new one; a Service stays itself when only its selector changes. */
+/** A Service stays itself if it is the same as before, and so does its selection; slices are compared by Service. */
 function keepOld(old: Declared, next: Declared): Declared {
-	if (old === next || isEqual(old, next)) return old;
 	if (old.kind !== "Service" || next.kind !== "Service") return next;
 	return {
 		kind: "Service",
