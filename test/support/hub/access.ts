@@ -2,10 +2,10 @@
 
 import { randomBytes, X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
-import type { HttpRequest } from "./http.ts";
+import type { HttpRequest } from "./http_request.ts";
 import { selectedName } from "./selector.ts";
-import { forbidden, groupResource, unauthorized } from "./status.ts";
-import type { Target } from "./target.ts";
+import { type ApiError, forbidden, groupResource, unauthorized } from "./status.ts";
+import type { ResourceTarget, Target } from "./target.ts";
 
 /** A PolicyRule; `*` is everything. */
 export interface Rule {
@@ -81,21 +81,12 @@ export function createAccess(): Access {
 		},
 		authorize(user, target, query) {
 			if (target.kind === "path") {
-				if (user.name === ANONYMOUS.name ? PUBLIC.test(target.path) : DISCOVERY.test(target.path)) return;
-				if (user.groups.includes("system:masters") && !rules.has(user.name)) return;
-				throw forbidden(undefined, `forbidden: User "${user.name}" cannot ${target.verb} path "${target.path}"`);
+				if (!mayPath(user, target.path, rules.has(user.name)))
+					throw forbidden(undefined, `forbidden: User "${user.name}" cannot ${target.verb} path "${target.path}"`);
+				return;
 			}
-			const { verb, group, namespace, name } = target;
-			const resource = target.subresource === undefined ? target.resource : `${target.resource}/${target.subresource}`;
-			const selected = name ?? selectedName(query.get("fieldSelector") ?? "");
-			if (may(user, { verb, group, resource, namespace, name: selected })) return;
-			const subject = { ...(name !== undefined && { name }), group, kind: target.resource };
-			const what = groupResource({ group, kind: resource }) + (name === undefined ? "" : ` "${name}"`);
-			const where = namespace === undefined ? "at the cluster scope" : `in the namespace "${namespace}"`;
-			throw forbidden(
-				subject,
-				`${what} is forbidden: User "${user.name}" cannot ${verb} resource "${resource}" in API group "${group}" ${where}`,
-			);
+			const asked = askedOf(target, query);
+			if (!may(user, asked)) throw refusal(user, target, asked.resource);
 		},
 		may,
 		setRules: (user, next) => void rules.set(user, next),
@@ -112,6 +103,32 @@ export function createAccess(): Access {
 			anonymous = allowed;
 		},
 	};
+}
+
+function mayPath({ name, groups }: User, path: string, limited: boolean): boolean {
+	if (name === ANONYMOUS.name) return PUBLIC.test(path);
+	return DISCOVERY.test(path) || (groups.includes("system:masters") && !limited);
+}
+
+function askedOf(
+	{ verb, group, resource, subresource, namespace, name }: ResourceTarget,
+	query: URLSearchParams,
+): Asked {
+	return {
+		verb,
+		group,
+		resource: subresource === undefined ? resource : `${resource}/${subresource}`,
+		namespace,
+		name: name ?? selectedName(query.get("fieldSelector") ?? ""),
+	};
+}
+
+function refusal(user: User, { verb, group, resource, namespace, name }: ResourceTarget, asked: string): ApiError {
+	const subject = { ...(name !== undefined && { name }), group, kind: resource };
+	const what = groupResource({ group, kind: resource }) + (name === undefined ? "" : ` "${name}"`);
+	const where = namespace === undefined ? "at the cluster scope" : `in the namespace "${namespace}"`;
+	const may = `User "${user.name}" cannot ${verb} resource "${asked}" in API group "${group}" ${where}`;
+	return forbidden(subject, `${what} is forbidden: ${may}`);
 }
 
 /** The user that a client certificate names. */

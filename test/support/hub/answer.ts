@@ -4,7 +4,8 @@ import { Buffer } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { stringify } from "yaml";
-import type { Headers, HttpRequest, Response } from "./http.ts";
+import type { Response } from "./http.ts";
+import type { Headers, HttpRequest } from "./http_request.ts";
 import { type ApiError, statusObject } from "./status.ts";
 import { encode, type Form } from "./wire.ts";
 
@@ -38,25 +39,29 @@ export async function sendJson(request: HttpRequest, response: Response, answer:
 	const gzip = /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
 	const pretty = /^(?:1|true)$/i.test(request.query.get("pretty") ?? "");
 	if (gzip || pretty || answer.form?.yaml) return sendWhole(response, answer, { gzip, pretty });
-	let waiting = "";
-	let started = false;
-	const flush = async () => {
-		if (!response.chunk(waiting)) await response.drained();
-		waiting = "";
-	};
-	for (const piece of answer.pieces) {
-		waiting += piece;
-		if (waiting.length < WRITE_BYTES) continue;
-		if (!started) response.start(answer.code, headersFor("application/json", answer.headers));
-		started = true;
-		await flush();
+	const headers = headersFor("application/json", answer.headers);
+	const writes = joined(answer.pieces);
+	const first = writes.next().value ?? "";
+	if (Buffer.byteLength(first) <= SHORT_BYTES) return response.full(answer.code, headers, first);
+	response.start(answer.code, headers);
+	for (let write: string | undefined = first; write !== undefined; write = writes.next().value) {
+		if (!response.chunk(write)) await response.drained();
 		if (!response.connection.isOpen()) return;
 	}
-	if (!started && Buffer.byteLength(waiting) <= SHORT_BYTES)
-		return response.full(answer.code, headersFor("application/json", answer.headers), waiting);
-	if (!started) response.start(answer.code, headersFor("application/json", answer.headers));
-	if (waiting !== "") await flush();
 	response.finish();
+}
+
+/** Few large pieces for many small ones. */
+function* joined(pieces: Iterable<string>): Generator<string, undefined> {
+	let waiting = "";
+	for (const piece of pieces) {
+		waiting += piece;
+		if (waiting.length < WRITE_BYTES) continue;
+		yield waiting;
+		waiting = "";
+	}
+	if (waiting !== "") yield waiting;
+	return undefined;
 }
 
 async function sendWhole(

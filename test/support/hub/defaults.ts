@@ -54,17 +54,39 @@ function completeService(object: KubeObject, before: KubeObject | undefined, sto
 		ports: ports.length === 0 ? undefined : completePorts(ports, external, { before, store }),
 		...address,
 		type,
-		sessionAffinity: spec["sessionAffinity"] ?? "None",
-		sessionAffinityConfig:
-			spec["sessionAffinity"] === "ClientIP"
-				? (spec["sessionAffinityConfig"] ?? { clientIP: { timeoutSeconds: 10800 } })
-				: undefined,
-		externalTrafficPolicy: external ? (spec["externalTrafficPolicy"] ?? "Cluster") : spec["externalTrafficPolicy"],
-		allocateLoadBalancerNodePorts:
-			type === "LoadBalancer" ? (spec["allocateLoadBalancerNodePorts"] ?? true) : undefined,
-		internalTrafficPolicy: type === "ExternalName" ? undefined : (spec["internalTrafficPolicy"] ?? "Cluster"),
+		...affinityOf(spec),
+		...trafficOf(spec, type, external),
 	});
-	return { ...object, spec: completed, status: { loadBalancer: {}, ...object.status } };
+	return { ...object, spec: inOrder(completed, SPEC_ORDER), status: { loadBalancer: {}, ...object.status } };
+}
+
+/** As the server's types have them. */
+const SPEC_ORDER =
+	"ports selector clusterIP clusterIPs type externalIPs sessionAffinity loadBalancerIP loadBalancerSourceRanges externalName externalTrafficPolicy healthCheckNodePort publishNotReadyAddresses sessionAffinityConfig ipFamilies ipFamilyPolicy allocateLoadBalancerNodePorts loadBalancerClass internalTrafficPolicy trafficDistribution".split(
+		" ",
+	);
+const PORT_ORDER = ["name", "protocol", "appProtocol", "port", "targetPort", "nodePort"];
+
+function inOrder(fields: Fields, order: readonly string[]): Fields {
+	const known = order.filter((key) => fields[key] !== undefined).map((key) => [key, fields[key]]);
+	return {
+		...Object.fromEntries(known),
+		...Object.fromEntries(Object.entries(fields).filter(([key]) => !order.includes(key))),
+	};
+}
+
+function affinityOf({ sessionAffinity = "None", sessionAffinityConfig }: Fields): Fields {
+	if (sessionAffinity !== "ClientIP") return { sessionAffinity, sessionAffinityConfig: undefined };
+	return { sessionAffinity, sessionAffinityConfig: sessionAffinityConfig ?? { clientIP: { timeoutSeconds: 10800 } } };
+}
+
+function trafficOf(spec: Fields, type: string, external: boolean): Fields {
+	const { externalTrafficPolicy, allocateLoadBalancerNodePorts = true, internalTrafficPolicy = "Cluster" } = spec;
+	return {
+		externalTrafficPolicy: external ? (externalTrafficPolicy ?? "Cluster") : externalTrafficPolicy,
+		allocateLoadBalancerNodePorts: type === "LoadBalancer" ? allocateLoadBalancerNodePorts : undefined,
+		internalTrafficPolicy: type === "ExternalName" ? undefined : internalTrafficPolicy,
+	};
 }
 
 interface Surroundings {
@@ -82,7 +104,10 @@ function completePorts(
 		const protocol = port["protocol"] ?? "TCP";
 		const same = old.find((each) => each["port"] === port["port"] && each["protocol"] === protocol);
 		const nodePort = external ? (port["nodePort"] ?? same?.["nodePort"] ?? freeNodePort(store)) : port["nodePort"];
-		return defined({ ...port, protocol, targetPort: port["targetPort"] ?? port["port"], nodePort });
+		return inOrder(
+			defined({ ...port, protocol, targetPort: port["targetPort"] ?? port["port"], nodePort }),
+			PORT_ORDER,
+		);
 	});
 }
 
@@ -102,10 +127,7 @@ function freeNodePort(store: Store): number {
 let nextAddress = 0;
 
 function addressesOf(spec: Fields, before: KubeObject | undefined, store: Store): Fields {
-	const asked = [listOf(spec["clusterIPs"]), spec["clusterIP"], at(before, "spec", "clusterIPs")];
-	const given = [asked[0], asked[1] === undefined || asked[1] === "" ? [] : [asked[1]], listOf(asked[2])]
-		.map(listOf)
-		.find((list) => list.length > 0);
+	const given = givenAddresses(spec) ?? givenAddresses(fieldsOf(before?.spec));
 	const families = familiesOf(spec, given);
 	const clusterIPs = given ?? families.map((family) => freeAddress(family, store));
 	return {
@@ -114,6 +136,13 @@ function addressesOf(spec: Fields, before: KubeObject | undefined, store: Store)
 		ipFamilies: families,
 		ipFamilyPolicy: spec["ipFamilyPolicy"] ?? (families.length === 2 ? "RequireDualStack" : "SingleStack"),
 	};
+}
+
+/** clusterIP is the first of clusterIPs; who changes it alone means it. */
+function givenAddresses({ clusterIP, clusterIPs }: Fields): readonly unknown[] | undefined {
+	const list = listOf(clusterIPs);
+	if (clusterIP !== undefined && clusterIP !== "" && clusterIP !== list[0]) return [clusterIP];
+	return list.length === 0 ? undefined : list;
 }
 
 function familiesOf(spec: Fields, given: readonly unknown[] | undefined): readonly unknown[] {

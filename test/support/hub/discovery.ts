@@ -1,7 +1,7 @@
 // Discovery: which groups, versions and resources there are, in the old form and in the aggregated one.
 
 import { createHash } from "node:crypto";
-import type { HttpRequest } from "./http.ts";
+import type { HttpRequest } from "./http_request.ts";
 import { apiVersionOf, type Kind, VERBS } from "./kind.ts";
 import type { Fields } from "./object.ts";
 import { encode } from "./wire.ts";

@@ -3,19 +3,7 @@
 import { Buffer } from "node:buffer";
 import { STATUS_CODES } from "node:http";
 import type { TLSSocket } from "node:tls";
-
-export interface HttpRequest {
-	readonly method: string;
-	/** As it was sent, with the query. */
-	readonly target: string;
-	readonly path: string;
-	readonly query: URLSearchParams;
-	/** By name in lower case. */
-	readonly headers: Readonly<Record<string, string>>;
-	readonly body: Buffer;
-	/** Bytes on the wire, head included. */
-	readonly size: number;
-}
+import { expectsContinue, type Headers, type HttpRequest, parseRequest } from "./http_request.ts";
 
 /** How bytes leave: small chunks and small TLS records show who relies on their boundaries. */
 export interface Shape {
@@ -41,8 +29,6 @@ export interface Response {
 	/** Of the answer, once it has begun. */
 	code(): number | undefined;
 }
-
-export type Headers = Readonly<Record<string, string>>;
 
 export interface Connection {
 	readonly id: number;
@@ -70,8 +56,6 @@ export interface ConnectionOptions {
 	readonly answer: (request: HttpRequest, response: Response) => Promise<void>;
 }
 
-const MAX_HEAD = 1 << 16;
-
 /** Serves the requests of a connection, one after the other, until it is closed. */
 export function serveConnection(socket: TLSSocket, { id, shape, answer }: ConnectionOptions): Connection {
 	let closed = false;
@@ -83,7 +67,10 @@ export function serveConnection(socket: TLSSocket, { id, shape, answer }: Connec
 	const connection: Connection = {
 		id,
 		socket,
-		fin: () => void socket.end(),
+		fin() {
+			outlet.silence();
+			socket.destroySoon();
+		},
 		reset: () => void socket.resetAndDestroy(),
 		silence: outlet.silence,
 		cutAfter: outlet.cutAfter,
@@ -96,21 +83,23 @@ export function serveConnection(socket: TLSSocket, { id, shape, answer }: Connec
 		raw: (content) => write(Buffer.from(content)),
 	};
 	const serve = async () => {
-		if (busy) return;
-		busy = true;
 		while (!closed && !outlet.isSilent()) {
 			const parsed = parseRequest(received);
-			if (parsed === undefined) break;
+			if (parsed === undefined) return;
 			received = parsed.rest;
 			if (parsed.request === undefined) {
 				write(Buffer.from("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
-				socket.end();
-				break;
+				return void socket.end();
 			}
 			const keep = parsed.request.headers["connection"]?.toLowerCase() !== "close";
 			await answer(parsed.request, createResponse(connection, write, { shape, keep }));
 			if (!keep) socket.end();
 		}
+	};
+	const serveOnce = async () => {
+		if (busy) return;
+		busy = true;
+		await serve();
 		busy = false;
 	};
 	const gone = () => {
@@ -124,9 +113,8 @@ export function serveConnection(socket: TLSSocket, { id, shape, answer }: Connec
 	socket.on("data", (piece: Buffer) => {
 		const waiting = received.length > 0;
 		received = waiting ? Buffer.concat([received, piece]) : piece;
-		if (!waiting && /^expect: *100-continue\r$/im.test(headOf(received)))
-			write(Buffer.from("HTTP/1.1 100 Continue\r\n\r\n"));
-		void serve();
+		if (!waiting && expectsContinue(received)) write(Buffer.from("HTTP/1.1 100 Continue\r\n\r\n"));
+		void serveOnce();
 	});
 	socket.on("error", gone);
 	socket.on("end", gone);
@@ -188,66 +176,6 @@ function createOutlet(socket: TLSSocket, shape: () => Shape): Outlet {
 			timer.unref();
 		},
 	};
-}
-
-function headOf(received: Buffer): string {
-	const end = received.indexOf("\r\n\r\n");
-	return end < 0 ? "" : received.toString("latin1", 0, end + 2);
-}
-
-interface Parsed {
-	/** Undefined: what came is not HTTP. */
-	readonly request: HttpRequest | undefined;
-	readonly rest: Buffer;
-}
-
-/** The first request of what was received; undefined if it is not complete. */
-function parseRequest(received: Buffer): Parsed | undefined {
-	const end = received.indexOf("\r\n\r\n");
-	if (end < 0) return received.length > MAX_HEAD ? { request: undefined, rest: received } : undefined;
-	const [first = "", ...lines] = received.toString("latin1", 0, end).split("\r\n");
-	const [, method, target] = /^([A-Z]+) (\S+) HTTP\/1\.1$/.exec(first) ?? [];
-	if (method === undefined || target === undefined) return { request: undefined, rest: received };
-	const headers: Record<string, string> = {};
-	for (const line of lines) {
-		const colon = line.indexOf(":");
-		const name = line.slice(0, colon).toLowerCase();
-		const value = line.slice(colon + 1).trim();
-		headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
-	}
-	const body = headers["transfer-encoding"] === "chunked" ? chunkedBody : sizedBody;
-	const content = body(received.subarray(end + 4), headers);
-	if (content === undefined) return undefined;
-	const [path = "", query = ""] = splitOnce(target, "?");
-	const size = received.length - content.rest.length;
-	const request = { method, target, path, query: new URLSearchParams(query), headers, body: content.body, size };
-	return { request, rest: content.rest };
-}
-
-function sizedBody(received: Buffer, headers: Headers): { body: Buffer; rest: Buffer } | undefined {
-	const size = Number(headers["content-length"] ?? 0);
-	if (received.length < size) return undefined;
-	return { body: received.subarray(0, size), rest: received.subarray(size) };
-}
-
-function chunkedBody(received: Buffer): { body: Buffer; rest: Buffer } | undefined {
-	const chunks: Buffer[] = [];
-	let from = 0;
-	for (;;) {
-		const lineEnd = received.indexOf("\r\n", from);
-		if (lineEnd < 0) return undefined;
-		const size = Number.parseInt(received.toString("latin1", from, lineEnd), 16);
-		const next = lineEnd + 2 + size + 2;
-		if (received.length < next) return undefined;
-		if (size === 0) return { body: Buffer.concat(chunks), rest: received.subarray(next) };
-		chunks.push(received.subarray(lineEnd + 2, lineEnd + 2 + size));
-		from = next;
-	}
-}
-
-function splitOnce(text: string, separator: string): readonly string[] {
-	const place = text.indexOf(separator);
-	return place < 0 ? [text] : [text.slice(0, place), text.slice(place + separator.length)];
 }
 
 interface ResponseOptions {

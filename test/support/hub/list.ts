@@ -174,25 +174,32 @@ export function versionOf(query: URLSearchParams, verb: "list" | "watch"): numbe
 	throw verb === "list" ? badRequest(`invalid resource version: ${why}`) : new ApiError({ code: 500, message: why });
 }
 
+function matchFaults(match: string, version: string, continues: boolean): readonly Cause[] {
+	const field = "resourceVersionMatch";
+	if (match === "") return [];
+	const unsupported = `Unsupported value: "${match}": supported values: "Exact", "NotOlderThan", ""`;
+	const exactZero = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"';
+	return [
+		...(version === ""
+			? [forbiddenField(field, "resourceVersionMatch is forbidden unless resourceVersion is provided")]
+			: []),
+		...(continues ? [forbiddenField(field, "resourceVersionMatch is forbidden when continue is provided")] : []),
+		...(match === "Exact" || match === "NotOlderThan"
+			? []
+			: [{ reason: "FieldValueNotSupported", message: unsupported, field }]),
+		...(match === "Exact" && version === "0" ? [forbiddenField(field, exactZero)] : []),
+	];
+}
+
 function checkListOptions(query: URLSearchParams): void {
-	const match = query.get("resourceVersionMatch") ?? "";
 	const version = query.get("resourceVersion") ?? "";
-	const causes: Cause[] = [];
-	const forbid = (field: string, why: string) => causes.push(forbiddenField(field, why));
-	if (match !== "") {
-		if (version === "")
-			forbid("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided");
-		if ((query.get("continue") ?? "") !== "")
-			forbid("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided");
-		if (match !== "Exact" && match !== "NotOlderThan") {
-			const message = `Unsupported value: "${match}": supported values: "Exact", "NotOlderThan", ""`;
-			causes.push({ reason: "FieldValueNotSupported", message, field: "resourceVersionMatch" });
-		}
-		if (match === "Exact" && version === "0")
-			forbid("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
-	}
-	if (query.has("sendInitialEvents")) forbid("sendInitialEvents", "sendInitialEvents is forbidden for list");
+	const continues = (query.get("continue") ?? "") !== "";
+	const initial = query.has("sendInitialEvents");
+	const causes = [
+		...matchFaults(query.get("resourceVersionMatch") ?? "", version, continues),
+		...(initial ? [forbiddenField("sendInitialEvents", "sendInitialEvents is forbidden for list")] : []),
+	];
 	if (causes.length > 0) throw invalidOptions("ListOptions", causes);
-	if ((query.get("continue") ?? "") !== "" && version !== "" && version !== "0")
+	if (continues && version !== "" && version !== "0")
 		throw badRequest("specifying resource version is not allowed when using continue");
 }

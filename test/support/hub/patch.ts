@@ -7,7 +7,8 @@ import { ApiError, badRequest, unsupportedMediaType } from "./status.ts";
 /** The object after a patch of this Content-Type. */
 export function patched(object: KubeObject, type: string, body: unknown): unknown {
 	if (type === "application/merge-patch+json") return mergePatch(object, body);
-	if (type === "application/strategic-merge-patch+json") return strategicPatch(object, fieldsOf(body), object.kind, []);
+	if (type === "application/strategic-merge-patch+json")
+		return strategicPatch(object, fieldsOf(body), { kind: object.kind, path: [] });
 	if (type === "application/json-patch+json") return jsonPatch(object, listOf(body));
 	throw unsupportedMediaType([
 		"application/json-patch+json",
@@ -40,23 +41,23 @@ const MERGE_KEYS: readonly (readonly [RegExp, string])[] = [
 ];
 const UNITED = /^\w+ metadata\.finalizers$|^Node spec\.podCIDRs$/;
 
-function strategicPatch(target: unknown, patch: Fields, kind: string, path: readonly string[]): unknown {
+function strategicPatch(target: unknown, patch: Fields, place: Place): Fields {
 	if (patch["$patch"] === "replace") return withoutDirectives(patch);
-	if (patch["$patch"] === "delete") return undefined;
 	const result: Record<string, unknown> = { ...fieldsOf(target) };
 	for (const [key, value] of Object.entries(patch)) {
 		if (key.startsWith("$deleteFromPrimitiveList/")) {
 			const name = key.slice(key.indexOf("/") + 1);
 			result[name] = listOf(result[name]).filter((each) => !listOf(value).includes(each));
-		}
-		if (key.startsWith("$")) continue;
-		const here = [...path, key];
-		if (value === null) delete result[key];
-		else if (Array.isArray(value)) result[key] = strategicList(listOf(result[key]), value, { kind, path: here });
-		else if (isFields(value)) result[key] = strategicPatch(result[key], value, kind, here);
-		else result[key] = value;
+		} else if (value === null || fieldsOf(value)["$patch"] === "delete") delete result[key];
+		else if (!key.startsWith("$"))
+			result[key] = strategicValue(result[key], value, { kind: place.kind, path: [...place.path, key] });
 	}
-	return orderLists(retain(result, patch), patch, { kind, path });
+	return orderLists(retain(result, patch), patch, place);
+}
+
+function strategicValue(target: unknown, value: unknown, place: Place): unknown {
+	if (Array.isArray(value)) return strategicList(listOf(target), value, place);
+	return isFields(value) ? strategicPatch(target, value, place) : value;
 }
 
 interface Place {
@@ -82,7 +83,7 @@ function strategicList(target: readonly unknown[], patch: readonly unknown[], pl
 		const isSame = (each: unknown) => fieldsOf(each)[mergeKey] === item[mergeKey];
 		if (item["$patch"] === "delete") result = result.filter((each) => !isSame(each));
 		else if (result.some(isSame))
-			result = result.map((each) => (isSame(each) ? strategicPatch(each, item, place.kind, place.path) : each));
+			result = result.map((each) => (isSame(each) ? strategicPatch(each, item, place) : each));
 		else result = [...result, withoutDirectives(item)];
 	}
 	return result;
@@ -119,28 +120,37 @@ function jsonPatch(object: unknown, operations: readonly unknown[]): unknown {
 	return document.root;
 }
 
+function refused(): ApiError {
+	const message = "the server rejected our request due to an error in our request";
+	return new ApiError({ code: 422, message, reason: "Invalid", details: {} });
+}
+
 function jsonOperation(document: { root: unknown }, { op, path, from, value }: Fields): void {
-	const refused = () =>
-		new ApiError({
-			code: 422,
-			message: "the server rejected our request due to an error in our request",
-			reason: "Invalid",
-			details: {},
-		});
 	const keys = pointerOf(path);
 	const found = lookUp(document.root, keys);
-	if (op === "test") {
-		if (!isDeepStrictEqual(found, value)) throw refused();
-		return;
+	switch (op) {
+		case "test":
+			if (!isDeepStrictEqual(found, value)) throw refused();
+			return;
+		case "remove":
+		case "replace":
+			if (found === undefined) throw refused();
+			place(document, keys, op === "remove" ? undefined : { value, insert: false });
+			return;
+		case "add":
+			place(document, keys, { value, insert: true });
+			return;
+		case "move":
+		case "copy": {
+			const source = lookUp(document.root, pointerOf(from));
+			if (source === undefined) throw refused();
+			if (op === "move") place(document, pointerOf(from), undefined);
+			place(document, keys, { value: structuredClone(source), insert: true });
+			return;
+		}
+		default:
+			throw badRequest(`Unexpected kind: ${op}`);
 	}
-	if ((op === "remove" || op === "replace") && found === undefined) throw refused();
-	if (op === "remove") return void place(document, keys, undefined);
-	if (op === "replace" || op === "add") return void place(document, keys, { value, insert: op === "add" });
-	if (op !== "move" && op !== "copy") throw badRequest(`Unexpected kind: ${op}`);
-	const source = lookUp(document.root, pointerOf(from));
-	if (source === undefined) throw refused();
-	if (op === "move") place(document, pointerOf(from), undefined);
-	place(document, keys, { value: structuredClone(source), insert: true });
 }
 
 function pointerOf(path: unknown): readonly string[] {

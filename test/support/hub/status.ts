@@ -24,8 +24,8 @@ export interface Failure {
 export class ApiError extends Error {
 	readonly failure: Failure;
 
-	constructor(failure: Failure) {
-		super(failure.message);
+	constructor(failure: Failure, cause?: unknown) {
+		super(failure.message, { cause });
 		this.name = "ApiError";
 		this.failure = failure;
 	}
@@ -66,7 +66,8 @@ function detailsOf({ name, group, kind }: Subject, causes?: readonly Cause[]): F
 }
 
 export function pageNotFound(): ApiError {
-	return new ApiError({ code: 404, message: "404 page not found\n", plain: true });
+	const headers = { "X-Content-Type-Options": "nosniff" };
+	return new ApiError({ code: 404, message: "404 page not found\n", plain: true, headers });
 }
 
 export function resourceNotFound(): ApiError {
@@ -117,8 +118,8 @@ export function forbiddenField(field: string, why: string): Cause {
 	return { reason: "FieldValueForbidden", message: `Forbidden: ${why}`, field };
 }
 
-export function badRequest(message: string): ApiError {
-	return new ApiError({ code: 400, message, reason: "BadRequest" });
+export function badRequest(message: string, cause?: unknown): ApiError {
+	return new ApiError({ code: 400, message, reason: "BadRequest" }, cause);
 }
 
 export function unauthorized(): ApiError {

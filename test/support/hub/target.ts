@@ -1,6 +1,6 @@
 // What a request's path and method ask for.
 
-import type { HttpRequest } from "./http.ts";
+import type { HttpRequest } from "./http_request.ts";
 
 export type Target =
 	| { readonly kind: "path"; readonly verb: string; readonly path: string }

@@ -3,10 +3,10 @@
 import { headersFor } from "./answer.ts";
 import type { Response } from "./http.ts";
 import { idOf } from "./kind.ts";
-import { type ListContext, reach, type Selection, versionOf } from "./list.ts";
+import { type Features, type ListContext, reach, type Selection, type Timing, versionOf } from "./list.ts";
 import { type Fields, type KubeObject, withMeta } from "./object.ts";
 import { ApiError, badRequest, type Cause, expired, forbiddenField, invalidOptions, statusObject } from "./status.ts";
-import type { Change } from "./store.ts";
+import type { Change, Store } from "./store.ts";
 import { encode, encodeBookmark, encodeOne, type Form } from "./wire.ts";
 
 /** A watch that a client holds open. */
@@ -54,68 +54,94 @@ const LAST_BOOKMARK_MS = 1500;
 
 /** Serves a watch to its end. Throws, before anything is sent, what is wrong with its options. */
 export async function serveWatch(context: WatchContext, wish: WatchWish, response: Response): Promise<void> {
-	const { store, features } = context;
+	const { store, features, timing } = context;
 	const { query, selection } = wish;
-	const wanted = checkWatchOptions(query, features.initialEvents);
+	const mode = modeOf(query, features.initialEvents);
 	const revision = versionOf(query, "watch");
-	const initial = features.initialEvents === "served" && query.get("sendInitialEvents") === "true";
 	const stream = createStream(context, wish, response);
 	response.start(200, headersFor("application/json"));
-	try {
-		if (initial && revision !== undefined) await reach(store, revision, context.timing);
-	} catch (error) {
-		if (!(error instanceof ApiError)) throw error;
-		stream.error(error);
-		return;
-	}
-	if (!stream.isOpen()) return;
-	const synthetic = initial || (wanted === undefined && (revision === undefined || revision === 0));
-	const snapshot = store.snapshot(idOf(selection.kind));
-	const from = synthetic || revision === undefined ? snapshot.revision : revision;
-	const missed = synthetic ? [] : store.since(idOf(selection.kind), from);
-	if (missed === undefined) {
-		stream.error(expired(`too old resource version: ${from} (${store.floor()})`));
-		return;
-	}
-	stream.follow(from);
-	for (const object of synthetic ? snapshot.objects : []) {
-		if (!selection.matches(object)) continue;
-		await stream.early("ADDED", object);
-		if (!stream.isOpen()) return;
-	}
-	if (initial && query.get("allowWatchBookmarks") === "true")
-		stream.bookmark(snapshot.revision, { annotations: { "k8s.io/initial-events-end": "true" } });
-	for (const change of missed) stream.change(change);
+	if (mode === "marked" && !(await isReached(store, revision ?? 0, { timing, stream }))) return;
+	const start = startOf(store, selection, { mode, revision });
+	if (start === undefined) return stream.error(expired(`too old resource version: ${revision} (${store.floor()})`));
+	stream.follow(start.revision);
+	await stream.early(start.objects.filter(selection.matches));
+	if (mode === "marked" && query.get("allowWatchBookmarks") === "true")
+		stream.bookmark(start.revision, { annotations: { "k8s.io/initial-events-end": "true" } });
+	for (const change of start.missed) stream.change(change);
 	stream.goLive();
 	await stream.ended;
 }
 
+/** Waits for a version of the future. False: it did not come, and the watch is over. */
+async function isReached(
+	store: Store,
+	revision: number,
+	{ timing, stream }: { readonly timing: Timing; readonly stream: Stream },
+): Promise<boolean> {
+	try {
+		await reach(store, revision, timing);
+	} catch (error) {
+		if (!(error instanceof ApiError)) throw error;
+		stream.error(error);
+	}
+	return stream.isOpen();
+}
+
+/** `marked`: what is there, and a mark after it; `none`: only what comes; `usual`: by the resourceVersion. */
+type Mode = "marked" | "none" | "usual";
+
+interface Start {
+	readonly revision: number;
+	/** Sent as ADDED. */
+	readonly objects: readonly KubeObject[];
+	readonly missed: readonly Change[];
+}
+
+/** Where a watch begins; undefined if that is too long ago. */
+function startOf(
+	store: Store,
+	{ kind }: Selection,
+	{ mode, revision = 0 }: { readonly mode: Mode; readonly revision: number | undefined },
+): Start | undefined {
+	const snapshot = store.snapshot(idOf(kind));
+	if (mode === "marked" || (mode === "usual" && revision === 0)) return { ...snapshot, missed: [] };
+	if (revision === 0) return { revision: snapshot.revision, objects: [], missed: [] };
+	const missed = store.since(idOf(kind), revision);
+	return missed === undefined ? undefined : { revision, objects: [], missed };
+}
+
+const ONLY_NOT_OLDER = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+const GATE_OFF = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled";
+const NO_MATCH = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+
 /** What sendInitialEvents says. Throws 422 if the options do not go together. */
-function checkWatchOptions(query: URLSearchParams, mode: ListContext["features"]["initialEvents"]): string | undefined {
+function modeOf(query: URLSearchParams, support: Features["initialEvents"]): Mode {
 	const wanted = query.get("sendInitialEvents") ?? undefined;
 	const match = query.get("resourceVersionMatch") ?? "";
-	if (mode === "ignored") return undefined;
-	if (mode === "bad-request" && wanted !== undefined) throw badRequest("unknown parameter: sendInitialEvents");
-	const causes: Cause[] = [];
-	const forbid = (field: string, why: string) => causes.push(forbiddenField(field, why));
-	if (wanted !== undefined && match !== "NotOlderThan")
-		forbid("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
-	if (wanted !== undefined && mode === "forbidden")
-		forbid(
-			"sendInitialEvents",
-			"sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled",
-		);
-	if (wanted === undefined && match !== "")
-		forbid("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+	if (support === "ignored") return "usual";
+	if (support === "bad-request" && wanted !== undefined) throw badRequest("unknown parameter: sendInitialEvents");
+	const causes =
+		wanted === undefined ? usualFaults(match) : [...initialFaults(match), ...(support === "forbidden" ? [GATE] : [])];
 	if (causes.length > 0) throw invalidOptions("ListOptions", causes);
-	return wanted;
+	if (wanted === undefined) return "usual";
+	return wanted === "true" ? "marked" : "none";
+}
+
+const GATE = forbiddenField("sendInitialEvents", GATE_OFF);
+
+function usualFaults(match: string): readonly Cause[] {
+	return match === "" ? [] : [forbiddenField("resourceVersionMatch", NO_MATCH)];
+}
+
+function initialFaults(match: string): readonly Cause[] {
+	return match === "NotOlderThan" ? [] : [forbiddenField("resourceVersionMatch", ONLY_NOT_OLDER)];
 }
 
 interface Stream extends Omit<OpenWatch, "bookmark"> {
 	/** Takes note of what changes after this version; it is sent once the stream is live. */
 	follow(revision: number): void;
-	/** An event of before the stream is live: waits for a slow reader. */
-	early(type: string, object: KubeObject): Promise<void>;
+	/** Sends what is there before the stream is live, as fast as the reader takes it. */
+	early(objects: readonly KubeObject[]): Promise<void>;
 	bookmark(revision?: number, metadata?: Fields): void;
 	change(change: Change): void;
 	goLive(): void;
@@ -188,8 +214,11 @@ function createStream(context: WatchContext, wish: WatchWish, response: Response
 				}),
 			);
 		},
-		async early(type, object) {
-			if (!send(type, object)) await response.drained();
+		async early(objects) {
+			for (const object of objects) {
+				if (!open) return;
+				if (!send("ADDED", object)) await response.drained();
+			}
 		},
 		goLive() {
 			const waiting = backlog ?? [];

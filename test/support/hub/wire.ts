@@ -13,20 +13,24 @@ export interface Form {
 }
 
 /** The first form of an Accept header that we have. Throws 406. */
-export function negotiate(accept: string | undefined, include: string | null): Form {
-	const rest = { yaml: false, include: include === "None" || include === "Object" ? include : "Metadata" } as const;
-	if (accept === undefined || accept === "") return { as: "object", ...rest };
-	for (const wish of accept.split(",")) {
+export function negotiate(accept: string | undefined, asked: string | null): Form {
+	const include = asked === "None" || asked === "Object" ? asked : "Metadata";
+	for (const wish of (accept || "*/*").split(",")) {
 		const [type = "", ...parameters] = wish.split(";").map((part) => part.trim());
-		const as = parameters.find((parameter) => parameter.startsWith("as="))?.slice(3);
-		if (as === undefined && type === "application/yaml") return { as: "object", ...rest, yaml: true };
-		if (!["application/json", "application/*", "*/*"].includes(type)) continue;
-		if (as === undefined) return { as: "object", ...rest };
-		if (as === "Table") return { as: "table", ...rest };
-		if (as === "PartialObjectMetadata" || as === "PartialObjectMetadataList") return { as: "metadata", ...rest };
+		const as = parameters.find((parameter) => parameter.startsWith("as="))?.slice(3) ?? "";
+		if (as === "" && type === "application/yaml") return { as: "object", yaml: true, include };
+		const form = ["application/json", "application/*", "*/*"].includes(type) ? FORMS.get(as) : undefined;
+		if (form !== undefined) return { as: form, yaml: false, include };
 	}
 	throw notAcceptable();
 }
+
+const FORMS: ReadonlyMap<string, Form["as"]> = new Map<string, Form["as"]>([
+	["", "object"],
+	["Table", "table"],
+	["PartialObjectMetadata", "metadata"],
+	["PartialObjectMetadataList", "metadata"],
+]);
 
 /** JSON as Go writes it, which escapes what HTML would read. */
 export function encode(value: unknown): string {

@@ -20,8 +20,9 @@ import {
 	withMeta,
 } from "./object.ts";
 import { patched } from "./patch.ts";
+import { checkDeletion, checkPreconditions, subjectOf } from "./precondition.ts";
 import { type Registry, removeAll } from "./registry.ts";
-import { alreadyExists, badRequest, conflict, invalid, invalidValue, objectNotFound, type Subject } from "./status.ts";
+import { alreadyExists, badRequest, invalid, objectNotFound, type Subject } from "./status.ts";
 import type { Store } from "./store.ts";
 
 export interface WriteOptions {
@@ -58,10 +59,6 @@ interface Deleted {
 	readonly gone: boolean;
 }
 
-export function subjectOf(kind: Kind, name: string): Subject {
-	return { name, group: kind.group, kind: kind.resource };
-}
-
 /** Some errors of built-in kinds name the kind and not the resource. */
 function invalidSubject(kind: Kind, name: string): Subject {
 	return { name, group: kind.group, kind: kind.kind };
@@ -90,7 +87,7 @@ export function createWrites(store: Store, registry: Registry): Writes {
 		const completed = complete(bare, kind, { store, before: undefined });
 		refuseFaults(completed, kind, undefined);
 		const born = withMeta(completed, {
-			uid: randomUUID(),
+			uid: (options.direct && given.metadata.uid) || randomUUID(),
 			creationTimestamp: timestamp(),
 			...(kind.generation && { generation: 1 }),
 		});
@@ -121,7 +118,7 @@ export function createWrites(store: Store, registry: Registry): Writes {
 				throw badRequest(
 					`the name of the object (${given.metadata.name}) does not match the name on the URL (${place.name})`,
 				);
-			checkPreconditions(before, given, { kind: place.kind, options });
+			if (!options.direct) checkPreconditions(before, given, place.kind);
 			return replace(before, given, { kind: place.kind, options });
 		},
 		patch(place, { type, body }, options) {
@@ -138,7 +135,7 @@ export function createWrites(store: Store, registry: Registry): Writes {
 			}
 			if (before === undefined) throw objectNotFound(subjectOf(place.kind, place.name ?? ""));
 			const after = parseBody(patched(before, type, body), place.kind);
-			checkPreconditions(before, after, { kind: place.kind, options });
+			checkPreconditions(before, after, place.kind);
 			return { object: replace(before, after, { kind: place.kind, options }), created: false };
 		},
 		delete(place, body, options) {
@@ -162,20 +159,19 @@ export function createWrites(store: Store, registry: Registry): Writes {
 
 	/** With a namespace goes what is in it, with a definition what it defines. */
 	function emptyFirst(kind: Kind, object: KubeObject): void {
-		if (idOf(kind) === "namespaces") {
-			for (const each of registry.all().filter(({ namespaced }) => namespaced))
-				for (const inside of store.snapshot(idOf(each)).objects)
-					if (inside.metadata.namespace === object.metadata.name) store.remove(idOf(each), keyOf(inside));
-		}
-		if (idOf(kind) === DEFINITIONS) {
-			const defined = registry.find(
-				`${at(object, "spec", "group")}`,
-				versionIn(object),
-				`${at(object, "spec", "names", "plural")}`,
-			);
-			const deleting = { deletionTimestamp: timestamp(), finalizers: ["customresourcecleanup.apiextensions.k8s.io"] };
-			store.put(DEFINITIONS, withMeta(object, deleting));
-			if (defined !== undefined) removeAll(store, defined);
+		if (idOf(kind) === "namespaces") emptyNamespace(object.metadata.name);
+		if (idOf(kind) !== DEFINITIONS) return;
+		const group = `${at(object, "spec", "group")}`;
+		const custom = registry.find(group, versionIn(object), `${at(object, "spec", "names", "plural")}`);
+		const deleting = { deletionTimestamp: timestamp(), finalizers: ["customresourcecleanup.apiextensions.k8s.io"] };
+		store.put(DEFINITIONS, withMeta(object, deleting));
+		if (custom !== undefined) removeAll(store, custom);
+	}
+
+	function emptyNamespace(name: string): void {
+		for (const kind of registry.all().filter(({ namespaced }) => namespaced)) {
+			const inside = store.snapshot(idOf(kind)).objects.filter(({ metadata }) => metadata.namespace === name);
+			for (const object of inside) store.remove(idOf(kind), keyOf(object));
 		}
 	}
 }
@@ -270,44 +266,6 @@ function nextGeneration(before: KubeObject, after: KubeObject, kind: Kind): numb
 
 function isReleased({ metadata: { deletionTimestamp, finalizers, deletionGracePeriodSeconds } }: KubeObject): boolean {
 	return deletionTimestamp !== undefined && (finalizers ?? []).length === 0 && (deletionGracePeriodSeconds ?? 0) === 0;
-}
-
-/** Built-in kinds of which a PUT need not say the version it replaces. */
-const UNCONDITIONAL = new Set([
-	"services",
-	"pods",
-	"nodes",
-	"namespaces",
-	"configmaps",
-	"endpointslices.discovery.k8s.io",
-]);
-
-function checkPreconditions(before: KubeObject, given: KubeObject, { kind, options }: Replacing): void {
-	if (options.direct) return;
-	const { resourceVersion = "", uid } = given.metadata;
-	const subject = subjectOf(kind, before.metadata.name);
-	if (uid !== undefined && uid !== "" && uid !== before.metadata.uid)
-		throw conflict(
-			subject,
-			`Precondition failed: UID in precondition: ${uid}, UID in object meta: ${before.metadata.uid}`,
-		);
-	if (resourceVersion === "" && !UNCONDITIONAL.has(idOf(kind)))
-		throw invalid(subject, [invalidValue("metadata.resourceVersion", "0", "must be specified for an update")]);
-	if (resourceVersion !== "" && resourceVersion !== before.metadata.resourceVersion) throw conflict(subject);
-}
-
-function checkDeletion(before: KubeObject, body: Fields, kind: Kind): void {
-	const { uid, resourceVersion } = fieldsOf(body["preconditions"]);
-	const subject = subjectOf(kind, before.metadata.name);
-	const differs = (what: string, wanted: unknown, found: string | undefined) => {
-		if (wanted !== undefined && wanted !== found)
-			throw conflict(
-				subject,
-				`Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${found}`,
-			);
-	};
-	differs("UID", textOf(uid), before.metadata.uid);
-	differs("ResourceVersion", textOf(resourceVersion), before.metadata.resourceVersion);
 }
 
 /** The grace in seconds of an object that stays for now; undefined if it goes at once. */
