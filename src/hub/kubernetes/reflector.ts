@@ -51,6 +51,8 @@ interface Position {
 	confirming: boolean;
 	/** Watches in a row that ended at once. */
 	shortWatches: number;
+	/** The last watch carried nothing: nobody knows whether the server knows the version. */
+	unproven: boolean;
 }
 
 interface Round extends ReflectorOptions {
@@ -61,16 +63,22 @@ interface Round extends ReflectorOptions {
 /** Runs until the signal is aborted. Never throws: what fails is told to the state and tried again. */
 export async function reflect(options: ReflectorOptions): Promise<void> {
 	const { clock, random, signal } = options;
-	const position: Position = { version: undefined, pagesOnce: false, confirming: false, shortWatches: 0 };
+	const position: Position = {
+		version: undefined,
+		pagesOnce: false,
+		confirming: false,
+		shortWatches: 0,
+		unproven: false,
+	};
 	const round: Round = { ...options, position, backoff: createBackoff(random) };
 	while (!signal.aborted) {
-		const during = phaseOf(round);
 		try {
-			if (during === "paging") await list(round);
+			await prove(round);
+			if (phaseOf(round) === "paging") await list(round);
 			await watch(round);
 		} catch (error) {
 			if (signal.aborted) return;
-			const verdict = judge(error, position.version === undefined ? during : "watching");
+			const verdict = judge(error, phaseOf(round));
 			follow(verdict, error, round);
 			await clock.sleep(waitOf(verdict, error, round), signal);
 		}
@@ -105,10 +113,12 @@ async function watch(round: Round): Promise<void> {
 	const { position, state, store, clock, signal, backoff } = round;
 	let listing = position.version === undefined ? store.startListing() : undefined;
 	const opened = clock.now();
-	let portions = 0;
-	const onOpen = listing === undefined ? state.live : state.heard;
+	const onOpen = (): void => {
+		position.unproven = listing === undefined;
+		(listing === undefined ? state.live : state.heard)();
+	};
 	for await (const events of watchEvents({ ...round, version: position.version, onOpen })) {
-		portions++;
+		position.unproven = false;
 		state.heard();
 		backoff.reset();
 		for (const event of events) listing = take(round, event, listing);
@@ -117,7 +127,11 @@ async function watch(round: Round): Promise<void> {
 	if (listing !== undefined) {
 		throw new HubError("Cannot list: the initial events ended early", { status: 0, reason: "Broken" });
 	}
-	await afterEnd(round, clock.now() - opened, portions);
+	position.shortWatches = clock.now() - opened < SHORT ? position.shortWatches + 1 : 0;
+	// An end is no failure; but a server that ends each watch at once must not be asked without a pause.
+	if (position.shortWatches > 1 || (position.shortWatches === 1 && position.unproven)) {
+		await clock.sleep(backoff.next(), signal);
+	}
 }
 
 /** Returns the listing if it is still going on. */
@@ -150,15 +164,13 @@ function drop(object: unknown, listing: Listing | undefined, store: KindStore): 
 	else if (!store.drop(object)) throw new Doubt("Most objects were deleted within a minute");
 }
 
-/** An end is no failure. A server that ends each watch at once, or has lost its past, is one. */
-async function afterEnd(round: Round, lasted: number, portions: number): Promise<void> {
-	const { position, clock, signal, backoff } = round;
-	const { version } = position;
-	position.shortWatches = lasted < SHORT ? position.shortWatches + 1 : 0;
-	if (portions === 0 && version !== undefined && (await isGoneBack(round, version))) position.version = undefined;
-	if (position.shortWatches > 1 || (position.shortWatches === 1 && portions === 0)) {
-		await clock.sleep(backoff.next(), signal);
+/** After a watch that carried nothing: one from a future version, as after etcd was restored from a backup, only stays silent. */
+async function prove(round: Round): Promise<void> {
+	const { position } = round;
+	if (position.unproven && position.version !== undefined && (await isGoneBack(round, position.version))) {
+		position.version = undefined;
 	}
+	position.unproven = false;
 }
 
 function follow(verdict: Verdict, error: unknown, { position, features, state, scope, log }: Round): void {
