@@ -101,6 +101,13 @@ async function servePages(config: Config, pages: () => Pages | undefined, log: L
 	return stack.move();
 }
 
+/** How many programs were `created`, `replaced`, `moved`. */
+function countAttached({ attached }: Datapath): Readonly<Record<string, number>> {
+	const counts: Record<string, number> = {};
+	for (const how of attached.values()) counts[how] = (counts[how] ?? 0) + 1;
+	return counts;
+}
+
 /** Attaches what is not attached any more, then connects the canaries. */
 function createAttachment({ datapath, proof, log }: { datapath: Datapath; proof: Proof; log: Log }) {
 	let said = "";
@@ -162,7 +169,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 	const datapath = stack.use(
 		openDatapath({ cgroup, pinPath: config["pin-path"], events: config.events, eventsRate: config["events-rate"] }),
 	);
-	log.info({ cgroup, programs: Object.fromEntries(datapath.attached) }, "attached");
+	log.info({ cgroup, ...countAttached(datapath) }, "attached");
 	const node = config["node-name"];
 	const eventLog =
 		config.events === "off" ? undefined : stack.use(createEventLog({ datapath, node, resolutions, log }));
