@@ -13,6 +13,8 @@ import { until } from "./wait.ts";
 export interface Follower extends AsyncDisposable {
 	readonly hub: KubernetesHub;
 	readonly clock: JumpClock;
+	/** Replaces the kubeconfig. */
+	configure(kubeconfig: string): void;
 	/** All snapshots so far. */
 	readonly seen: readonly Cluster[];
 	/** Log lines as `warn Cannot follow the hub Cannot list ...`. */
@@ -75,6 +77,7 @@ export function followHub(server: TestHub, { kubeconfig, ...options }: FollowOpt
 	return {
 		hub,
 		clock,
+		configure: (text) => void folder.write("config", text),
 		seen,
 		log,
 		services,

@@ -42,7 +42,7 @@ export interface ApiOptions {
 
 export function createApi({ credentials, clock, userAgent }: ApiOptions): Api {
 	async function send(request: ApiRequest, dog: Watchdog): Promise<{ access: Access; response: Response }> {
-		const access = await readAccess(credentials, request.action);
+		const access = await dog.guard(readAccess(credentials, request.action));
 		const url = `${access.url}${request.path}?${new URLSearchParams(request.query)}`;
 		const headers = {
 			...access.headers,

@@ -10,17 +10,26 @@ type Given = Pick<Access, "tls" | "headers">;
 
 /** Asks for the credentials; each call of the result may run the program, if what it gave last has expired. */
 export function createPlugin(chosen: ChosenContext, url: string): () => Promise<Given> {
-	let config: Promise<Asker> | undefined;
-	return async () => {
-		config ??= loadAsker(chosen, url);
-		const { user, context } = chosen;
+	let asker: Promise<Asker> | undefined;
+	let asking: Promise<Given> | undefined;
+
+	async function ask(): Promise<Given> {
 		try {
-			return await (await config)();
+			asker ??= loadAsker(chosen, url);
+			return await (await asker)();
 		} catch (cause) {
-			const what = describePlugin(user?.fields ?? {});
+			const what = describePlugin(chosen.user?.fields ?? {});
 			const fact = cause instanceof Error ? cause.message.trim() : String(cause);
-			throw new Error(`Cannot get credentials for context ${context} from ${what}: ${fact}`, { cause });
+			throw new Error(`Cannot get credentials for context ${chosen.context} from ${what}: ${fact}`, { cause });
+		} finally {
+			asking = undefined;
 		}
+	}
+
+	// Who asks while a program runs gets what that one gives; a program that hangs hangs once.
+	return () => {
+		asking ??= ask();
+		return asking;
 	};
 }
 

@@ -52,9 +52,9 @@ export function createCredentials(options: CredentialOptions): Credentials {
 	let read: AccessSource | undefined;
 	let readAt = 0;
 	let stale = true;
+	let reading: Promise<AccessSource> | undefined;
 
 	async function refresh(): Promise<AccessSource> {
-		if (read !== undefined && !stale && clock.now() - readAt < FRESH) return read;
 		try {
 			read = redirect(await readSource(options), options);
 			stale = false;
@@ -67,10 +67,19 @@ export function createCredentials(options: CredentialOptions): Credentials {
 		return read;
 	}
 
+	/** Once for all who ask at the same time. */
+	async function current(): Promise<AccessSource> {
+		if (read !== undefined && !stale && clock.now() - readAt < FRESH) return read;
+		reading ??= refresh().finally(() => {
+			reading = undefined;
+		});
+		return await reading;
+	}
+
 	return {
 		name,
 		async access() {
-			const { plugin, ...access } = await refresh();
+			const { plugin, ...access } = await current();
 			if (plugin === undefined) return access;
 			const { tls, headers } = await plugin();
 			return { ...access, tls: { ...access.tls, ...tls }, headers: { ...access.headers, ...headers } };

@@ -10,6 +10,8 @@ export interface Watchdog extends Disposable {
 	calm(): void;
 	/** Milliseconds of silence that are too long, from now on. */
 	setLimit(milliseconds: number): void;
+	/** Waits for something that takes no signal; throws when this one's is aborted. */
+	guard<T>(promise: Promise<T>): Promise<T>;
 	/** The error to throw if it was the silence. */
 	bark(): HubError | undefined;
 	/** The outer signal was aborted. */
@@ -40,7 +42,7 @@ export function createWatchdog({ clock, limit, signal, action }: WatchdogOptions
 	signal.addEventListener("abort", stop);
 	ended.signal.addEventListener("abort", wake);
 
-	async function guard(): Promise<void> {
+	async function listen(): Promise<void> {
 		while (!ended.signal.aborted) {
 			const rest = heard + longest - clock.now();
 			if (rest <= 0) {
@@ -54,7 +56,7 @@ export function createWatchdog({ clock, limit, signal, action }: WatchdogOptions
 		}
 	}
 	// It never rejects: a clock's sleep does not.
-	void guard();
+	void listen();
 
 	return {
 		signal: aborted.signal,
@@ -65,6 +67,17 @@ export function createWatchdog({ clock, limit, signal, action }: WatchdogOptions
 			longest = milliseconds;
 			heard = clock.now();
 			wake();
+		},
+		async guard(promise) {
+			const { promise: aborting, reject } = Promise.withResolvers<never>();
+			const leave = (): void => reject(error ?? aborted.signal.reason);
+			aborted.signal.addEventListener("abort", leave);
+			if (aborted.signal.aborted) leave();
+			try {
+				return await Promise.race([promise, aborting]);
+			} finally {
+				aborted.signal.removeEventListener("abort", leave);
+			}
 		},
 		bark: () => error,
 		stopped: () => signal.aborted,
