@@ -26,7 +26,8 @@ export type Fault =
 			readonly kind: "content";
 			readonly pieces: Iterable<string | Buffer>;
 			readonly contentType?: string;
-			readonly then: Break | "end";
+			/** How it ends; "end" is the terminating chunk. */
+			readonly ending: Break | "end";
 	  };
 
 export interface Injected {
@@ -113,6 +114,6 @@ async function sendContent(fault: Extract<Fault, { kind: "content" }>, response:
 		// Lets the socket's events in: an endless source would starve them.
 		await setTimeout(0);
 	}
-	if (fault.then === "end") response.finish();
-	else breakConnection(response.connection, fault.then);
+	if (fault.ending === "end") response.finish();
+	else breakConnection(response.connection, fault.ending);
 }

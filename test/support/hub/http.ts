@@ -11,6 +11,8 @@ export interface Shape {
 	readonly chunkBytes?: number | undefined;
 	/** Largest write, which is a TLS record of its own, in bytes. */
 	readonly writeBytes?: number | undefined;
+	/** Each write waits for a turn of the event loop: a reader in the same process gets them one by one too. */
+	readonly apart?: boolean | undefined;
 }
 
 export interface Response {
@@ -128,6 +130,29 @@ interface Outlet extends Pick<Connection, "silence" | "cutAfter" | "drip"> {
 	isSilent(): boolean;
 }
 
+interface Apart {
+	push(piece: Buffer): boolean;
+	isEmpty(): boolean;
+}
+
+/** A queue that gives out one piece in each turn of the event loop. */
+function createApart(write: (piece: Buffer) => void): Apart {
+	const queue: Buffer[] = [];
+	const pump = () => {
+		const piece = queue.shift();
+		if (piece !== undefined) write(piece);
+		if (queue.length > 0) setImmediate(pump);
+	};
+	return {
+		isEmpty: () => queue.length === 0,
+		push(piece) {
+			queue.push(piece);
+			if (queue.length === 1) setImmediate(pump);
+			return true;
+		},
+	};
+}
+
 /** What leaves by a socket, and how. */
 function createOutlet(socket: TLSSocket, shape: () => Shape): Outlet {
 	let silent = false;
@@ -139,10 +164,13 @@ function createOutlet(socket: TLSSocket, shape: () => Shape): Outlet {
 		silent = true;
 		clearInterval(timer);
 	};
+	const apart = createApart((piece) => silent || socket.write(piece));
 	const put = (content: Buffer): boolean => {
-		const size = shape().writeBytes ?? content.length;
+		const { writeBytes = content.length, apart: isApart } = shape();
+		const write = isApart || !apart.isEmpty() ? apart.push : (piece: Buffer) => socket.write(piece);
 		let taken = true;
-		for (let from = 0; from < content.length; from += size) taken = socket.write(content.subarray(from, from + size));
+		for (let from = 0; from < content.length; from += writeBytes)
+			taken = write(content.subarray(from, from + writeBytes));
 		return taken;
 	};
 	return {

@@ -1,0 +1,100 @@
+// Runs the test hub on a folder of manifests until it is interrupted, and says how to reach it.
+
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { startHub, type TestHub } from "../test/support/hub/hub.ts";
+
+const USAGE = `Usage: scripts/dev_hub [DIR] [options]
+
+Serves the Kubernetes API over TLS on loopback, with the manifests (*.yaml, *.yml, *.json) of DIR, until it is interrupted.
+
+  --port N            listen there (default: a free port)
+  --minor N           be a server 1.N (default 36)
+  --kubeconfig FILE   write the kubeconfig there (default: a temporary file, removed at the end)`;
+
+interface Settings {
+	readonly folder: string | undefined;
+	readonly port: number;
+	readonly minor: number;
+	readonly kubeconfig: string | undefined;
+}
+
+function readSettings(args: readonly string[]): Settings | "help" {
+	const { values, positionals } = parseArgs({
+		args: [...args],
+		allowPositionals: true,
+		options: {
+			port: { type: "string", default: "0" },
+			minor: { type: "string", default: "36" },
+			kubeconfig: { type: "string" },
+			help: { type: "boolean", short: "h", default: false },
+		},
+	});
+	if (values.help) return "help";
+	if (positionals.length > 1) throw new Error(`Cannot serve ${positionals.length} folders: give one`);
+	return {
+		folder: positionals[0],
+		port: wholeNumber("--port", values.port, 65_535),
+		minor: wholeNumber("--minor", values.minor, 99),
+		kubeconfig: values.kubeconfig,
+	};
+}
+
+function wholeNumber(option: string, text: string, most: number): number {
+	if (/^\d+$/.test(text) && Number(text) <= most) return Number(text);
+	throw new Error(`Cannot use ${option} ${text}: give a whole number up to ${most}`);
+}
+
+/** In the order of their paths, so that a definition can come before what it defines. */
+function manifestsIn(folder: string): readonly string[] {
+	const place = statSync(folder, { throwIfNoEntry: false });
+	if (place === undefined) throw new Error(`Cannot serve ${folder}: it does not exist`);
+	if (!place.isDirectory()) return [folder];
+	return readdirSync(folder, { recursive: true, encoding: "utf8" })
+		.filter((name) => /\.(?:ya?ml|json)$/.test(name))
+		.sort()
+		.map((name) => join(folder, name));
+}
+
+function load(hub: TestHub, folder: string): number {
+	return manifestsIn(folder).reduce((count, path) => {
+		try {
+			return count + hub.apply(readFileSync(path, "utf8")).length;
+		} catch (cause) {
+			throw new Error(`Cannot load ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+		}
+	}, 0);
+}
+
+async function main(): Promise<void> {
+	const settings = readSettings(process.argv.slice(2));
+	if (settings === "help") {
+		console.log(USAGE);
+		return;
+	}
+	const { folder, port, minor } = settings;
+	await using hub = await startHub({ port, minor });
+	const count = folder === undefined ? 0 : load(hub, folder);
+	const own = settings.kubeconfig === undefined ? mkdtempSync(join(tmpdir(), "balancing-dev-hub-")) : undefined;
+	const kubeconfig = settings.kubeconfig ?? join(own ?? "", "kubeconfig");
+	writeFileSync(kubeconfig, hub.kubeconfig({ name: "dev-hub" }), { mode: 0o600 });
+	chmodSync(kubeconfig, 0o600);
+	console.log(
+		`Serving ${hub.url} as Kubernetes 1.${minor}${folder === undefined ? "" : ` with ${count} objects of ${folder}`}`,
+	);
+	console.log(`  export KUBECONFIG=${kubeconfig}\n  kubectl get services,endpointslices -A\nStop it with Ctrl-C`);
+	await new Promise((resolve) => {
+		process.once("SIGINT", resolve);
+		process.once("SIGTERM", resolve);
+	});
+	if (own !== undefined) rmSync(own, { recursive: true });
+}
+
+try {
+	await main();
+} catch (error) {
+	console.error(error instanceof Error ? error.message : error);
+	process.exitCode = 1;
+}
