@@ -5,17 +5,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { must } from "../command.ts";
 
-export interface KeyPair {
+export interface PemPair {
 	/** PEM. */
 	readonly certificate: string;
 	readonly key: string;
 }
 
-export interface Authority extends KeyPair {
+export interface Authority extends PemPair {
 	/** A server's certificate for these addresses (IP:127.0.0.1, DNS:localhost). */
-	server(names: readonly string[]): KeyPair;
+	server(names: readonly string[]): PemPair;
 	/** A client's: the common name is the user, the organisations are the groups. */
-	client(user: string, groups: readonly string[]): KeyPair;
+	client(user: string, groups: readonly string[]): PemPair;
 }
 
 const KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
@@ -61,24 +61,24 @@ export function sharedAuthority(): Authority {
 	return shared;
 }
 
-const signed = new Map<string, KeyPair>();
+const signed = new Map<string, PemPair>();
 
 /** The same pair again for the same wish of the same authority. */
-export function cachedClient(authority: Authority, user: string, groups: readonly string[]): KeyPair {
+export function cachedClient(authority: Authority, user: string, groups: readonly string[]): PemPair {
 	const wish = [authority.certificate, user, ...groups].join("\n");
 	const pair = signed.get(wish) ?? authority.client(user, groups);
 	signed.set(wish, pair);
 	return pair;
 }
 
-export function cachedServer(authority: Authority, names: readonly string[]): KeyPair {
+export function cachedServer(authority: Authority, names: readonly string[]): PemPair {
 	const wish = [authority.certificate, ...names].join("\n");
 	const pair = signed.get(wish) ?? authority.server(names);
 	signed.set(wish, pair);
 	return pair;
 }
 
-function sign(authority: KeyPair, subject: string, extensions: readonly string[]): KeyPair {
+function sign(authority: PemPair, subject: string, extensions: readonly string[]): PemPair {
 	return inFolder((folder) => {
 		const file = (name: string, text?: string) => {
 			const path = join(folder, name);

@@ -2,13 +2,13 @@
 
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
-import type { KeyPair } from "./certificates.ts";
+import type { PemPair } from "./certificates.ts";
 
 export interface Listener {
 	/** The same from the first start on, so that a hub comes back where it was. */
 	readonly port: () => number;
 	/** Accepts connections with this certificate; clients may show one of these authorities'. */
-	start(pair: KeyPair, authorities: readonly string[]): Promise<void>;
+	start(pair: PemPair, authorities: readonly string[]): Promise<void>;
 	/** New connections are refused; those that are open stay. */
 	stop(): Promise<void>;
 	/** New connections are accepted and then never hear a byte. */

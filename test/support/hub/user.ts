@@ -8,7 +8,7 @@ import {
 	cachedClient,
 	cachedServer,
 	createAuthority,
-	type KeyPair,
+	type PemPair,
 	sharedAuthority,
 } from "./certificates.ts";
 
@@ -47,7 +47,7 @@ export interface Users {
 	revoke(name: string): void;
 	kubeconfig(server: string, options: KubeconfigOptions): string;
 	/** The server's certificate now. */
-	serverPair(): KeyPair;
+	serverPair(): PemPair;
 	/** Who may have signed a client's certificate. */
 	authorities(): readonly string[];
 	/** Another authority signs the server and the clients from now on; clients of the old ones are taken still, or not. */
@@ -58,7 +58,7 @@ export function createUsers(access: Access, host: string): Users {
 	interface Known {
 		readonly options: UserOptions;
 		token?: string;
-		pair?: KeyPair;
+		pair?: PemPair;
 	}
 	const users = new Map<string, Known>();
 	let authority: Authority = sharedAuthority();
