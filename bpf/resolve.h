@@ -16,24 +16,35 @@ static __always_inline bool address_equal(const struct address *a,
 	       a->word[1] == b->word[1] && a->word[0] == b->word[0];
 }
 
+static __always_inline bool key_equal(const struct frontend_key *a,
+				      const struct frontend_key *b)
+{
+	return address_equal(&a->address, &b->address) && a->port == b->port &&
+	       a->protocol == b->protocol;
+}
+
 /*
  * A copy of the frontend, known to be whole: its element may be reused for
- * another one while it is read. A copy torn in any other way does not pass the
- * owner test of its slots.
+ * another one while it is read, and is looked up again then. A copy torn in any
+ * other way does not pass the owner test of its slots.
  */
 static __always_inline bool find_frontend(const struct frontend_key *key,
 					  struct frontend *found)
 {
 	const struct frontend *frontend;
+	int try;
 
-	frontend = bpf_map_lookup_elem(&frontends, key);
-	if (!frontend)
-		return false;
-	*found = *frontend;
-	barrier();
-	return address_equal(&frontend->key.address, &key->address) &&
-	       frontend->key.port == key->port &&
-	       frontend->key.protocol == key->protocol;
+	for (try = 0; try < RESOLVE_TRIES; try++) {
+		frontend = bpf_map_lookup_elem(&frontends, key);
+		if (!frontend)
+			return false;
+		*found = *frontend;
+		barrier();
+		if (key_equal(&frontend->key, key))
+			return true;
+	}
+	count_fault(FAULT_SLOT);
+	return false;
 }
 
 static __always_inline bool slot_backend(__u32 owner, __u32 index,
