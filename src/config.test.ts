@@ -47,6 +47,51 @@ const KINDS: readonly (readonly [FlagName, Value, readonly (readonly [text: stri
 		],
 	],
 	[
+		"kubeconfig",
+		undefined,
+		[
+			["/a", "/a"],
+			["b/c", "b/c"],
+			["./d", "./d"],
+		],
+	],
+	[
+		"context",
+		undefined,
+		[
+			["one", "one"],
+			["arn:aws:eks:x/y", "arn:aws:eks:x/y"],
+			["admin@two", "admin@two"],
+		],
+	],
+	[
+		"api-server",
+		undefined,
+		[
+			["10.0.0.1:6443", "10.0.0.1:6443"],
+			["[fd00::1]:443", "[fd00::1]:443"],
+			["api.example:6443", "api.example:6443"],
+		],
+	],
+	[
+		"namespaces",
+		[],
+		[
+			["a,b", ["a", "b"]],
+			["c", ["c"]],
+			["d, e", ["d", "e"]],
+		],
+	],
+	[
+		"selector",
+		undefined,
+		[
+			["app=web", "app=web"],
+			["tier in (a, b),!legacy", "tier in (a, b),!legacy"],
+			["a.b/c!=d", "a.b/c!=d"],
+		],
+	],
+	[
 		"node-name",
 		hostname(),
 		[
@@ -162,6 +207,36 @@ describe("resolveConfig()", () => {
 		[["--manifests", "a,b"], { BALANCING_MANIFESTS: "c" }, ["a,b"]],
 	])("reads manifests of %j and %j as a list", (args, env, expected) => {
 		expect(configure(args, env).manifests).toEqual(expected);
+	});
+
+	test.each([
+		[["--api-server=10.0.0.1"], 'Cannot use --api-server "10.0.0.1": it must be HOST:PORT'],
+		[["--api-server=https://10.0.0.1:6443"], "it must be HOST:PORT"],
+		[["--api-server=a:65536"], "it has a port over 65535"],
+		[["--namespaces=Demo"], "it must be names of namespaces, as demo,prod"],
+		[["--namespaces=a,,b"], "it must be names of namespaces"],
+		[["--selector=app=web&x=1"], "it must be a label selector, as app=web"],
+	])("refuses %j", (args, message) => {
+		expect(complaint(() => configure(args))).toContain(message);
+	});
+
+	test("reads what others' variables say about the API server, lower case first for proxies", () => {
+		const env = {
+			KUBECONFIG: "/a:/b",
+			HOME: "/root",
+			KUBERNETES_SERVICE_HOST: "10.96.0.1",
+			KUBERNETES_SERVICE_PORT: "443",
+			HTTPS_PROXY: "http://upper",
+			https_proxy: "http://lower",
+			NO_PROXY: "x",
+		};
+		expect(configure([], env).surroundings).toEqual({
+			kubeconfig: "/a:/b",
+			home: "/root",
+			serviceHost: "10.96.0.1",
+			servicePort: "443",
+			proxies: { https: "http://lower", http: "", no: "x" },
+		});
 	});
 
 	test("reads manifests in a file as one path or as a list", () => {

@@ -38,6 +38,21 @@ const listenAddress = v.pipe(
 	),
 );
 
+const API_SERVER = "must be HOST:PORT, as 10.0.0.1:6443 or [fd00::1]:6443";
+const apiServer = v.pipe(
+	v.string(API_SERVER),
+	v.regex(/^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]@?#]+):\d{1,5}$/, API_SERVER),
+	v.check((given) => Number(given.slice(given.lastIndexOf(":") + 1)) <= 65535, "has a port over 65535"),
+);
+/** Given as a list, or in one text with commas. */
+const namespaces = v.pipe(
+	v.union([v.string(), v.array(v.string())], "must be names of namespaces, as demo,prod"),
+	v.transform((given) => [given].flat().flatMap((each) => each.split(",").map((name) => name.trim()))),
+	v.array(
+		v.pipe(v.string(), v.regex(/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/, "must be names of namespaces, as demo,prod")),
+	),
+);
+
 const schema = v.object({
 	manifests: v.optional(
 		v.pipe(
@@ -46,6 +61,14 @@ const schema = v.object({
 			v.array(path),
 		),
 		[],
+	),
+	kubeconfig: v.optional(path),
+	context: v.optional(text),
+	"api-server": v.optional(apiServer),
+	namespaces: v.optional(namespaces, []),
+	selector: v.optional(
+		v.pipe(text, v.regex(/^[\w./!=<>,() -]+$/, "must be a label selector, as app=web,tier!=test")),
+		undefined,
 	),
 	"node-name": v.optional(v.pipe(text, v.maxLength(253, "is longer than 253 characters"))),
 	cgroup: v.optional(absolutePath),
@@ -63,7 +86,21 @@ const schema = v.object({
 });
 
 /** The checked configuration of one command. */
-export type Config = Readonly<v.InferOutput<typeof schema>> & { readonly "node-name": string };
+export type Config = Readonly<v.InferOutput<typeof schema>> & {
+	readonly "node-name": string;
+	readonly surroundings: Surroundings;
+};
+
+/** What variables that are not ours say about the way to an API server; "" is as good as not set. */
+export interface Surroundings {
+	/** $KUBECONFIG: files, with a colon between them. */
+	readonly kubeconfig: string;
+	readonly home: string;
+	/** What the kubelet gives to Pods. */
+	readonly serviceHost: string;
+	readonly servicePort: string;
+	readonly proxies: { readonly https: string; readonly http: string; readonly no: string };
+}
 export type FlagName = keyof typeof schema.entries;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -81,6 +118,14 @@ export const FLAGS: Readonly<Record<FlagName, Flag>> = {
 		help: "file or folder of YAML to read Services, EndpointSlices and Pods from",
 		many: true,
 	},
+	kubeconfig: {
+		value: "FILE",
+		help: "API server to follow (default: $KUBECONFIG, in-cluster, ~/.kube/config)",
+	},
+	context: { value: "NAME", help: "context of the kubeconfig (default: its current-context)" },
+	"api-server": { value: "HOST:PORT", help: "connect to the API server there; its certificate is checked as before" },
+	namespaces: { value: "NAMES", help: "follow only these namespaces of the API server", many: true },
+	selector: { value: "LABELS", help: "follow only Services with these labels, as app=web,tier!=test" },
 	"node-name": { value: "NAME", help: "this node's name (default: $NODE_NAME, then the host name)" },
 	cgroup: { value: "PATH", help: "attach to this cgroup (default: the root of cgroup v2)" },
 	"pin-path": { value: "PATH", help: "where maps and links are pinned (default: /sys/fs/bpf/balancing)" },
@@ -213,7 +258,23 @@ export function resolveConfig(
 	const values = Object.fromEntries(Array.from(given, ([name, { value }]) => [name, value]));
 	const result = v.safeParse(schema, values);
 	if (!result.success) throw new UsageError(describeIssue(result.issues[0], given));
-	return { ...result.output, "node-name": result.output["node-name"] ?? (env["NODE_NAME"] || hostname()) };
+	return {
+		...result.output,
+		"node-name": result.output["node-name"] ?? (env["NODE_NAME"] || hostname()),
+		surroundings: readSurroundings(env),
+	};
+}
+
+function readSurroundings(env: Environment): Surroundings {
+	/** Lower case first, as curl and Go have it. */
+	const proxy = (name: string): string => env[name.toLowerCase()] || env[name] || "";
+	return {
+		kubeconfig: env["KUBECONFIG"] ?? "",
+		home: env["HOME"] ?? "",
+		serviceHost: env["KUBERNETES_SERVICE_HOST"] ?? "",
+		servicePort: env["KUBERNETES_SERVICE_PORT"] ?? "",
+		proxies: { https: proxy("HTTPS_PROXY"), http: proxy("HTTP_PROXY"), no: proxy("NO_PROXY") },
+	};
 }
 
 function describeIssue(issue: v.InferIssue<typeof schema>, given: Values): string {

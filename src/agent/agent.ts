@@ -12,6 +12,7 @@ import { type Pages, parseListen, serve } from "../observe/http.ts";
 import type { AgentStatus } from "../observe/status.ts";
 import { getVersion } from "../version.ts";
 import { createEventLog } from "./event_log.ts";
+import { openHubs } from "./hub_sources.ts";
 import { followHubs, type Hubs } from "./hubs.ts";
 import { lockStateDir } from "./lock.ts";
 import { pagesOf } from "./pages.ts";
@@ -50,7 +51,7 @@ function reasonsNotReady({ hubs, sync, proof }: Parts): readonly string[] {
 	const unsynced = hubs.status().filter(({ synced }) => !synced);
 	const unsettled = sync.unsettled();
 	return [
-		...unsynced.map(({ name }) => `${name} has not been read yet`),
+		...unsynced.map(({ name, troubles }) => [`${name} has not been read yet`, ...troubles].join(": ")),
 		...(proof.reason === null ? [] : [`not attached for certain: ${proof.reason}`]),
 		// What is held back until the hubs are synced needs no reason of its own.
 		...(unsettled === null || unsynced.length > 0 ? [] : [unsettled]),
@@ -134,7 +135,7 @@ function startLoop({ config, datapath, log, signal }: AgentOptions & { datapath:
 	});
 	const proof = createProof({ cgroup: config.cgroup, log });
 	const attachAndProve = createAttachment({ datapath, proof, log });
-	const hubs = followHubs({ paths: config.manifests, log, signal, onChange: () => runner.call() });
+	const hubs = followHubs({ sources: openHubs(config, { log, signal }), onChange: () => runner.call() });
 	const sync = createSync({ hubs, writer, self: { nodeName: config["node-name"] }, log, onNames });
 	const runner = createRunner({
 		async run(resync) {
@@ -187,7 +188,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 		await settled;
 	});
 	pages = pagesFor({ config, cgroup, datapath, ...loop, started: new Date().toISOString() });
-	log.info({ node, manifests: config.manifests, pinPath: config["pin-path"] }, "started");
+	log.info({ node, hubs: loop.hubs.status().map(({ name }) => name), pinPath: config["pin-path"] }, "started");
 	await loop.stopped;
 	log.info({}, "stopped; the datapath stays in place");
 }

@@ -1,10 +1,9 @@
 // Follows all hubs at once and keeps the newest snapshot of each.
 
-import { watchManifests } from "../hub/manifests.ts";
 import { mergeClusters } from "../hub/merge.ts";
-import type { Log } from "../lib/log.ts";
 import type { Cluster } from "../model/cluster.ts";
 import type { HubStatus } from "../observe/status.ts";
+import type { HubSource } from "./hub_sources.ts";
 
 export interface Hubs {
 	/** Of the hubs that are synced, merged. */
@@ -17,40 +16,43 @@ export interface Hubs {
 }
 
 export interface HubsOptions {
-	/** Folders or files of manifests. */
-	readonly paths: readonly string[];
-	readonly log: Log;
-	readonly signal: AbortSignal;
+	readonly sources: readonly HubSource[];
 	/** There is a new snapshot. */
 	readonly onChange: () => void;
 }
 
 interface Followed {
-	readonly path: string;
+	readonly source: HubSource;
 	newest: Cluster | undefined;
 	changed: Date | undefined;
 }
 
-async function follow(hub: Followed, { log, signal, onChange }: HubsOptions): Promise<void> {
-	for await (const cluster of watchManifests({ path: hub.path, log, signal })) {
+async function follow(hub: Followed, onChange: () => void): Promise<void> {
+	for await (const cluster of hub.source.snapshots) {
 		hub.newest = cluster;
 		hub.changed = new Date();
 		onChange();
 	}
 }
 
+function statusOf({ source, newest, changed }: Followed): HubStatus {
+	const { staleSince, troubles } = source.health();
+	return {
+		name: source.name,
+		synced: newest !== undefined,
+		lastChange: changed?.toISOString() ?? null,
+		staleSince: staleSince?.toISOString() ?? null,
+		troubles,
+	};
+}
+
 /** Starts at once. */
-export function followHubs(options: HubsOptions): Hubs {
-	const hubs: readonly Followed[] = options.paths.map((path) => ({ path, newest: undefined, changed: undefined }));
+export function followHubs({ sources, onChange }: HubsOptions): Hubs {
+	const hubs: readonly Followed[] = sources.map((source) => ({ source, newest: undefined, changed: undefined }));
 	return {
 		cluster: () => mergeClusters(hubs.flatMap(({ newest }) => newest ?? [])),
 		synced: () => hubs.every(({ newest }) => newest !== undefined),
-		status: () =>
-			hubs.map(({ path, newest, changed }) => ({
-				name: `manifests ${path}`,
-				synced: newest !== undefined,
-				lastChange: changed?.toISOString() ?? null,
-			})),
-		stopped: Promise.all(hubs.map((hub) => follow(hub, options))).then(() => undefined),
+		status: () => hubs.map(statusOf),
+		stopped: Promise.all(hubs.map((hub) => follow(hub, onChange))).then(() => undefined),
 	};
 }

@@ -12,7 +12,9 @@ const STATUS: AgentStatus = {
 	started: "2026-01-02T03:04:05.678Z",
 	ready: true,
 	notReady: [],
-	hubs: [{ name: "manifests /a", synced: true, lastChange: "2026-01-02T03:04:06.500Z" }],
+	hubs: [
+		{ name: "manifests /a", synced: true, lastChange: "2026-01-02T03:04:06.500Z", staleSince: null, troubles: [] },
+	],
 	attachment: { cgroup: "/c", pinPath: "/p", proved: true, reason: null },
 	frontends: 2,
 	backends: 3,
@@ -58,6 +60,7 @@ describe("pagesOf()", () => {
 		'balancing_build_info{version="1.2.3",commit="abc"} 1',
 		"balancing_attachment_proved 1",
 		'balancing_hub_synced{hub="manifests /a"} 1',
+		'balancing_hub_stale_seconds{hub="manifests /a"} 0',
 		'balancing_hub_last_event_timestamp_seconds{hub="manifests /a"} 1767323046.5',
 		'balancing_map_entries{map="slots"} 5',
 		'balancing_map_capacity{map="backends"} 131071',
@@ -77,7 +80,7 @@ describe("pagesOf()", () => {
 	});
 
 	test("leaves out what is not known yet", () => {
-		const hubs = [{ name: "manifests /a", synced: false, lastChange: null }];
+		const hubs = [{ name: "manifests /a", synced: false, lastChange: null, staleSince: null, troubles: [] }];
 		const body = page("/metrics", { lastWrite: null, problems: [], hubs })?.body ?? "";
 		expect(body).toContain('balancing_hub_synced{hub="manifests /a"} 0\n');
 		for (const name of ["sync_duration_seconds", "hub_last_event_timestamp_seconds"]) expect(body).not.toContain(name);

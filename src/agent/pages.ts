@@ -39,6 +39,10 @@ function problemCounts({ problems }: AgentStatus): Metric {
 	return { name: "problems", help: "Objects, or parts of them, that are not programmed.", type: "gauge", samples };
 }
 
+function secondsSince(time: string | null): number {
+	return time === null ? 0 : Math.max(0, (Date.now() - Date.parse(time)) / 1000);
+}
+
 function metricsOf(status: AgentStatus, sources: PageSources): readonly Metric[] {
 	const { version, commit, attachment, hubs, lastWrite, faults } = status;
 	const counter = (name: string, help: string, samples: Metric["samples"]): Metric => ({
@@ -63,6 +67,12 @@ function metricsOf(status: AgentStatus, sources: PageSources): readonly Metric[]
 			samples: hubs.flatMap(({ name, lastChange }) =>
 				lastChange === null ? [] : [{ labels: { hub: name }, value: Date.parse(lastChange) / 1000 }],
 			),
+		},
+		{
+			name: "hub_stale_seconds",
+			help: "For how long the hub has not been followed; 0 while it is.",
+			type: "gauge",
+			samples: hubs.map(({ name, staleSince }) => ({ labels: { hub: name }, value: secondsSince(staleSince) })),
 		},
 		byMap("map_entries", "Elements in the kernel's maps.", sources.entries()),
 		byMap("map_capacity", "Elements that the kernel's maps can hold.", CAPACITIES),

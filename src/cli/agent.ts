@@ -1,6 +1,7 @@
 // balancing agent: the node agent in the foreground.
 
 import { runAgent } from "../agent/agent.ts";
+import { kubernetesSource } from "../agent/hub_sources.ts";
 import { UsageError } from "../config.ts";
 import { createLossyOutput } from "../lib/lossy_output.ts";
 import { createLog } from "../observe/log.ts";
@@ -12,6 +13,11 @@ const KEPT = 1 << 20;
 export const agent: Command = {
 	flags: [
 		"manifests",
+		"kubeconfig",
+		"context",
+		"api-server",
+		"namespaces",
+		"selector",
 		"node-name",
 		"cgroup",
 		"pin-path",
@@ -23,8 +29,8 @@ export const agent: Command = {
 		"log-format",
 	],
 	async run(env, config) {
-		if (config.manifests.length === 0) {
-			throw new UsageError("Cannot run without a source of Services: give --manifests PATH");
+		if (config.manifests.length === 0 && kubernetesSource(config) === undefined) {
+			throw new UsageError("Cannot run without a source of Services: give --manifests PATH or --kubeconfig FILE");
 		}
 		const format = config["log-format"] ?? (env.isTerminal ? "pretty" : "json");
 		const write = createLossyOutput(env.stdout, {

@@ -58,8 +58,7 @@ describe("mergeClusters()", () => {
 		expect(merged.problems.at(-1)).toEqual({
 			object: "Service a/a",
 			reason: "Duplicate",
-			message:
-				"an earlier --manifests declares the same Service, whose endpoints are used; rename or remove one of them",
+			message: "An earlier source has the same Service, whose endpoints are used: rename or remove one of them",
 		});
 	});
 

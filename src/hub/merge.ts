@@ -17,8 +17,7 @@ export function mergeClusters(clusters: readonly Cluster[]): Cluster {
 				problems.push({
 					object: `Service ${key}`,
 					reason: "Duplicate",
-					message:
-						"an earlier --manifests declares the same Service, whose endpoints are used; rename or remove one of them",
+					message: "An earlier source has the same Service, whose endpoints are used: rename or remove one of them",
 				});
 				continue;
 			}

@@ -11,7 +11,9 @@ const STATUS: AgentStatus = {
 	started: "2026-01-02T03:04:05.678Z",
 	ready: true,
 	notReady: [],
-	hubs: [{ name: "manifests /a", synced: true, lastChange: "2026-01-02T03:04:06.000Z" }],
+	hubs: [
+		{ name: "manifests /a", synced: true, lastChange: "2026-01-02T03:04:06.000Z", staleSince: null, troubles: [] },
+	],
 	attachment: { cgroup: "/c", pinPath: "/p", proved: true, reason: null },
 	frontends: 2,
 	backends: 3,
@@ -38,7 +40,7 @@ test("renderStatus() of an agent that is not ready says why, first", () => {
 		...STATUS,
 		ready: false,
 		notReady: ["manifests /a has not been read yet", "not attached for certain: EPERM"],
-		hubs: [{ name: "manifests /a", synced: false, lastChange: null }],
+		hubs: [{ name: "manifests /a", synced: false, lastChange: null, staleSince: null, troubles: ["no way"] }],
 		attachment: { cgroup: "/c", pinPath: "/p", proved: false, reason: "EPERM" },
 		lastWrite: null,
 		problems: [
@@ -52,7 +54,7 @@ test("renderStatus() of an agent that is not ready says why, first", () => {
 		],
 	});
 	expect(text).toStartWith("Ready       NO: manifests /a has not been read yet; not attached for certain: EPERM\n");
-	expect(text).toContain("Hub         manifests /a: not read yet\n");
+	expect(text).toContain("Hub         manifests /a: not read yet: no way\n");
 	expect(text).toContain("Attached    /c, NOT PROVED: EPERM\n");
 	expect(text).toContain("Last write  none yet\n");
 	expect(text).toEndWith("Problems    1\n  Service demo/web spec.ports[0]: no port (InvalidObject, a:3)\n");
@@ -66,4 +68,12 @@ test.each([
 	],
 ])("problemLine(%j)", (problem, expected) => {
 	expect(problemLine(problem)).toBe(expected);
+});
+
+test("renderStatus() tells since when a hub is stale, and why", () => {
+	const hub = { name: "Kubernetes, in-cluster", synced: true, lastChange: "2026-01-02T03:04:06.000Z" };
+	const stale = { ...hub, staleSince: "2026-01-02T04:00:00.000Z", troubles: ["Cannot watch Services: ECONNREFUSED"] };
+	expect(renderStatus({ ...STATUS, hubs: [stale] })).toContain(
+		"Hub         Kubernetes, in-cluster: synced, last change 2026-01-02T03:04:06.000Z, STALE since 2026-01-02T04:00:00.000Z: Cannot watch Services: ECONNREFUSED\n",
+	);
 });

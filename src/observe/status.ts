@@ -9,6 +9,10 @@ export interface HubStatus {
 	readonly synced: boolean;
 	/** RFC 3339; null before the first change. */
 	readonly lastChange: string | null;
+	/** RFC 3339: it was last heard of then, and what is known since is the last good state; null while it is followed. */
+	readonly staleSince: string | null;
+	/** What is the matter with it, one sentence each. */
+	readonly troubles: readonly string[];
 }
 
 export interface WriteStatus {
@@ -54,9 +58,11 @@ export function problemLine({ object, field, message, reason, source }: Problem)
 	return `${object}${field === undefined ? "" : ` ${field}`}: ${message} (${where})`;
 }
 
-function hubLine({ name, synced, lastChange }: HubStatus): string {
-	if (!synced) return `${name}: not read yet`;
-	return `${name}: synced${lastChange === null ? "" : `, last change ${lastChange}`}`;
+function hubLine({ name, synced, lastChange, staleSince, troubles }: HubStatus): string {
+	const why = troubles.length === 0 ? "" : `: ${troubles.join("; ")}`;
+	if (!synced) return `${name}: not read yet${why}`;
+	const last = lastChange === null ? "" : `, last change ${lastChange}`;
+	return `${name}: synced${last}${staleSince === null ? "" : `, STALE since ${staleSince}`}${why}`;
 }
 
 /** For a terminal; ends in a line break. */

@@ -20,8 +20,7 @@ const asked = (server: TestHub, resource = "services") =>
 
 /** An answer of 200 with anything in it. */
 function content(pieces: Iterable<string>, ending: "end" | "silence"): Fault {
-	// biome-ignore lint/suspicious/noThenProperty: the test hub's name for what comes then
-	return { kind: "content", pieces, then: ending };
+	return { kind: "content", pieces, ending };
 }
 
 /** Both kinds followed, with the Service web. */

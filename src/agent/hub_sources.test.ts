@@ -1,0 +1,43 @@
+// Which API server a configuration means.
+
+import { expect, test } from "bun:test";
+import { parseCommandLine, resolveConfig } from "../config.ts";
+import { kubernetesSource } from "./hub_sources.ts";
+
+const FLAGS = ["manifests", "kubeconfig", "context", "api-server"] as const;
+const POD = { KUBERNETES_SERVICE_HOST: "10.96.0.1", KUBERNETES_SERVICE_PORT: "443" };
+const TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+const OWN = "/root/.kube/config";
+const IN_CLUSTER = { kind: "in-cluster", host: "10.96.0.1", port: "443" };
+const files = (...names: readonly string[]) => ({ kind: "kubeconfig", files: names });
+
+test.each<[string, readonly string[], Record<string, string>, readonly string[], unknown]>([
+	["nothing", [], {}, [], undefined],
+	["nothing but a home", [], { HOME: "/root" }, [], undefined],
+	["the user's own file", [], { HOME: "/root" }, [OWN], files(OWN)],
+	["a Pod before the own file", [], { HOME: "/root", ...POD }, [OWN, TOKEN], IN_CLUSTER],
+	["a Pod without a token", [], { HOME: "/root", ...POD }, [OWN], files(OWN)],
+	["a token without an address", [], {}, [TOKEN], undefined],
+	["a token and --api-server", ["--api-server=a:1"], {}, [TOKEN], { kind: "in-cluster", host: "", port: "" }],
+	["$KUBECONFIG before a Pod", [], { KUBECONFIG: "/a:/b:", ...POD }, [TOKEN], files("/a", "/b")],
+	["--kubeconfig before all", ["--kubeconfig=/f"], { KUBECONFIG: "/a", ...POD }, [TOKEN], files("/f")],
+	["manifests alone", ["--manifests=/m"], { KUBECONFIG: "/a", HOME: "/root", ...POD }, [TOKEN, OWN], undefined],
+	["manifests and --kubeconfig", ["--manifests=/m", "--kubeconfig=/f"], {}, [], files("/f")],
+	[
+		"manifests and --context",
+		["--manifests=/m", "--context=c"],
+		{ KUBECONFIG: "/a" },
+		[],
+		{ ...files("/a"), context: "c" },
+	],
+	[
+		"--context, which a Pod has not",
+		["--context=c"],
+		{ HOME: "/root", ...POD },
+		[TOKEN, OWN],
+		{ ...files(OWN), context: "c" },
+	],
+])("kubernetesSource() of %s", (...[, args, env, existing, expected]) => {
+	const config = resolveConfig(parseCommandLine(args, FLAGS).flags, FLAGS, env);
+	expect<unknown>(kubernetesSource(config, (path) => existing.includes(path))).toEqual(expected);
+});

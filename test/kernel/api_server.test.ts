@@ -1,0 +1,68 @@
+// The agent on an API server: what it says gets into the kernel, stays there when it is gone, and follows when it is back.
+
+import { expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { agentPlace, programmed, serviceYaml } from "../support/agent_place.ts";
+import { startHub } from "../support/hub/hub.ts";
+import { until } from "../support/wait.ts";
+
+test("the agent follows an API server beside a folder of manifests, and keeps what it knows while the server is gone", async () => {
+	await using server = await startHub({ kubernetes: false });
+	using place = agentPlace();
+	const kubeconfig = `${place.folder}/kubeconfig`;
+	writeFileSync(kubeconfig, server.kubeconfig());
+	place.write("own", serviceYaml("own", "10.96.0.8", ["10.1.0.8"]));
+	server.apply(serviceYaml("web", "10.96.0.9", ["10.1.0.1", "10.1.0.2"]));
+	await using agent = place.start({ flags: [`--kubeconfig=${kubeconfig}`] });
+	await agent.ready();
+	const kernel = async () => programmed((await place.run("frontends", "-o", "json")).out);
+	const status = async () => JSON.parse((await agent.page("/status"))?.body ?? "{}");
+	expect(await kernel()).toMatchObject({
+		"10.96.0.8:80/TCP": ["10.1.0.8:8080/TCP"],
+		"10.96.0.9:80/TCP": ["10.1.0.1:8080/TCP", "10.1.0.2:8080/TCP"],
+	});
+	expect((await status()).hubs).toMatchObject([
+		{ name: `manifests ${place.manifests}`, synced: true, staleSince: null, troubles: [] },
+		{ name: `Kubernetes, current context of ${kubeconfig}`, synced: true, staleSince: null, troubles: [] },
+	]);
+
+	await server.kill();
+	await until("stale", async () => (await status()).hubs[1].staleSince !== null);
+	expect(await kernel()).toHaveProperty(["10.96.0.9:80/TCP"]);
+	expect((await status()).ready).toBe(true);
+	const text = await place.run("status");
+	expect(text.out).toMatch(/Kubernetes, current context of .*: synced, last change .*, STALE since .*: Cannot watch /);
+	expect((await agent.page("/metrics"))?.body).toMatch(
+		/balancing_hub_stale_seconds\{hub="Kubernetes, .*"\} 0?\.?[1-9]/,
+	);
+
+	server.apply(serviceYaml("web", "10.96.0.9", ["10.1.0.3"]));
+	server.apply(serviceYaml("new", "10.96.0.10", ["10.1.0.4"]));
+	await server.restart();
+	await until("followed again", async () => (await status()).hubs[1].staleSince === null);
+	await until("the changes of meanwhile", async () => {
+		const now = await kernel();
+		return String(now["10.96.0.9:80/TCP"]) === "10.1.0.3:8080/TCP" && now["10.96.0.10:80/TCP"] !== undefined;
+	});
+	expect(await agent.stop("SIGTERM")).toBe(0);
+}, 60_000);
+
+test("the agent without its API server is not ready, says why, and takes nothing from the kernel", async () => {
+	await using server = await startHub({ kubernetes: false });
+	using place = agentPlace();
+	const kubeconfig = `${place.folder}/kubeconfig`;
+	writeFileSync(kubeconfig, server.kubeconfig());
+	server.apply(serviceYaml("web", "10.96.0.9", ["10.1.0.1"]));
+	const flags = [`--kubeconfig=${kubeconfig}`];
+	{
+		await using agent = place.start({ flags });
+		await agent.ready();
+	}
+	await server.kill();
+	await using agent = place.start({ flags });
+	await until("an answer", async () => (await agent.page("/readyz"))?.body.includes("ECONNREFUSED") === true);
+	expect((await agent.page("/readyz"))?.body).toMatch(
+		/^not ready\nKubernetes, current context of .* has not been read yet: Cannot watch .* at https:\/\/127\.0\.0\.1:\d+: /,
+	);
+	expect(programmed((await place.run("frontends", "-o", "json")).out)).toHaveProperty(["10.96.0.9:80/TCP"]);
+}, 60_000);
