@@ -1,7 +1,8 @@
 // The hub speaks the protocol: versions, pages, watches, selectors, status, patches, users, and what it counts.
 
 import { afterEach, describe, expect, test } from "bun:test";
-import { ask, watch } from "../support/hub/ask.ts";
+import { ask, type Lines, request, type WatchEvent, watch } from "../support/hub/ask.ts";
+import { POLICY_DEFINITIONS } from "../support/hub/definition.ts";
 import { type HubOptions, startHub, type TestHub } from "../support/hub/hub.ts";
 import { at, fieldsOf, listOf } from "../support/hub/object.ts";
 import { until } from "../support/wait.ts";
@@ -41,6 +42,21 @@ function names(list: unknown): readonly unknown[] {
 	return listOf(at(list, "items")).map((item) => at(item, "metadata", "name"));
 }
 
+/** What a watch sends: at least so many events, and what comes until the hub ends it. */
+async function allOf(hub: TestHub, lines: Lines, count: number): Promise<readonly WatchEvent[]> {
+	const events = await lines.take(count);
+	for (const open of hub.watches()) open.end();
+	return [...events, ...(await lines.rest())];
+}
+
+/** The code alone: a watch is left at once. */
+async function codeOf(hub: TestHub, path: string, user: string): Promise<number> {
+	const abort = new AbortController();
+	const { status } = await request(hub, path, { user, signal: abort.signal });
+	abort.abort();
+	return status;
+}
+
 describe("lists", () => {
 	test("come by pages that are all of one version", async () => {
 		const hub = await hubWith();
@@ -69,6 +85,21 @@ describe("lists", () => {
 		expect(Number(next.at("metadata", "resourceVersion"))).toBeGreaterThan(
 			Number(first.at("metadata", "resourceVersion")),
 		);
+	});
+
+	test("of all namespaces go on across them", async () => {
+		const hub = await hubWith();
+		for (const namespace of ["a", "b"])
+			hub.apply(["x", "y"].map((name) => ({ ...service(name), metadata: { name, namespace } })));
+		const seen: string[] = [];
+		let token: unknown = "";
+		do {
+			const page = await ask(hub, `/api/v1/services?limit=1&continue=${token}`);
+			const [item] = listOf(page.at("items"));
+			seen.push(`${at(item, "metadata", "namespace")}/${at(item, "metadata", "name")}`);
+			token = page.at("metadata", "continue");
+		} while (token !== undefined);
+		expect(seen).toEqual(["a/x", "a/y", "b/x", "b/y"]);
 	});
 
 	test("with a selector may have an empty last page, and do not count what remains", async () => {
@@ -178,8 +209,8 @@ describe("watches", () => {
 		const then = hub.revision();
 		hub.apply(service("c"));
 		hub.delete("Service", "demo", "a");
-		await using resumed = await watch(hub, `${SERVICES}?watch=1&resourceVersion=${then}&timeoutSeconds=1`);
-		expect((await resumed.rest()).map(({ title }) => title)).toEqual(["ADDED c", "DELETED a"]);
+		await using resumed = await watch(hub, `${SERVICES}?watch=1&resourceVersion=${then}`);
+		expect((await allOf(hub, resumed, 2)).map(({ title }) => title)).toEqual(["ADDED c", "DELETED a"]);
 		for (const query of ["", "&resourceVersion=0"]) {
 			await using lines = await watch(hub, `${SERVICES}?watch=1${query}`);
 			expect((await lines.take(2)).map(({ title }) => title)).toEqual(["ADDED b", "ADDED c"]);
@@ -196,8 +227,8 @@ describe("watches", () => {
 		expect(at(events[2]?.object, "metadata", "annotations")).toEqual({ "k8s.io/initial-events-end": "true" });
 		hub.apply(service("c"));
 		expect((await lines.next())?.title).toBe("ADDED c");
-		await using unmarked = await watch(hub, `${path}&timeoutSeconds=1`);
-		expect((await unmarked.rest()).map(({ title }) => title)).toEqual(["ADDED a", "ADDED b", "ADDED c"]);
+		await using unmarked = await watch(hub, path);
+		expect((await allOf(hub, unmarked, 3)).map(({ title }) => title)).toEqual(["ADDED a", "ADDED b", "ADDED c"]);
 	});
 
 	test.each([
@@ -218,9 +249,9 @@ describe("watches", () => {
 		hub.apply(service("a"));
 		await using lines = await watch(
 			hub,
-			`${SERVICES}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1`,
+			`${SERVICES}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`,
 		);
-		expect((await lines.rest()).map(({ title }) => title)).toEqual(["ADDED a"]);
+		expect((await allOf(hub, lines, 1)).map(({ title }) => title)).toEqual(["ADDED a"]);
 	});
 
 	test("see an object come into a selector and leave it", async () => {
@@ -276,6 +307,17 @@ describe("watches", () => {
 		await using lines = await watch(hub, `${SERVICES}?watch=1`);
 		hub.apply(Array.from({ length: 500 }, (_, n) => service(`t${n}`)));
 		expect(new Set((await lines.take(1000)).map(({ title }) => title)).size).toBe(1000);
+	});
+
+	test("of definitions see a new one in three versions, and then its kind is served", async () => {
+		const hub = await hubWith({ definitions: [] });
+		expect((await ask(hub, POLICIES)).code).toBe(404);
+		const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions?watch=1";
+		await using lines = await watch(hub, `${path}&resourceVersion=${hub.revision()}`);
+		hub.apply(POLICY_DEFINITIONS);
+		const events = await lines.take(6);
+		expect(events.map(({ type }) => type)).toEqual(["ADDED", "MODIFIED", "MODIFIED", "ADDED", "MODIFIED", "MODIFIED"]);
+		expect((await ask(hub, POLICIES)).code).toBe(200);
 	});
 
 	test("of a kind whose definition is removed: DELETED, a clean end, then 404 in text", async () => {
@@ -403,6 +445,32 @@ describe("writes", () => {
 		expect((await lines.take(2)).map(({ title }) => title)).toEqual(["MODIFIED p", "DELETED p"]);
 	});
 
+	test("of the test itself put in what no server takes", async () => {
+		const hub = await hubWith();
+		hub.put("Service", { metadata: { name: "bad", namespace: "demo", labels: 5 }, spec: "none" } as never);
+		hub.apply({
+			apiVersion: "v1",
+			kind: "ConfigMap",
+			metadata: { name: "big", namespace: "demo", annotations: { text: "x".repeat(5 << 20) } },
+		});
+		const list = await ask(hub, SERVICES);
+		const [item] = listOf(list.at("items"));
+		expect([at(item, "metadata", "labels"), at(item, "spec")]).toEqual([5, "none"]);
+		expect((await ask(hub, "/api/v1/configmaps")).text.length).toBeGreaterThan(5 << 20);
+	});
+
+	test("of a slice keep its nulls", async () => {
+		const hub = await hubWith();
+		hub.apply({
+			apiVersion: "discovery.k8s.io/v1",
+			kind: "EndpointSlice",
+			metadata: { name: "s", namespace: "demo" },
+			addressType: "IPv4",
+		});
+		const { text } = await ask(hub, "/apis/discovery.k8s.io/v1/namespaces/demo/endpointslices/s");
+		expect(text).toContain('"addressType":"IPv4","endpoints":null,"ports":null}');
+	});
+
 	test("deletecollection deletes what is selected", async () => {
 		const hub = await hubWith();
 		hub.apply([service("a", { x: "1" }), service("b")]);
@@ -419,16 +487,10 @@ describe("users", () => {
 		];
 		const hub = await hubWith({ users: { edge: { groups: ["edges"], rules }, bot: { credentials: "token", rules } } });
 		for (const user of ["edge", "bot"]) {
-			const codes = await Promise.all(
-				[
-					SERVICES,
-					"/api/v1/services",
-					`${SERVICES}?watch=1`,
-					"/api/v1/nodes",
-					"/api/v1/nodes?watch=1&timeoutSeconds=1&fieldSelector=metadata.name%3Dn1",
-					"/version",
-				].map(async (path) => (await ask(hub, path, { user })).code),
-			);
+			const paths = [SERVICES, "/api/v1/services", `${SERVICES}?watch=1`, "/api/v1/nodes", "/version"];
+			const named =
+				"/api/v1/nodes?watch=1&resourceVersion=0&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&fieldSelector=metadata.name%3Dn1";
+			const codes = await Promise.all([...paths, named].map((path) => codeOf(hub, path, user)));
 			expect(codes).toEqual([200, 403, 403, 403, 200, 200]);
 		}
 		const who = await ask(hub, "/apis/authentication.k8s.io/v1/selfsubjectreviews", {

@@ -6,7 +6,7 @@ import { type Core, createCore } from "./core.ts";
 import { POLICY_DEFINITIONS } from "./definition.ts";
 import { createFaults, type Fault, type Injected } from "./fault.ts";
 import { type Connection, type Shape, serveConnection } from "./http.ts";
-import { idOf } from "./kind.ts";
+import { apiVersionOf, idOf } from "./kind.ts";
 import type { Features, Timing } from "./list.ts";
 import { createListener } from "./listener.ts";
 import { createRequestLog, type RequestFilter, type RequestRecord } from "./log.ts";
@@ -60,6 +60,8 @@ export interface TestHub extends AsyncDisposable {
 
 	/** Creates or replaces what YAML, JSON or objects say, status included. */
 	apply(manifests: unknown): readonly KubeObject[];
+	/** Stores an object as it is, for those that no server would take: nothing is checked or completed but its version. */
+	put(kind: string, object: { readonly metadata: { readonly name: string; readonly namespace?: string } }): KubeObject;
 	/** At once, without grace; of a kind by its name (Service) or resource. */
 	delete(kind: string, namespace: string | undefined, name: string): void;
 	list(kind: string): readonly KubeObject[];
@@ -134,7 +136,7 @@ export async function startHub(options: HubOptions = {}): Promise<TestHub> {
 	let traffic = { accepted: 0, failedHandshakes: 0 };
 	const newCore = (): Core =>
 		createCore({
-			historyLimit: options.historyLimit ?? 50_000,
+			historyLimit: options.historyLimit ?? 10_000,
 			kubernetes: options.kubernetes ?? true,
 			definitions: options.definitions ?? POLICY_DEFINITIONS,
 		});
@@ -175,6 +177,10 @@ export async function startHub(options: HubOptions = {}): Promise<TestHub> {
 		credentials: (user = "admin") => users.credentials(user),
 
 		apply: (manifests) => core.apply(manifests),
+		put(name, object) {
+			const kind = core.registry.named(name);
+			return core.store.put(idOf(kind), { apiVersion: apiVersionOf(kind), kind: kind.kind, ...object });
+		},
 		delete: (kind, namespace, name) => core.remove(kind, namespace, name),
 		list: (kind) => core.store.snapshot(idOf(core.registry.named(kind))).objects,
 		get(name, namespace, object) {
