@@ -1,6 +1,7 @@
 // The hub speaks the protocol: versions, pages, watches, selectors, status, patches, users, and what it counts.
 
 import { afterEach, describe, expect, test } from "bun:test";
+import { rulesOf } from "../support/hub/access.ts";
 import { ask, type Lines, request, type WatchEvent, watch } from "../support/hub/ask.ts";
 import { POLICY_DEFINITIONS } from "../support/hub/definition.ts";
 import { type HubOptions, startHub, type TestHub } from "../support/hub/hub.ts";
@@ -509,6 +510,28 @@ describe("users", () => {
 			},
 		});
 		expect(may.at("status")).toEqual({ allowed: true });
+	});
+
+	test("may what a ClusterRole says", async () => {
+		const hub = await hubWith({ users: { agent: { credentials: "token", rules: [] } } });
+		const [role = {}] = hub.apply(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: { name: agent }
+rules:
+  - { apiGroups: [""], resources: [services, nodes], verbs: [list] }
+  - { apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [list, watch] }
+  - { apiGroups: [""], resources: [configmaps], resourceNames: [own], verbs: [get] }
+`);
+		hub.setRules("agent", rulesOf(role));
+		const slices = "/apis/discovery.k8s.io/v1/endpointslices";
+		const paths = ["/api/v1/services", "/api/v1/pods", slices, `${slices}?watch=1`, "/api/v1/nodes?watch=1"];
+		const codes = await Promise.all(paths.map((path) => codeOf(hub, path, "agent")));
+		expect(codes).toEqual([200, 403, 200, 200, 403]);
+		const maps = "/api/v1/namespaces/demo/configmaps";
+		expect([await codeOf(hub, `${maps}/own`, "agent"), await codeOf(hub, `${maps}/other`, "agent")]).toEqual([
+			404, 403,
+		]);
 	});
 
 	test("lose their rights for the next request, not for a watch that is open", async () => {

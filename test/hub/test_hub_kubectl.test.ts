@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
+import { at } from "../support/hub/object.ts";
 import { until } from "../support/wait.ts";
 
 const KUBECTL = Bun.which("kubectl");
@@ -149,6 +150,36 @@ describe.skipIf(KUBECTL === null)(title, () => {
 		await kubectl("label", "node", "n1", "zone-");
 		expect(await kubectl("get", "nodes", "-l", "zone=a", "-o", "name")).toBe("");
 		expect(await kubectl("get", "nodes", "--field-selector", "metadata.name=n1", "-o", "name")).toBe("node/n1\n");
+	});
+
+	test("apply changes one field of a container in a template", async () => {
+		const text = `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: { name: agent, namespace: demo }
+spec:
+  selector: { matchLabels: { app: agent } }
+  template:
+    metadata: { labels: { app: agent } }
+    spec:
+      containers:
+        - { name: agent, image: "example/agent:1", env: [{ name: A, value: "1" }, { name: B, value: "2" }] }
+`;
+		const path = file("ds.yaml", text);
+		await kubectl("apply", "-f", path);
+		file("ds.yaml", text.replace('value: "2"', 'value: "3"'));
+		expect(await kubectl("apply", "-f", path)).toBe("daemonset.apps/agent configured\n");
+		const containers = hub.get("DaemonSet", "demo", "agent");
+		expect(at(containers, "spec", "template", "spec", "containers")).toEqual([
+			{
+				name: "agent",
+				image: "example/agent:1",
+				env: [
+					{ name: "A", value: "1" },
+					{ name: "B", value: "3" },
+				],
+			},
+		]);
 	});
 
 	test("get -w shows what changes", async () => {

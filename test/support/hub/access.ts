@@ -3,6 +3,7 @@
 import { randomBytes, X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import type { HttpRequest } from "./http_request.ts";
+import { type Fields, fieldsOf, listOf } from "./object.ts";
 import { selectedName } from "./selector.ts";
 import { type ApiError, forbidden, groupResource, unauthorized } from "./status.ts";
 import type { ResourceTarget, Target } from "./target.ts";
@@ -18,6 +19,20 @@ export interface Rule {
 	readonly namespaces?: readonly string[];
 	/** resourceNames: only these objects. */
 	readonly names?: readonly string[];
+}
+
+/** The rules of a Role or ClusterRole, so that what is delivered can be tried: setRules(user, rulesOf(role)). */
+export function rulesOf(role: Fields, namespaces?: readonly string[]): readonly Rule[] {
+	const texts = (value: unknown) => listOf(value).map(String);
+	return listOf(role["rules"])
+		.map(fieldsOf)
+		.map(({ verbs, apiGroups, resources, resourceNames }) => ({
+			verbs: texts(verbs),
+			groups: texts(apiGroups),
+			resources: texts(resources),
+			...(namespaces !== undefined && { namespaces }),
+			...(Array.isArray(resourceNames) && { names: texts(resourceNames) }),
+		}));
 }
 
 export interface User {

@@ -85,6 +85,45 @@ function builtin(kind: Partly): Kind {
 	};
 }
 
+/** Stored and served, and that is all: no controller acts on them, and rules come from setRules. */
+const INERT: readonly Kind[] = [
+	builtin({ resource: "secrets", kind: "Secret" }),
+	builtin({ resource: "serviceaccounts", kind: "ServiceAccount", shortNames: ["sa"] }),
+	builtin({
+		group: "apps",
+		resource: "daemonsets",
+		kind: "DaemonSet",
+		shortNames: ["ds"],
+		status: true,
+		generation: true,
+	}),
+	builtin({
+		group: "apps",
+		resource: "deployments",
+		kind: "Deployment",
+		shortNames: ["deploy"],
+		status: true,
+		generation: true,
+	}),
+	builtin({ group: "events.k8s.io", resource: "events", kind: "Event", shortNames: ["ev"] }),
+	builtin({ group: "rbac.authorization.k8s.io", resource: "clusterroles", kind: "ClusterRole", namespaced: false }),
+	builtin({
+		group: "rbac.authorization.k8s.io",
+		resource: "clusterrolebindings",
+		kind: "ClusterRoleBinding",
+		namespaced: false,
+	}),
+	builtin({ group: "rbac.authorization.k8s.io", resource: "roles", kind: "Role" }),
+	builtin({ group: "rbac.authorization.k8s.io", resource: "rolebindings", kind: "RoleBinding" }),
+	builtin({
+		group: "admissionregistration.k8s.io",
+		resource: "validatingwebhookconfigurations",
+		kind: "ValidatingWebhookConfiguration",
+		namespaced: false,
+		generation: true,
+	}),
+];
+
 /** What every server of the test has. */
 export const BUILTIN: readonly Kind[] = [
 	builtin({ resource: "configmaps", kind: "ConfigMap", shortNames: ["cm"] }),
@@ -144,6 +183,7 @@ export const BUILTIN: readonly Kind[] = [
 		generation: true,
 		empty: { addressType: "", endpoints: null, ports: null },
 	}),
+	...INERT,
 ];
 
 export const DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io";

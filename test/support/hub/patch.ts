@@ -35,9 +35,10 @@ const MERGE_KEYS: readonly (readonly [RegExp, string])[] = [
 	[/^\w+ metadata\.ownerReferences$/, "uid"],
 	[/^Node status\.addresses$/, "type"],
 	[/^Pod status\.podIPs$/, "ip"],
-	[/^Pod spec\.(?:containers|initContainers|volumes|imagePullSecrets)$/, "name"],
-	[/^Pod spec\.(?:containers|initContainers)\.env$/, "name"],
-	[/^Pod spec\.(?:containers|initContainers)\.ports$/, "containerPort"],
+	[/^\w+ (?:spec\.template\.)?spec\.(?:containers|initContainers|volumes|imagePullSecrets)$/, "name"],
+	[/^\w+ (?:spec\.template\.)?spec\.(?:containers|initContainers)\.env$/, "name"],
+	[/^\w+ (?:spec\.template\.)?spec\.(?:containers|initContainers)\.volumeMounts$/, "mountPath"],
+	[/^\w+ (?:spec\.template\.)?spec\.(?:containers|initContainers)\.ports$/, "containerPort"],
 ];
 const UNITED = /^\w+ metadata\.finalizers$|^Node spec\.podCIDRs$/;
 
