@@ -123,9 +123,13 @@ test.each([["served"], ["forbidden"], ["bad-request"]] as const)(
 		await using server = await startHub({ kubernetes: false, features: { initialEvents } });
 		const all = names(1201);
 		server.apply(all.flatMap((name) => webService(name)));
+		// One kind hears that there are none while the other still waits for its answer.
+		const resource = "endpointslices.discovery.k8s.io";
+		server.inject({ resource, where: ({ query }) => query.has("sendInitialEvents") }, { kind: "delay", ms: 50 });
 		await using client = followHub(server);
 		await client.shows(...keys(all));
 		expect(client.seen).toHaveLength(1);
+		expect(client.log.filter((line) => line.startsWith("warn"))).toEqual([]);
 		const streams = server.count({ where: ({ query }) => query.has("sendInitialEvents") });
 		const pages = server.requests({ verb: "list", resource: "services" });
 		if (initialEvents === "served") {

@@ -234,7 +234,7 @@ test("403 of one kind is a Problem that names the right that is missing; the oth
 			object: "EndpointSlices",
 			reason: "Forbidden",
 			message:
-				"The API server refuses to show them (403): grant get, list and watch on endpointslices.discovery.k8s.io in a ClusterRole",
+				"The API server refuses to show them (403): grant list and watch on endpointslices.discovery.k8s.io in a ClusterRole",
 		},
 	]);
 	server.apply(webService("more"));

@@ -103,7 +103,7 @@ function problemOf({ need, title, namespace }: Scope, error: unknown): Problem |
 	const resource = need.group === "" ? need.resource : `${need.resource}.${need.group}`;
 	if (status === 403) {
 		const role = namespace === undefined ? "ClusterRole" : `Role in ${namespace}`;
-		const message = `The API server refuses to show them (403): grant get, list and watch on ${resource} in a ${role}`;
+		const message = `The API server refuses to show them (403): grant list and watch on ${resource} in a ${role}`;
 		return { object: title, reason: "Forbidden", message };
 	}
 	if (status === 404) {

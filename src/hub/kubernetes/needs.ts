@@ -1,4 +1,4 @@
-// What is watched at an API server, and why: one row a kind. RBAC grants exactly this (get, list, watch).
+// What is watched at an API server, and why: one row a kind. RBAC grants exactly this: list and watch.
 
 import type { EndpointSlice, Service } from "../../model/cluster.ts";
 import { projectEndpointSlice } from "../../model/endpoint_slice.ts";

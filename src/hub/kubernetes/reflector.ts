@@ -72,13 +72,16 @@ export async function reflect(options: ReflectorOptions): Promise<void> {
 	};
 	const round: Round = { ...options, position, backoff: createBackoff(random) };
 	while (!signal.aborted) {
+		// As it was when the request was made: another kind may find out meanwhile what the server can do.
+		let during: Phase = "watching";
 		try {
 			await prove(round);
-			if (phaseOf(round) === "paging") await list(round);
+			during = phaseOf(round);
+			if (during === "paging") await list(round);
 			await watch(round);
 		} catch (error) {
 			if (signal.aborted) return;
-			const verdict = judge(error, phaseOf(round));
+			const verdict = judge(error, position.version === undefined ? during : "watching");
 			follow(verdict, error, round);
 			await clock.sleep(waitOf(verdict, error, round), signal);
 		}
