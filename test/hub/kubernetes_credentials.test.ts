@@ -211,7 +211,9 @@ test.each([
 
 test("an exec plugin that hangs is given up, and does not keep the hub from ending", async () => {
 	await using server = await startHub({ kubernetes: false });
-	const exec = { command: "/bin/sh", args: ["-c", "trap '' PIPE; exec sleep 3"] };
+	using folder = temporaryFolder();
+	// It ends with the test.
+	const exec = { command: "/bin/sh", args: ["-c", `while [ -d ${folder.path} ]; do sleep 0.05; done`] };
 	await using client = followHub(server, { kubeconfig: kubeconfig(trusting(server), { exec }) });
 	await jumpUntil(client, "given up", () => client.log.some((line) => line.includes("nothing was heard for 30 s")));
 });
@@ -311,6 +313,30 @@ test("a proxy, by the environment or by proxy-url, and none where NO_PROXY says 
 	const problem = await problemOf(dead);
 	expect(problem).toContain("through http://127.0.0.1:1");
 	expect(problem).not.toContain("secret");
+});
+
+test("plain HTTP, and a path before the API's, as of a proxy that logs in for us", async () => {
+	await using server = await startHub(EDGE);
+	server.apply(webService("web"));
+	const { token, authority } = server.credentials("edge");
+	await using proxy = Bun.serve({
+		port: 0,
+		hostname: "127.0.0.1",
+		idleTimeout: 0,
+		fetch(request) {
+			const { pathname, search } = new URL(request.url);
+			if (!pathname.startsWith("/k8s/one/")) return new Response("no such cluster", { status: 404 });
+			const target = `${server.url}${pathname.slice("/k8s/one".length)}${search}`;
+			return fetch(target, { headers: { authorization: `Bearer ${token}` }, tls: { ca: authority } });
+		},
+	});
+	const at = (path: string) => kubeconfig({ server: `http://127.0.0.1:${proxy.port}${path}` }, {});
+	await using client = followHub(server, { kubeconfig: at("/k8s/one/") });
+	await follows(client);
+	server.apply(webService("more"));
+	await client.shows("demo/more", "demo/web");
+	await using wrong = followHub(server, { kubeconfig: at("/k8s/two") });
+	expect(await problemOf(wrong)).toBe("Cannot watch Services: 404 no such cluster");
 });
 
 test("one of several contexts, from several files: the first file that says something about a name wins", async () => {

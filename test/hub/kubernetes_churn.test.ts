@@ -1,0 +1,116 @@
+// Random changes while everything fails at random: in the end the client knows exactly what the server has, and was never without.
+
+import { expect, test } from "bun:test";
+import { type Follower, followHub, webService } from "../support/follow_hub.ts";
+import { startHub, type TestHub } from "../support/hub/hub.ts";
+import { serverError, tooManyRequests } from "../support/hub/status.ts";
+import { until } from "../support/wait.ts";
+
+/** BALANCING_SEED repeats a run. */
+const GIVEN = process.env["BALANCING_SEED"];
+const SEEDS =
+	GIVEN === undefined ? Array.from({ length: 3 }, () => Math.floor(Math.random() * 2 ** 31)) : [Number(GIVEN)];
+const SERVICES = 40;
+const STEPS = 150;
+
+type Random = (below: number) => number;
+
+/** mulberry32: small, and the same everywhere. */
+function createRandom(seed: number): Random {
+	let state = seed;
+	return (below) => {
+		state = (state + 0x6d2b79f5) | 0;
+		let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+		mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+		return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+	};
+}
+
+function change(server: TestHub, random: Random): void {
+	const name = `s${random(SERVICES)}`;
+	const there = server.get("Service", "demo", name) !== undefined;
+	if (there && random(3) === 0) {
+		server.delete("Service", "demo", name);
+		if (random(2) === 0) server.delete("EndpointSlice", "demo", `${name}-1`);
+	} else
+		server.apply(
+			webService(
+				name,
+				Array.from({ length: random(4) }, () => `10.1.${random(200)}.${1 + random(200)}`),
+			),
+		);
+	if (random(5) === 0) server.skip(1 + random(50));
+}
+
+const FAULTS: readonly ((server: TestHub, random: Random) => void | Promise<void>)[] = [
+	(server) => server.watches()[0]?.end(),
+	(server) => server.watches()[0]?.reset(),
+	(server) => server.watches().at(-1)?.fin(),
+	(server) => server.watches()[0]?.silence(),
+	(server) => server.watches()[0]?.text('{"type":"ADDED","obj'),
+	(server) => server.watches().at(-1)?.text("garbage\n"),
+	(server) => server.watches().at(-1)?.error(serverError(500, "no")),
+	(server) => server.compact(),
+	(server) => void server.inject({}, { kind: "error", error: tooManyRequests(3) }, 2),
+	(server) => void server.inject({}, { kind: "error", error: serverError(503, "no") }, 2),
+	(server, random) => void server.inject({}, { kind: "cut", bytes: 200 + random(4000), how: "reset" }, 1),
+	(server, random) => void server.inject({}, { kind: "cut", bytes: 200 + random(4000), how: "fin" }, 1),
+	(server, random) => server.setFeatures({ initialEvents: random(2) === 0 ? "served" : "forbidden" }),
+	(server, random) => server.shape(random(2) === 0 ? {} : { chunkBytes: 1 + random(100), writeBytes: 1 + random(100) }),
+	(server) => server.restart(),
+];
+
+/** `demo/s1: 10.1.0.1,10.1.0.2`, sorted: as the server has it, and as the client shows it. */
+function truth(server: TestHub): string {
+	const slices = new Map(server.list("EndpointSlice").map((slice) => [slice.metadata.name, slice]));
+	const lines = server.list("Service").map(({ metadata: { name } }) => {
+		const endpoints: unknown = Reflect.get(slices.get(`${name}-1`) ?? {}, "endpoints");
+		const ips = (Array.isArray(endpoints) ? endpoints : []).map((endpoint) => endpoint.addresses[0]);
+		return `demo/${name}: ${ips}`;
+	});
+	return lines.sort().join("\n");
+}
+
+function shown(client: Follower): string {
+	const lines = (client.services() ?? []).map((key) => `${key}: ${client.ips(key)}`);
+	return lines.sort().join("\n");
+}
+
+test.each(SEEDS)(
+	"a client knows what the server has after changes and faults at random (seed %d)",
+	async (seed) => {
+		const random = createRandom(seed);
+		await using server = await startHub({ kubernetes: false });
+		server.apply(Array.from({ length: SERVICES }, (_, index) => webService(`s${index}`)).flat());
+		await using client = followHub(server);
+		await until("the first snapshot", () => client.seen.length === 1);
+		for (let step = 0; step < STEPS; step++) {
+			for (let count = random(4); count > 0; count--) change(server, random);
+			if (random(3) === 0) await FAULTS[random(FAULTS.length)]?.(server, random);
+			// Lets the sockets' events in; how far they get is chance as well.
+			for (let turns = random(60); turns > 0; turns--) await new Promise(setImmediate);
+			client.clock.jump(random(3) === 0 ? 40_000 : 700);
+		}
+		server.clearFaults();
+		server.shape({});
+		let rounds = 0;
+		await until("the same as the server", () => {
+			// Bytes have to arrive between two jumps: a jump over the limit of a silence ends every connection.
+			if (rounds++ % 50 === 0) client.clock.jump(rounds < 1000 ? 20_000 : 1000);
+			return shown(client) === truth(server);
+		});
+		await until("followed again", () => {
+			client.clock.jump(500);
+			return client.hub.status().staleSince === null;
+		});
+		expect(client.seen.every(({ services }) => services.size >= SERVICES / 4)).toBe(true);
+		expect(client.log.filter((line) => line.includes("undefined") || line.includes("TypeError"))).toEqual([]);
+		for (const watch of server.watches()) watch.end();
+		server.apply(webService("last"));
+		await until("the last change", () => {
+			client.clock.jump(500);
+			return shown(client) === truth(server);
+		});
+	},
+	30_000,
+);
