@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ask } from "../support/hub/ask.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { at } from "../support/hub/object.ts";
 import { until } from "../support/wait.ts";
@@ -137,14 +138,12 @@ describe.skipIf(KUBECTL === null)(title, () => {
 		hub.apply("{apiVersion: v1, kind: Node, metadata: {name: n1}}");
 		await kubectl("label", "node", "n1", "zone=a");
 		await kubectl("annotate", "node", "n1", "example.com/x=1");
-		await kubectl(
-			"patch",
-			"node",
-			"n1",
-			"--subresource=status",
-			"-p",
-			'{"status":{"conditions":[{"type":"Ready","status":"True"}]}}',
-		);
+		// kubectl itself patches subresources since 1.24 only.
+		await ask(hub, "/api/v1/nodes/n1/status", {
+			method: "PATCH",
+			headers: { "content-type": "application/merge-patch+json" },
+			body: { status: { conditions: [{ type: "Ready", status: "True" }] } },
+		});
 		expect(await kubectl("get", "nodes", "-l", "zone=a", "--no-headers")).toMatch(/^n1\s+Ready/);
 		expect(await kubectl("get", "nodes", "-l", "zone!=a", "-o", "name")).toBe("");
 		await kubectl("label", "node", "n1", "zone-");

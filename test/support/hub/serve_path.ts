@@ -8,6 +8,12 @@ import type { Kind } from "./kind.ts";
 import type { Features } from "./list.ts";
 import { methodNotAllowed, pageNotFound } from "./status.ts";
 
+/**
+ * What kubectl before 1.27 asks for before it applies anything, as protobuf (openapi.v2.Document): swagger and info, no
+ * definitions. It checks what is defined, and nothing is.
+ */
+const OPENAPI_V2 = "\n\x032.0\x12\x15\n\nKubernetes\x12\x07v1.36.2";
+
 interface PathContext {
 	readonly kinds: readonly Kind[];
 	readonly minor: number;
@@ -26,11 +32,10 @@ export async function servePath(context: PathContext, request: HttpRequest, resp
 			pieces: [JSON.stringify(versionInfo(minor), undefined, 2)],
 		});
 	if (/^\/(?:healthz|livez|readyz)(?:\/|$)/.test(path)) return sendText(response, 200, "ok");
-	if (path === "/openapi/v3") return json(openApiIndex(kinds));
-	if (path.startsWith("/openapi/v3/")) {
-		const document = openApiDocument(path.slice("/openapi/v3/".length), kinds);
-		if (document !== undefined) return json(document);
-	}
+	if (path === "/openapi/v2" && request.headers["accept"]?.includes("proto-openapi"))
+		return sendText(response, 200, OPENAPI_V2);
+	const openApi = path.startsWith("/openapi/v3") ? openApiV3(path.slice("/openapi/v3/".length), kinds) : undefined;
+	if (openApi !== undefined) return json(openApi);
 	const found = /^\/apis?(?:\/|$)/.test(path)
 		? discover(request, kinds, context.features.aggregatedDiscovery)
 		: undefined;
@@ -43,6 +48,11 @@ export async function servePath(context: PathContext, request: HttpRequest, resp
 		headers,
 		request.headers["if-none-match"] === etag ? "" : body,
 	);
+}
+
+/** The index, or the document of one group and version. */
+function openApiV3(place: string, kinds: readonly Kind[]): object | undefined {
+	return place === "" ? openApiIndex(kinds) : openApiDocument(place, kinds);
 }
 
 function versionInfo(minor: number): object {
