@@ -1,10 +1,11 @@
 // A Service by Balancing, by nftables, and not at all: the same exchanges with the same servers, in turns.
 
 import { cpus } from "node:os";
+import { ringBuffer } from "bun-ffi-libbpf";
 import { CAPACITY } from "../../src/datapath/capacity.ts";
 import { createWriter } from "../../src/datapath/writer.ts";
 import type { Plan } from "../../src/plan/plan_types.ts";
-import { must } from "../support/command.ts";
+import { execute } from "../support/agent_place.ts";
 import { compiled } from "../support/compile.ts";
 import { datapath, planOf, type Spec } from "../support/datapath.ts";
 import { type Nftables, nftables } from "./nftables.ts";
@@ -81,11 +82,14 @@ function checkSeen(target: Target, [, , members, client]: readonly string[]): vo
 	throw new Error(`Cannot believe ${labelOf(target)}: ${members} of ${all} members answered, to ${client}`);
 }
 
-function measure(targets: readonly Target[], count: number, processor: string): Times {
+async function measure(targets: readonly Target[], count: number, processor: string): Promise<Times> {
 	const backends = [firstIp("endpoint", "TCP"), firstIp("endpoint", "UDP")];
 	const options = [String(ROUNDS), processor, String(BULK_BYTES), ...backends];
-	const output = must(compiled("test/bench/proxies.c"), ...options, ...targets.map((each) => argumentOf(each, count)));
-	const lines = output
+	const all = targets.map((each) => argumentOf(each, count));
+	// Meanwhile events are read.
+	const { code, out, err } = await execute([compiled("test/bench/proxies.c"), ...options, ...all]);
+	if (code !== 0) throw new Error(`Cannot measure: ${err.trim()}`);
+	const lines = out
 		.trim()
 		.split("\n")
 		.map((line) => line.split(" "));
@@ -169,7 +173,9 @@ async function measureCase(count: number): Promise<readonly BenchRow[]> {
 	// The last one: interrupts tend to be the first's affair.
 	const processor = String(cpus().length - 1);
 	using here = await place(processor);
-	using bpf = datapath(here.inside);
+	// As an agent without further flags.
+	using bpf = datapath(here.inside, { events: "all", eventsRate: 1000 });
+	using _reader = ringBuffer(bpf.events, () => {});
 	const writer = createWriter({ maps: bpf.maps, capacity: CAPACITY, firstGeneration: 1 });
 	const all = services(count);
 	const title = `${count.toLocaleString("en")} Services x ${MEMBERS}`;
@@ -179,7 +185,9 @@ async function measureCase(count: number): Promise<readonly BenchRow[]> {
 	};
 	const nft = withNftables ? nftables(here.nat.host.netns, PODS) : undefined;
 	const changes = measureChanges(all, write, nft);
-	const times = measure(targetsOf(here, withNftables), count, processor);
+	const times = await measure(targetsOf(here, withNftables), count, processor);
+	const { slot, storage } = bpf.faults();
+	if (slot + storage > 0) throw new Error("Cannot compare: Balancing let connections through untranslated");
 	if (here.plain.tracked() > 0) throw new Error("Cannot compare: conntrack works on the node without nftables");
 	if (withNftables && here.nat.tracked() === 0) throw new Error("Cannot compare: nftables translated nothing");
 	return [
