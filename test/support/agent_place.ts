@@ -75,8 +75,10 @@ const FLAGS = { pins: "--pin-path", stateDir: "--state-dir", manifests: "--manif
 export async function execute(
 	command: readonly string[],
 	environment: Readonly<Record<string, string>> = {},
+	folder: string = process.cwd(),
 ): Promise<Result> {
 	const child = Bun.spawn([...command], {
+		cwd: folder,
 		stdin: "ignore",
 		stdout: "pipe",
 		stderr: "pipe",
