@@ -97,7 +97,7 @@ async function servePages(config: Config, pages: () => Pages | undefined, log: L
 	stack.use(await serve(pages, { path }));
 	if (config.listen !== "off") {
 		stack.use(await serve(pages, parseListen(config.listen)));
-		log.info({ listen: config.listen }, "listening");
+		log.info({ listen: config.listen }, "Listening");
 	}
 	return stack.move();
 }
@@ -115,11 +115,11 @@ function createAttachment({ datapath, proof, log }: { datapath: Datapath; proof:
 	return function attachAndProve(): boolean {
 		try {
 			const again = [...datapath.reattach()].filter(([, how]) => how !== "replaced");
-			if (again.length > 0) log.warn({ programs: Object.fromEntries(again) }, "attached again");
+			if (again.length > 0) log.warn({ programs: Object.fromEntries(again) }, "Attached again");
 			said = "";
 		} catch (err) {
 			// Tried every second, told once.
-			if (said !== String(err)) log.error({ err }, "cannot attach again");
+			if (said !== String(err)) log.error({ err }, "Cannot attach again");
 			said = String(err);
 		}
 		return proof.prove();
@@ -170,7 +170,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 	const datapath = stack.use(
 		openDatapath({ cgroup, pinPath: config["pin-path"], events: config.events, eventsRate: config["events-rate"] }),
 	);
-	log.info({ cgroup, ...countAttached(datapath) }, "attached");
+	log.info({ cgroup, ...countAttached(datapath) }, "Attached");
 	const node = config["node-name"];
 	const eventLog =
 		config.events === "off" ? undefined : stack.use(createEventLog({ datapath, node, resolutions, log }));
@@ -188,7 +188,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 		await settled;
 	});
 	pages = pagesFor({ config, cgroup, datapath, ...loop, started: new Date().toISOString() });
-	log.info({ node, hubs: loop.hubs.status().map(({ name }) => name), pinPath: config["pin-path"] }, "started");
+	log.info({ node, hubs: loop.hubs.status().map(({ name }) => name), pinPath: config["pin-path"] }, "Started");
 	await loop.stopped;
-	log.info({}, "stopped; the datapath stays in place");
+	log.info({}, "Stopped; the datapath stays in place");
 }

@@ -81,7 +81,7 @@ export function createEventLog({ datapath, node, resolutions, log }: EventLogOpt
 			write(record);
 		} catch (err) {
 			// The events to come may be well, and the agent has more to do than to tell of them.
-			if (!complained) log.error({ err }, "cannot log a resolution event; further ones are not reported");
+			if (!complained) log.error({ err }, "Cannot log a resolution event; further ones are not reported");
 			complained = true;
 		}
 	});

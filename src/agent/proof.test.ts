@@ -38,7 +38,7 @@ describe("createProof()", () => {
 			[16, 5810, "/c"],
 		]);
 		expect([proof.proved, proof.reason]).toEqual([true, null]);
-		expect(log.messages()).toEqual(["info attachment proved"]);
+		expect(log.messages()).toEqual(["info Attachment proved"]);
 	});
 
 	test.each([
@@ -50,7 +50,7 @@ describe("createProof()", () => {
 		const { proof, log } = host(answers);
 		expect(proof.prove()).toBe(false);
 		expect(proof.reason).toStartWith(reason);
-		expect(log.messages()).toEqual(["warn attachment not proved: connections may go untranslated"]);
+		expect(log.messages()).toEqual(["warn Attachment not proved: connections may go untranslated"]);
 	});
 
 	test("is satisfied on a kernel without IPv6", () => {
@@ -78,9 +78,9 @@ describe("createProof()", () => {
 		answers.v6 = 0;
 		proof.prove();
 		expect(log.messages()).toEqual([
-			"warn attachment not proved: connections may go untranslated",
-			"info attachment proved",
-			"warn attachment not proved: connections may go untranslated",
+			"warn Attachment not proved: connections may go untranslated",
+			"info Attachment proved",
+			"warn Attachment not proved: connections may go untranslated",
 		]);
 	});
 });

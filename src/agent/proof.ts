@@ -64,8 +64,8 @@ export function createProof({ cgroup, log, connect = udpConnect }: ProofOptions)
 				reason = error instanceof Error ? error.message : String(error);
 			}
 			if (reason === before) return reason === null;
-			if (reason === null) log.info({}, "attachment proved");
-			else log.warn({ reason }, "attachment not proved: connections may go untranslated");
+			if (reason === null) log.info({}, "Attachment proved");
+			else log.warn({ reason }, "Attachment not proved: connections may go untranslated");
 			return reason === null;
 		},
 		get proved() {

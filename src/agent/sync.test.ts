@@ -156,9 +156,9 @@ describe("createSync()", () => {
 		expect(names()).toContain("demo/web-1:http");
 		expect(log.messages()).toEqual([
 			"info written",
-			"error cannot write everything",
+			"error Cannot write everything",
 			"info written",
-			"info everything is written again",
+			"info Everything is written again",
 		]);
 	});
 
@@ -172,9 +172,9 @@ describe("createSync()", () => {
 		expect(sync.run(false)).toBe("done");
 		expect(names()).toContain("demo/web-1:http");
 		expect(log.messages()).toEqual([
-			"error cannot write everything",
+			"error Cannot write everything",
 			"info written",
-			"info everything is written again",
+			"info Everything is written again",
 		]);
 	});
 
@@ -197,10 +197,10 @@ describe("createSync()", () => {
 		expect(sync.problems()).toEqual([problem]);
 		state.cluster = web(1);
 		for (let n = 0; n < 3; n++) sync.run(false);
-		const said = log.said.filter(({ message }) => message.startsWith("problem"));
+		const said = log.said.filter(({ message }) => message.startsWith("Problem"));
 		expect(said).toEqual([
-			{ level: "warn", message: "problem", fields: { problem: "Service demo/x: no port (InvalidObject)" } },
-			{ level: "info", message: "problem is gone", fields: { problem: "Service demo/x: no port (InvalidObject)" } },
+			{ level: "warn", message: "Problem", fields: { problem: "Service demo/x: no port (InvalidObject)" } },
+			{ level: "info", message: "Problem is gone", fields: { problem: "Service demo/x: no port (InvalidObject)" } },
 		]);
 	});
 });

@@ -67,8 +67,8 @@ function createProblemLog(log: Log): (problems: readonly Problem[]) => void {
 	let known = new Set<string>();
 	return (problems) => {
 		const now = new Set(problems.map(problemLine));
-		for (const line of now) if (!known.has(line)) log.warn({ problem: line }, "problem");
-		for (const line of known) if (!now.has(line)) log.info({ problem: line }, "problem is gone");
+		for (const line of now) if (!known.has(line)) log.warn({ problem: line }, "Problem");
+		for (const line of known) if (!now.has(line)) log.info({ problem: line }, "Problem is gone");
 		known = now;
 	};
 }
@@ -78,8 +78,8 @@ function createFailureLog(log: Log): (failure: string | null, err?: unknown) => 
 	let told: string | null = null;
 	return (failure, err) => {
 		if (failure === told) return;
-		if (failure === null) log.info({}, "everything is written again");
-		else log.error(err === undefined ? { failure } : { failure, err }, "cannot write everything");
+		if (failure === null) log.info({}, "Everything is written again");
+		else log.error(err === undefined ? { failure } : { failure, err }, "Cannot write everything");
 		told = failure;
 	};
 }
@@ -119,7 +119,7 @@ export function createSync({ hubs, writer, self, log, onNames }: SyncOptions): S
 		sayProblems(problems);
 		if (last && last.operations > 0) {
 			const { frontends, backends } = written.changes;
-			log.info({ milliseconds: last.milliseconds, operations: last.operations, frontends, backends }, "written");
+			log.info({ milliseconds: last.milliseconds, operations: last.operations, frontends, backends }, "Written");
 		}
 		sayFailure(written.failures.length === 0 ? null : unsettled);
 	}

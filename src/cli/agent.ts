@@ -35,7 +35,7 @@ export const agent: Command = {
 		const format = config["log-format"] ?? (env.isTerminal ? "pretty" : "json");
 		const write = createLossyOutput(env.stdout, {
 			limit: KEPT,
-			onDropped: (lines) => log.warn({ lines }, "log lines were dropped: their reader is too slow"),
+			onDropped: (lines) => log.warn({ lines }, "Log lines were dropped: their reader is too slow"),
 		});
 		const options = { level: config["log-level"], format, write };
 		const log = createLog(options);

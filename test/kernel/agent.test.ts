@@ -154,9 +154,9 @@ test("after kill -9 every command still shows what the kernel does, and a new ag
 
 	await using second = place.start();
 	await second.ready();
-	expect(second.log().find(({ msg }) => msg === "attached")).toMatchObject({ replaced: PROGRAMS.length });
+	expect(second.log().find(({ msg }) => msg === "Attached")).toMatchObject({ replaced: PROGRAMS.length });
 	// It found all in place: nothing was written.
-	expect(second.log().filter(({ msg }) => msg === "written")).toEqual([]);
+	expect(second.log().filter(({ msg }) => msg === "Written")).toEqual([]);
 	expect(ids((await place.run("frontends", "-o", "json")).out)).toEqual(ids(before.out));
 	expect(attached()).toBe(1);
 }, 30_000);
@@ -270,6 +270,6 @@ test("bad YAML is told with file and line, and its neighbours are programmed", a
 	expect(out).toContain("Programmed  3 frontends, 2 backends\n");
 	expect(out).toMatch(/^ {2}.*bad\.yaml.*\(InvalidYaml, .*bad\.yaml:\d+\)$/m);
 	expect(out).toMatch(/^ {2}Service default\/worse .*nonsense.*worse\.yaml:\d+\)$/m);
-	expect(agent.log().filter(({ msg }) => msg === "problem").length).toBeGreaterThan(1);
+	expect(agent.log().filter(({ msg }) => msg === "Problem").length).toBeGreaterThan(1);
 	expect((await agent.page("/metrics"))?.body).toContain('balancing_problems{reason="InvalidYaml"} 1\n');
 }, 30_000);
