@@ -93,7 +93,7 @@ describe("createSync()", () => {
 		expect(sync.lastWrite()).toMatchObject({ operations: 8, failures: 0 });
 		expect(renamed()).toBe(1);
 		sync.run(false);
-		expect(log.messages()).toEqual(["info written"]);
+		expect(log.messages()).toEqual(["info Written"]);
 		expect(renamed()).toBe(1);
 	});
 
@@ -155,9 +155,9 @@ describe("createSync()", () => {
 		expect(sync.run(false)).toBe("done");
 		expect(names()).toContain("demo/web-1:http");
 		expect(log.messages()).toEqual([
-			"info written",
+			"info Written",
 			"error Cannot write everything",
-			"info written",
+			"info Written",
 			"info Everything is written again",
 		]);
 	});
@@ -173,7 +173,7 @@ describe("createSync()", () => {
 		expect(names()).toContain("demo/web-1:http");
 		expect(log.messages()).toEqual([
 			"error Cannot write everything",
-			"info written",
+			"info Written",
 			"info Everything is written again",
 		]);
 	});
