@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Config } from "../config.ts";
 import { type CredentialSource, SERVICE_ACCOUNT } from "../hub/kubernetes/credentials.ts";
 import { type KubernetesStatus, watchKubernetes } from "../hub/kubernetes/kubernetes.ts";
-import { watchManifests } from "../hub/manifests.ts";
+import { watchManifests } from "../hub/manifests/manifests.ts";
 import type { Log } from "../lib/log.ts";
 import type { Cluster } from "../model/cluster.ts";
 import { getVersion } from "../version.ts";

@@ -1,7 +1,7 @@
 // balancing plan: what would be programmed, as text; needs neither root nor a kernel.
 
 import { UsageError } from "../config.ts";
-import { readManifests } from "../hub/manifests.ts";
+import { readManifests } from "../hub/manifests/manifests.ts";
 import { mergeClusters } from "../hub/merge.ts";
 import { CANARY_OBJECT } from "../plan/canary.ts";
 import { planFresh } from "../plan/plan.ts";

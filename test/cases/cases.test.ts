@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { seededRandom } from "../../src/datapath/faulty_maps.ts";
-import { readManifests } from "../../src/hub/manifests.ts";
+import { readManifests } from "../../src/hub/manifests/manifests.ts";
 import type { Txtar, TxtarFile } from "../../src/lib/txtar.ts";
 import { formatTxtar, parseTxtar } from "../../src/lib/txtar.ts";
 import type { Problem } from "../../src/model/problem.ts";

@@ -1,7 +1,7 @@
 // One document: its value, its lines, and what happens to abuse.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { FieldPath } from "../model/field_path.ts";
+import type { FieldPath } from "../../model/field_path.ts";
 import { MAX_DEPTH, MAX_TOKENS, parsePiece } from "./yaml_parse.ts";
 import { MAX_ALIASED_NODES } from "./yaml_value.ts";
 

@@ -1,9 +1,9 @@
 // What a document is to us: an object that we read, a List of objects, nothing of ours, or a mistake.
 
-import { titleOf } from "../model/metadata.ts";
-import type { ProblemReason } from "../model/problem.ts";
-import { field, isRaw, type Raw } from "../model/raw.ts";
-import { show } from "../model/report.ts";
+import { titleOf } from "../../model/metadata.ts";
+import type { ProblemReason } from "../../model/problem.ts";
+import { field, isRaw, type Raw } from "../../model/raw.ts";
+import { show } from "../../model/report.ts";
 
 export type Kind = "Service" | "EndpointSlice" | "Pod";
 

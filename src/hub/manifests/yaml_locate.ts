@@ -1,7 +1,7 @@
 // Where a field stands in a document: Problems name a line that an editor can jump to.
 
 import { isAlias, isMap, isNode, isScalar, isSeq, type ParsedNode, visit } from "yaml";
-import type { FieldPath } from "../model/field_path.ts";
+import type { FieldPath } from "../../model/field_path.ts";
 
 /** The offset of the field at `path`, or of the innermost part of it that is written down. */
 export function findOffset(root: ParsedNode | null, path: FieldPath): number {

@@ -4,7 +4,7 @@ import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { TextDecoder } from "node:util";
-import type { Problem } from "../model/problem.ts";
+import type { Problem } from "../../model/problem.ts";
 
 /** Bytes of one file. */
 export const MAX_FILE_SIZE = 64 * 1024 * 1024;

@@ -1,10 +1,10 @@
 // Slices from Pods, rule by rule of the EndpointSlice controller.
 
 import { describe, expect, test } from "bun:test";
-import type { Service } from "../model/cluster.ts";
-import { type Pod, projectPod } from "../model/pod.ts";
-import { projectSelection, type Selection } from "../model/selection.ts";
-import { projectService } from "../model/service.ts";
+import type { Service } from "../../model/cluster.ts";
+import { type Pod, projectPod } from "../../model/pod.ts";
+import { projectSelection, type Selection } from "../../model/selection.ts";
+import { projectService } from "../../model/service.ts";
 import { indexPods } from "./pod_index.ts";
 import { type Sliced, slicePods } from "./slicer.ts";
 

@@ -1,7 +1,7 @@
 // YAML nodes -> plain values. The package's own toJS() has no line for a duplicate key and copies merged maps without limit.
 
 import { isAlias, isMap, isScalar, isSeq, type Pair, type ParsedNode, Scalar, type YAMLMap } from "yaml";
-import { show } from "../model/report.ts";
+import { show } from "../../model/report.ts";
 
 /** Nodes that all aliases of one document stand for together: a few lines of aliases of aliases could stand for billions. */
 export const MAX_ALIASED_NODES = 100_000;

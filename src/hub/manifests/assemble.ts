@@ -1,10 +1,10 @@
 // Files' contents -> Cluster: who wins among duplicates, which slices belong to which Service, and what is identical to before.
 
-import { isEqual, isSameList, isSameMap } from "../lib/equal.ts";
-import type { Cluster, EndpointSlice, Service } from "../model/cluster.ts";
-import type { Pod } from "../model/pod.ts";
-import type { Problem } from "../model/problem.ts";
-import type { Selection } from "../model/selection.ts";
+import { isEqual, isSameList, isSameMap } from "../../lib/equal.ts";
+import type { Cluster, EndpointSlice, Service } from "../../model/cluster.ts";
+import type { Pod } from "../../model/pod.ts";
+import type { Problem } from "../../model/problem.ts";
+import type { Selection } from "../../model/selection.ts";
 import type { Declared, Entry, Manifest } from "./manifest_file.ts";
 import { type Derived, deriveSlices, listProblems, type Sorted } from "./selected_slices.ts";
 

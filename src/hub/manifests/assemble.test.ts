@@ -1,9 +1,9 @@
 // Files to a snapshot: winners, slices by Service, and what stays identical.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { Cluster, Service } from "../model/cluster.ts";
-import type { Pod } from "../model/pod.ts";
-import type { Selection } from "../model/selection.ts";
+import type { Cluster, Service } from "../../model/cluster.ts";
+import type { Pod } from "../../model/pod.ts";
+import type { Selection } from "../../model/selection.ts";
 import { createAssembler } from "./assemble.ts";
 import { type Manifest, readManifest } from "./manifest_file.ts";
 import { deriveSlices, MAX_SELECTED_ENDPOINTS } from "./selected_slices.ts";

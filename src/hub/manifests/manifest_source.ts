@@ -1,8 +1,8 @@
 // A path of manifests as a source of snapshots: one look at it at a time, whoever says when.
 
 import { setImmediate as breathe } from "node:timers/promises";
-import type { Cluster } from "../model/cluster.ts";
-import type { Problem } from "../model/problem.ts";
+import type { Cluster } from "../../model/cluster.ts";
+import type { Problem } from "../../model/problem.ts";
 import { createAssembler } from "./assemble.ts";
 import { createFileStore, DOUBT } from "./file_store.ts";
 import { hintFor, listManifests } from "./folder.ts";

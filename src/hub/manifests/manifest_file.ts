@@ -1,15 +1,15 @@
 // The text of one file -> the objects it declares, and what is wrong with the rest.
 
-import { assertNever } from "../lib/assert_never.ts";
-import type { EndpointSlice, Service } from "../model/cluster.ts";
-import { projectEndpointSlice } from "../model/endpoint_slice.ts";
-import { type FieldPath, parseField } from "../model/field_path.ts";
-import { titleOf } from "../model/metadata.ts";
-import { type Pod, projectPod } from "../model/pod.ts";
-import type { Problem } from "../model/problem.ts";
-import { ownString, type Raw } from "../model/raw.ts";
-import { projectSelection, type Selection } from "../model/selection.ts";
-import { projectService } from "../model/service.ts";
+import { assertNever } from "../../lib/assert_never.ts";
+import type { EndpointSlice, Service } from "../../model/cluster.ts";
+import { projectEndpointSlice } from "../../model/endpoint_slice.ts";
+import { type FieldPath, parseField } from "../../model/field_path.ts";
+import { titleOf } from "../../model/metadata.ts";
+import { type Pod, projectPod } from "../../model/pod.ts";
+import type { Problem } from "../../model/problem.ts";
+import { ownString, type Raw } from "../../model/raw.ts";
+import { projectSelection, type Selection } from "../../model/selection.ts";
+import { projectService } from "../../model/service.ts";
 import { classify, type Kind, type TypeMeta } from "./manifest_kind.ts";
 import { type ParsedDocument, type ParseFailure, parsePiece } from "./yaml_parse.ts";
 import { type SplitList, splitDocuments, splitList } from "./yaml_split.ts";

@@ -1,6 +1,6 @@
 // What each file says, in the newest version that is to be believed: a file caught half-written takes nothing away.
 
-import type { Problem } from "../model/problem.ts";
+import type { Problem } from "../../model/problem.ts";
 import { type FileText, type ManifestPath, readFileText } from "./folder.ts";
 import { type Entry, type Manifest, readManifest } from "./manifest_file.ts";
 

@@ -1,9 +1,9 @@
 // The manifests hub: a file or a folder of Kubernetes objects in YAML or JSON, read once or followed.
 
-import { type Clock, systemClock } from "../lib/clock.ts";
-import type { Log } from "../lib/log.ts";
-import type { Cluster } from "../model/cluster.ts";
-import { createAlarm } from "./alarm.ts";
+import { type Clock, systemClock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import type { Cluster } from "../../model/cluster.ts";
+import { createAlarm } from "../alarm.ts";
 import { DOUBT } from "./file_store.ts";
 import { hintFor } from "./folder.ts";
 import { createFolderWatch, type FolderWatch } from "./folder_watch.ts";

@@ -1,10 +1,10 @@
 // Service with a selector + Pods -> EndpointSlices, by the rules of Kubernetes' EndpointSlice controller (k8s.io/endpointslice).
 
-import { type Ip, ipFamily, type Port } from "../model/address.ts";
-import type { Endpoint, EndpointPort, EndpointSlice, Service } from "../model/cluster.ts";
-import type { Pod } from "../model/pod.ts";
-import type { Problem } from "../model/problem.ts";
-import type { Selection, TargetPort } from "../model/selection.ts";
+import { type Ip, ipFamily, type Port } from "../../model/address.ts";
+import type { Endpoint, EndpointPort, EndpointSlice, Service } from "../../model/cluster.ts";
+import type { Pod } from "../../model/pod.ts";
+import type { Problem } from "../../model/problem.ts";
+import type { Selection, TargetPort } from "../../model/selection.ts";
 
 /** The slices of one Service, and what keeps Pods or ports out of them. */
 export interface Sliced {

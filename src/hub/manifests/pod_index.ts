@@ -1,6 +1,6 @@
 // Finds the Pods that a selector selects without looking at all of them.
 
-import type { Pod } from "../model/pod.ts";
+import type { Pod } from "../../model/pod.ts";
 
 export interface PodIndex {
 	/** The Pods of a namespace that have all these labels, in the order they were given. */

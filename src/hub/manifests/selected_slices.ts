@@ -1,10 +1,10 @@
 // The slices of all Services with a selector: from Pods, within bounds, and only again where something changed.
 
-import { isSameList } from "../lib/equal.ts";
-import type { EndpointSlice, Service } from "../model/cluster.ts";
-import type { Pod } from "../model/pod.ts";
-import type { Problem } from "../model/problem.ts";
-import type { Selection } from "../model/selection.ts";
+import { isSameList } from "../../lib/equal.ts";
+import type { EndpointSlice, Service } from "../../model/cluster.ts";
+import type { Pod } from "../../model/pod.ts";
+import type { Problem } from "../../model/problem.ts";
+import type { Selection } from "../../model/selection.ts";
 import { indexPods } from "./pod_index.ts";
 import { type Sliced, slicePods } from "./slicer.ts";
 

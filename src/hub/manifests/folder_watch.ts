@@ -2,7 +2,7 @@
 
 import { type FSWatcher, statSync, watch } from "node:fs";
 import { basename } from "node:path";
-import type { Log } from "../lib/log.ts";
+import type { Log } from "../../lib/log.ts";
 import type { Places } from "./watch_places.ts";
 
 export interface FolderWatch extends Disposable {

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { parseDocument } from "yaml";
-import type { FieldPath } from "../model/field_path.ts";
+import type { FieldPath } from "../../model/field_path.ts";
 import { createJsonLocator } from "./json_locate.ts";
 import { createLines } from "./lines.ts";
 import { findOffset } from "./yaml_locate.ts";

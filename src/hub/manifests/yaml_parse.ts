@@ -1,7 +1,7 @@
 // One YAML or JSON document -> its value, under limits that hold for any bytes, and the line of any of its fields.
 
 import { Composer, type Document, Lexer, type ParsedNode, Parser } from "yaml";
-import type { FieldPath } from "../model/field_path.ts";
+import type { FieldPath } from "../../model/field_path.ts";
 import { createJsonLocator } from "./json_locate.ts";
 import { createLines } from "./lines.ts";
 import { findOffset } from "./yaml_locate.ts";

@@ -1,6 +1,6 @@
 // Where a field stands in a JSON text: JSON.parse is quick and tells no places.
 
-import type { FieldPath } from "../model/field_path.ts";
+import type { FieldPath } from "../../model/field_path.ts";
 
 /** Finds the offset of the field at `path`, or of the innermost part of it that is there. */
 export type JsonLocator = (path: FieldPath) => number;

@@ -15,9 +15,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { Clock } from "../lib/clock.ts";
-import type { Log } from "../lib/log.ts";
-import type { Cluster } from "../model/cluster.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Log } from "../../lib/log.ts";
+import type { Cluster } from "../../model/cluster.ts";
 import { DOUBT } from "./file_store.ts";
 import { readManifests, watchManifests } from "./manifests.ts";
 

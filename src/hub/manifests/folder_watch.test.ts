@@ -4,7 +4,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import type { Log } from "../lib/log.ts";
+import type { Log } from "../../lib/log.ts";
 import { createFolderWatch } from "./folder_watch.ts";
 
 setDefaultTimeout(60_000);
