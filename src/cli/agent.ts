@@ -39,7 +39,10 @@ export const agent: Command = {
 		});
 		const options = { level: config["log-level"], format, write };
 		const log = createLog(options);
-		await runAgent({ config, log, resolutions: createLog({ ...options, stamped: false }), signal: env.signal });
+		// Which events are logged is for --events to say; --log-level is about what the agent has to say itself.
+		const level = config["log-level"] === "silent" ? "silent" : "info";
+		const resolutions = createLog({ ...options, level, stamped: false });
+		await runAgent({ config, log, resolutions, signal: env.signal });
 		return EXIT_OK;
 	},
 };

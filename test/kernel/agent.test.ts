@@ -80,7 +80,7 @@ describe.each([
 
 			expect(await agent.stop("SIGTERM")).toBe(0);
 			expect(agent.err()).toBe("");
-			expect(agent.log().at(-1)).toMatchObject({ level: "info", msg: "stopped; the datapath stays in place" });
+			expect(agent.log().at(-1)).toMatchObject({ level: "info", msg: "Stopped; the datapath stays in place" });
 			expect(existsSync(`${place.stateDir}/agent.sock`)).toBe(false);
 			expect(attached()).toBe(1);
 			expect(isRefused()).toBe(true);
@@ -90,7 +90,8 @@ describe.each([
 });
 
 test("each resolution is a line of its log, with the time of the connect() and the Service's name", async () => {
-	await using agent = place.start();
+	// Whatever the level of the agent's own words is.
+	await using agent = place.start({ flags: ["--log-level=error"] });
 	await agent.ready();
 	const before = Date.now();
 	expect(isRefused()).toBe(true);
