@@ -31,6 +31,8 @@ export interface Assignment {
 	unplaced(): readonly Unplaced[];
 	/** Whether ids or slots have become free since the last update, or may do so in the next rounds. */
 	hasRoomSoon(): boolean;
+	/** Further rounds, even without a change, would give ids and slots free, and the memory that is kept for them. */
+	isResting(): boolean;
 }
 
 export interface AssignmentOptions {
@@ -64,6 +66,7 @@ export function createAssignment(options: AssignmentOptions): Assignment {
 		update: (plan) => update(state, plan.chunks),
 		settle: (actual) => settle(state, actual),
 		unplaced: () => [...state.unplaced.values()],
+		isResting: () => backends.leaving.isResting() || leaving.isResting() || leavingRanges.isResting(),
 		hasRoomSoon: () => state.hasNewRoom || backends.leaving.size() + leaving.size() + leavingRanges.size() > 0,
 	};
 }

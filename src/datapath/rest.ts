@@ -10,6 +10,8 @@ export interface Rest<T> {
 	/** At the end of a round. Returns those that have rested; they are forgotten here. */
 	settle(isGone: (item: T) => boolean): readonly T[];
 	size(): number;
+	/** Some are gone from the kernel and only wait for the rounds to pass. */
+	isResting(): boolean;
 }
 
 export function createRest<T>(): Rest<T> {
@@ -34,5 +36,6 @@ export function createRest<T>(): Rest<T> {
 		remove: (item) => void resting.delete(item),
 		settle,
 		size: () => resting.size,
+		isResting: () => resting.values().some((since) => since !== undefined),
 	};
 }

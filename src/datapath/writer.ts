@@ -24,7 +24,7 @@ export interface Written {
 	readonly problems: readonly Problem[];
 	/** Elements that are not as wanted yet. */
 	readonly pending: number;
-	/** Another round with the same plan would do something: try again what failed, or use what has become free. */
+	/** Another round with the same plan would do something: try again what failed, give free what rests, use what became free. */
 	readonly again: boolean;
 }
 
@@ -96,7 +96,7 @@ function report(assignment: Assignment, { changes, failures, left }: Applied): W
 		failures,
 		pending,
 		problems: unplaced.map(toProblem),
-		again: failures.length > 0 || (unplaced.length > 0 && assignment.hasRoomSoon()),
+		again: failures.length > 0 || assignment.isResting() || (unplaced.length > 0 && assignment.hasRoomSoon()),
 	};
 }
 
