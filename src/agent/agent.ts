@@ -6,10 +6,12 @@ import { CAPACITY } from "../datapath/capacity.ts";
 import { assertCgroup, findCgroupRoot } from "../datapath/cgroup.ts";
 import { type Datapath, openDatapath } from "../datapath/datapath.ts";
 import { createWriter } from "../datapath/writer.ts";
+import { systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { createRunner } from "../lib/runner.ts";
 import { type Pages, parseListen, serve } from "../observe/http.ts";
 import type { AgentStatus } from "../observe/status.ts";
+import { CANARY } from "../plan/canary.ts";
 import { getVersion } from "../version.ts";
 import { createEventLog } from "./event_log.ts";
 import { openHubs } from "./hub_sources.ts";
@@ -135,7 +137,13 @@ function startLoop({ config, datapath, log, signal }: AgentOptions & { datapath:
 	});
 	const proof = createProof({ cgroup: config.cgroup, log });
 	const attachAndProve = createAttachment({ datapath, proof, log });
-	const hubs = followHubs({ sources: openHubs(config, { log, signal }), onChange: () => runner.call() });
+	const hubs = followHubs({
+		sources: openHubs(config, { log, signal }),
+		fromCopies: writer.actual().frontends.size <= CANARY.frontends.length,
+		clock: systemClock,
+		signal,
+		onChange: () => runner.call(),
+	});
 	const sync = createSync({ hubs, writer, self: { nodeName: config["node-name"] }, log, onNames });
 	const runner = createRunner({
 		async run(resync) {

@@ -1,11 +1,13 @@
 // Which hubs a configuration means, and each of them as a source of snapshots.
 
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config.ts";
 import { type CredentialSource, SERVICE_ACCOUNT } from "../hub/kubernetes/credentials.ts";
 import { type KubernetesStatus, watchKubernetes } from "../hub/kubernetes/kubernetes.ts";
 import { watchManifests } from "../hub/manifests/manifests.ts";
+import { createOfflineStore, type OfflineStore } from "../hub/offline_store.ts";
 import type { Log } from "../lib/log.ts";
 import type { Cluster } from "../model/cluster.ts";
 import { getVersion } from "../version.ts";
@@ -17,6 +19,8 @@ export interface HubSource {
 	/** For one reader; what it is made of starts with the reading. */
 	readonly snapshots: AsyncIterable<Cluster>;
 	readonly health: () => HubHealth;
+	/** Where its newest snapshot is kept for a start without it; undefined where the hub itself is on this machine. */
+	readonly store: OfflineStore | undefined;
 }
 
 export interface HubHealth {
@@ -46,6 +50,7 @@ function openManifests(path: string, following: Following): HubSource {
 		snapshots: watchManifests({ path, ...following }),
 		// A path that is gone is a Problem of its own.
 		health: () => ({ staleSince: null, troubles: [] }),
+		store: undefined,
 	};
 }
 
@@ -60,7 +65,19 @@ function openKubernetes(source: CredentialSource, config: Config, following: Fol
 		proxies: surroundings.proxies,
 		userAgent: `balancing/${getVersion().version}`,
 	});
-	return { name: `Kubernetes, ${hub.status().name}`, snapshots: hub, health: () => healthOf(hub.status()) };
+	const name = `Kubernetes, ${hub.status().name}`;
+	const file = join(config["state-dir"], "hubs", `${fileName(name, namespaces, selector)}.json`);
+	return {
+		name,
+		snapshots: hub,
+		health: () => healthOf(hub.status()),
+		store: createOfflineStore(file, following.log),
+	};
+}
+
+/** Another hub, or another part of one, is another copy. */
+function fileName(...identity: readonly unknown[]): string {
+	return createHash("sha256").update(JSON.stringify(identity)).digest("hex").slice(0, 16);
 }
 
 function healthOf({ staleSince, kinds }: KubernetesStatus): HubHealth {

@@ -1,12 +1,15 @@
 // Follows all hubs at once and keeps the newest snapshot of each.
 
 import { mergeClusters } from "../hub/merge.ts";
+import type { Copy } from "../hub/offline_store.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Cluster } from "../model/cluster.ts";
 import type { HubStatus } from "../observe/status.ts";
+import { createHubCopy, type HubCopy } from "./hub_copy.ts";
 import type { HubSource } from "./hub_sources.ts";
 
 export interface Hubs {
-	/** Of the hubs that are synced, merged. */
+	/** Of the hubs that are synced, and of the copies of those that are not, merged. */
 	cluster(): Cluster;
 	/** Every hub has been read completely: what is absent is really gone. */
 	synced(): boolean;
@@ -17,42 +20,71 @@ export interface Hubs {
 
 export interface HubsOptions {
 	readonly sources: readonly HubSource[];
+	/**
+	 * Begin with the hubs' copies on disk. For a kernel that holds nothing, after a boot: what it holds otherwise is as
+	 * new as any copy.
+	 */
+	readonly fromCopies: boolean;
+	readonly clock: Clock;
+	readonly signal: AbortSignal;
 	/** There is a new snapshot. */
 	readonly onChange: () => void;
 }
 
 interface Followed {
 	readonly source: HubSource;
+	/** Stands in for `newest` until there is one. */
+	readonly copy: Copy | undefined;
 	newest: Cluster | undefined;
 	changed: Date | undefined;
 }
 
-async function follow(hub: Followed, onChange: () => void): Promise<void> {
+async function follow(hub: Followed, keeper: HubCopy | undefined, onChange: () => void): Promise<void> {
 	for await (const cluster of hub.source.snapshots) {
 		hub.newest = cluster;
 		hub.changed = new Date();
+		keeper?.offer(cluster);
 		onChange();
 	}
 }
 
-function statusOf({ source, newest, changed }: Followed): HubStatus {
+async function followAndKeep(hub: Followed, { clock, signal, onChange }: HubsOptions): Promise<void> {
+	const { store } = hub.source;
+	if (store === undefined) return await follow(hub, undefined, onChange);
+	const ended = new AbortController();
+	const keeper = createHubCopy({ store, clock, signal: AbortSignal.any([signal, ended.signal]) });
+	try {
+		await follow(hub, keeper, onChange);
+	} finally {
+		ended.abort();
+		await keeper.stopped;
+	}
+}
+
+function statusOf({ source, copy, newest, changed }: Followed): HubStatus {
 	const { staleSince, troubles } = source.health();
 	return {
 		name: source.name,
 		synced: newest !== undefined,
 		lastChange: changed?.toISOString() ?? null,
 		staleSince: staleSince?.toISOString() ?? null,
+		copyOf: newest === undefined ? (copy?.savedAt.toISOString() ?? null) : null,
 		troubles,
 	};
 }
 
 /** Starts at once. */
-export function followHubs({ sources, onChange }: HubsOptions): Hubs {
-	const hubs: readonly Followed[] = sources.map((source) => ({ source, newest: undefined, changed: undefined }));
+export function followHubs(options: HubsOptions): Hubs {
+	const hubs: readonly Followed[] = options.sources.map((source) => ({
+		source,
+		copy: options.fromCopies ? source.store?.read() : undefined,
+		newest: undefined,
+		changed: undefined,
+	}));
 	return {
-		cluster: () => mergeClusters(hubs.flatMap(({ newest }) => newest ?? [])),
+		cluster: () => mergeClusters(hubs.flatMap(({ copy, newest }) => newest ?? copy?.cluster ?? [])),
 		synced: () => hubs.every(({ newest }) => newest !== undefined),
 		status: () => hubs.map(statusOf),
-		stopped: Promise.all(hubs.map((hub) => follow(hub, onChange))).then(() => undefined),
+		stopped: Promise.all(hubs.map((hub) => followAndKeep(hub, options))).then(() => undefined),
 	};
 }

@@ -13,7 +13,14 @@ const STATUS: AgentStatus = {
 	ready: true,
 	notReady: [],
 	hubs: [
-		{ name: "manifests /a", synced: true, lastChange: "2026-01-02T03:04:06.500Z", staleSince: null, troubles: [] },
+		{
+			name: "manifests /a",
+			synced: true,
+			lastChange: "2026-01-02T03:04:06.500Z",
+			staleSince: null,
+			copyOf: null,
+			troubles: [],
+		},
 	],
 	attachment: { cgroup: "/c", pinPath: "/p", proved: true, reason: null },
 	frontends: 2,
@@ -80,7 +87,9 @@ describe("pagesOf()", () => {
 	});
 
 	test("leaves out what is not known yet", () => {
-		const hubs = [{ name: "manifests /a", synced: false, lastChange: null, staleSince: null, troubles: [] }];
+		const hubs = [
+			{ name: "manifests /a", synced: false, lastChange: null, staleSince: null, copyOf: null, troubles: [] },
+		];
 		const body = page("/metrics", { lastWrite: null, problems: [], hubs })?.body ?? "";
 		expect(body).toContain('balancing_hub_synced{hub="manifests /a"} 0\n');
 		for (const name of ["sync_duration_seconds", "hub_last_event_timestamp_seconds"]) expect(body).not.toContain(name);

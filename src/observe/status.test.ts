@@ -12,7 +12,14 @@ const STATUS: AgentStatus = {
 	ready: true,
 	notReady: [],
 	hubs: [
-		{ name: "manifests /a", synced: true, lastChange: "2026-01-02T03:04:06.000Z", staleSince: null, troubles: [] },
+		{
+			name: "manifests /a",
+			synced: true,
+			lastChange: "2026-01-02T03:04:06.000Z",
+			staleSince: null,
+			copyOf: null,
+			troubles: [],
+		},
 	],
 	attachment: { cgroup: "/c", pinPath: "/p", proved: true, reason: null },
 	frontends: 2,
@@ -40,7 +47,9 @@ test("renderStatus() of an agent that is not ready says why, first", () => {
 		...STATUS,
 		ready: false,
 		notReady: ["manifests /a has not been read yet", "not attached for certain: EPERM"],
-		hubs: [{ name: "manifests /a", synced: false, lastChange: null, staleSince: null, troubles: ["no way"] }],
+		hubs: [
+			{ name: "manifests /a", synced: false, lastChange: null, staleSince: null, copyOf: null, troubles: ["no way"] },
+		],
 		attachment: { cgroup: "/c", pinPath: "/p", proved: false, reason: "EPERM" },
 		lastWrite: null,
 		problems: [
@@ -71,9 +80,22 @@ test.each([
 });
 
 test("renderStatus() tells since when a hub is stale, and why", () => {
-	const hub = { name: "Kubernetes, in-cluster", synced: true, lastChange: "2026-01-02T03:04:06.000Z" };
+	const hub = { name: "Kubernetes, in-cluster", synced: true, lastChange: "2026-01-02T03:04:06.000Z", copyOf: null };
 	const stale = { ...hub, staleSince: "2026-01-02T04:00:00.000Z", troubles: ["Cannot watch Services: ECONNREFUSED"] };
 	expect(renderStatus({ ...STATUS, hubs: [stale] })).toContain(
 		"Hub         Kubernetes, in-cluster: synced, last change 2026-01-02T03:04:06.000Z, STALE since 2026-01-02T04:00:00.000Z: Cannot watch Services: ECONNREFUSED\n",
+	);
+});
+
+test("renderStatus() tells of what time the copy is that stands in for a hub", () => {
+	const hub = {
+		name: "Kubernetes, in-cluster",
+		synced: false,
+		lastChange: null,
+		staleSince: null,
+		troubles: ["no way"],
+	};
+	expect(renderStatus({ ...STATUS, hubs: [{ ...hub, copyOf: "2026-01-02T03:04:06.000Z" }] })).toContain(
+		"Hub         Kubernetes, in-cluster: not read yet, serving the copy of 2026-01-02T03:04:06.000Z: no way\n",
 	);
 });

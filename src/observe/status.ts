@@ -7,6 +7,8 @@ export interface HubStatus {
 	readonly name: string;
 	/** It has been read completely at least once. */
 	readonly synced: boolean;
+	/** As long as it is not: a copy of that time (RFC 3339) stands in for it; null if there is none, or no need. */
+	readonly copyOf: string | null;
 	/** RFC 3339; null before the first change. */
 	readonly lastChange: string | null;
 	/** RFC 3339: it was last heard of then, and what is known since is the last good state; null while it is followed. */
@@ -58,9 +60,9 @@ export function problemLine({ object, field, message, reason, source }: Problem)
 	return `${object}${field === undefined ? "" : ` ${field}`}: ${message} (${where})`;
 }
 
-function hubLine({ name, synced, lastChange, staleSince, troubles }: HubStatus): string {
+function hubLine({ name, synced, copyOf, lastChange, staleSince, troubles }: HubStatus): string {
 	const why = troubles.length === 0 ? "" : `: ${troubles.join("; ")}`;
-	if (!synced) return `${name}: not read yet${why}`;
+	if (!synced) return `${name}: not read yet${copyOf === null ? "" : `, serving the copy of ${copyOf}`}${why}`;
 	const last = lastChange === null ? "" : `, last change ${lastChange}`;
 	return `${name}: synced${last}${staleSince === null ? "" : `, STALE since ${staleSince}`}${why}`;
 }

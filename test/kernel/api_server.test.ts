@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { agentPlace, programmed, serviceYaml } from "../support/agent_place.ts";
+import { type AgentPlace, agentPlace, programmed, serviceYaml } from "../support/agent_place.ts";
 import { startHub } from "../support/hub/hub.ts";
 import { until } from "../support/wait.ts";
 
@@ -70,4 +70,64 @@ test("the agent without its API server is not ready, says why, and takes nothing
 		/^not ready\nKubernetes, current context of .* has not been read yet: Cannot watch .* at https:\/\/127\.0\.0\.1:\d+: /,
 	);
 	expect(programmed((await place.run("frontends", "-o", "json")).out)).toHaveProperty(["10.96.0.9:80/TCP"]);
+}, 60_000);
+
+/** What the kernel holds, by frontend. */
+async function held(place: AgentPlace): Promise<Readonly<Record<string, unknown>>> {
+	const { code, out } = await place.run("frontends", "-o", "json");
+	// Nothing is pinned yet.
+	return code === 0 ? programmed(out) : {};
+}
+
+test("after a boot without its API server an agent serves from the copy, and follows when the server is back", async () => {
+	await using server = await startHub({ kubernetes: false });
+	using place = agentPlace();
+	const kubeconfig = `${place.folder}/kubeconfig`;
+	writeFileSync(kubeconfig, server.kubeconfig());
+	server.apply(serviceYaml("web", "10.96.0.9", ["10.1.0.1"]));
+	const flags = [`--kubeconfig=${kubeconfig}`];
+	{
+		await using agent = place.start({ flags });
+		await agent.ready();
+		expect(await agent.stop("SIGTERM")).toBe(0);
+	}
+	await server.kill();
+	// All that a boot takes away.
+	expect((await place.run("detach")).code).toBe(0);
+	await using agent = place.start({ flags });
+	await until("the copy in the kernel", async () => (await held(place))["10.96.0.9:80/TCP"] !== undefined);
+	const { code, out } = await place.run("status");
+	expect(code).toBe(1);
+	expect(out).toMatch(/ not read yet, serving the copy of 20\S+: /);
+	await server.restart();
+	server.apply(serviceYaml("web", "10.96.0.9", ["10.1.0.2"]));
+	await agent.ready();
+	expect(String((await held(place))["10.96.0.9:80/TCP"])).toBe("10.1.0.2:8080/TCP");
+}, 60_000);
+
+test("a kernel that holds something is not taken back to an older copy", async () => {
+	await using server = await startHub({ kubernetes: false });
+	using place = agentPlace();
+	const kubeconfig = `${place.folder}/kubeconfig`;
+	writeFileSync(kubeconfig, server.kubeconfig());
+	server.apply(serviceYaml("web", "10.96.0.9", ["10.1.0.1"]));
+	const flags = [`--kubeconfig=${kubeconfig}`];
+	{
+		await using agent = place.start({ flags });
+		await agent.ready();
+		expect(await agent.stop("SIGTERM")).toBe(0);
+	}
+	{
+		// Killed before it keeps what it has just read.
+		await using agent = place.start({ flags });
+		await agent.ready();
+		server.apply(serviceYaml("web", "10.96.0.9", ["10.1.0.2"]));
+		await until("the change", async () => String((await held(place))["10.96.0.9:80/TCP"]) === "10.1.0.2:8080/TCP");
+		await agent.stop("SIGKILL");
+	}
+	await server.kill();
+	await using agent = place.start({ flags });
+	await until("an answer", async () => (await agent.page("/readyz"))?.body.includes("ECONNREFUSED") === true);
+	expect((await place.run("status")).out).not.toContain("copy");
+	expect(String((await held(place))["10.96.0.9:80/TCP"])).toBe("10.1.0.2:8080/TCP");
 }, 60_000);

@@ -1,0 +1,63 @@
+// When the newest snapshot goes to disk.
+
+import { expect, test } from "bun:test";
+import type { Clock } from "../lib/clock.ts";
+import type { Cluster } from "../model/cluster.ts";
+import { createHubCopy } from "./hub_copy.ts";
+
+const cluster = (): Cluster => ({ services: new Map(), slices: new Map(), problems: [] });
+
+function rig() {
+	const stop = new AbortController();
+	const written: Cluster[] = [];
+	const sleeps: number[] = [];
+	let wake = () => {};
+	const clock: Clock = {
+		now: () => 0,
+		sleep(milliseconds, signal) {
+			sleeps.push(milliseconds);
+			return new Promise((resolve) => {
+				wake = resolve;
+				signal.addEventListener("abort", () => resolve());
+			});
+		},
+	};
+	const store = { read: () => undefined, write: (one: Cluster) => void written.push(one) };
+	const copy = createHubCopy({ store, clock, signal: stop.signal });
+	/** Lets everything run that needs no time. */
+	const run = () => new Promise((resolve) => setImmediate(resolve));
+	return { copy, written, sleeps, stop, run, pass: () => wake() };
+}
+
+test("a burst of snapshots is one write, of the newest, ten seconds after the first", async () => {
+	const { copy, written, sleeps, pass, run } = rig();
+	const [first, second, third] = [cluster(), cluster(), cluster()];
+	copy.offer(first);
+	copy.offer(second);
+	await run();
+	expect([sleeps, written]).toEqual([[10_000], []]);
+	copy.offer(third);
+	pass();
+	await run();
+	expect(written.map((one) => one === third)).toEqual([true]);
+	expect(sleeps).toEqual([10_000]);
+});
+
+test("without a snapshot nothing is written, and nothing wakes up", async () => {
+	const { written, sleeps, stop, copy, run } = rig();
+	await run();
+	expect(sleeps).toEqual([]);
+	stop.abort();
+	await copy.stopped;
+	expect(written).toEqual([]);
+});
+
+test("what is not written yet is written at the end", async () => {
+	const { copy, written, stop, run } = rig();
+	const newest = cluster();
+	copy.offer(newest);
+	await run();
+	stop.abort();
+	await copy.stopped;
+	expect(written.map((one) => one === newest)).toEqual([true]);
+});

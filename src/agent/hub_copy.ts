@@ -1,0 +1,56 @@
+// Keeps the newest snapshot of a hub on disk: not at each change, but soon, and in any case at the end.
+
+import type { OfflineStore } from "../hub/offline_store.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Cluster } from "../model/cluster.ts";
+
+/** Milliseconds that changes are gathered. */
+const GATHER = 10_000;
+
+export interface HubCopy {
+	/** There is a newer snapshot. */
+	offer(cluster: Cluster): void;
+	/** Settles when the signal is aborted and the newest snapshot is kept. */
+	readonly stopped: Promise<void>;
+}
+
+export interface HubCopyOptions {
+	readonly store: OfflineStore;
+	readonly clock: Clock;
+	readonly signal: AbortSignal;
+}
+
+export function createHubCopy({ store, clock, signal }: HubCopyOptions): HubCopy {
+	let unsaved: Cluster | undefined;
+	let wake = () => {};
+
+	function save(): void {
+		if (unsaved !== undefined) store.write(unsaved, new Date());
+		unsaved = undefined;
+	}
+
+	function offered(): Promise<void> {
+		return new Promise((resolve) => {
+			wake = resolve;
+			if (unsaved !== undefined || signal.aborted) resolve();
+		});
+	}
+
+	async function loop(): Promise<void> {
+		signal.addEventListener("abort", () => wake(), { once: true });
+		while (!signal.aborted) {
+			await offered();
+			if (!signal.aborted) await clock.sleep(GATHER, signal);
+			save();
+		}
+		save();
+	}
+
+	return {
+		offer(cluster) {
+			unsaved = cluster;
+			wake();
+		},
+		stopped: loop(),
+	};
+}

@@ -1,0 +1,128 @@
+// The copy on disk: the same cluster back, or nothing.
+
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Log } from "../lib/log.ts";
+import type { Cluster } from "../model/cluster.ts";
+import { projectEndpointSlice } from "../model/endpoint_slice.ts";
+import { projectService } from "../model/service.ts";
+import { createOfflineStore, STORE_FORMAT } from "./offline_store.ts";
+
+const SERVICE = projectService({
+	metadata: { name: "web", namespace: "demo", creationTimestamp: "2026-01-01T00:00:00Z" },
+	spec: { clusterIPs: ["10.96.0.1", "fd00::1"], ports: [{ name: "http", port: 80 }], selector: { app: "web" } },
+}).value;
+const SLICE = projectEndpointSlice({
+	metadata: { name: "web-1", namespace: "demo", labels: { "kubernetes.io/service-name": "web" } },
+	addressType: "IPv4",
+	ports: [{ name: "http", port: 8080 }],
+	endpoints: [{ addresses: ["10.1.0.1"], nodeName: "n1", conditions: { ready: true } }, { addresses: ["10.1.0.2"] }],
+}).value;
+const NOW = new Date("2026-11-20T12:00:00.000Z");
+
+function cluster(): Cluster {
+	if (SERVICE === undefined || SLICE === undefined) throw new Error("Cannot project the test's own objects");
+	const problem = { object: "Service demo/other", reason: "InvalidObject", message: "not kept" } as const;
+	return { services: new Map([["demo/web", SERVICE]]), slices: new Map([["demo/web", [SLICE]]]), problems: [problem] };
+}
+
+let folder: string;
+let file: string;
+let warnings: string[];
+beforeEach(() => {
+	folder = mkdtempSync(join(tmpdir(), `balancing-test-${process.pid}-store-`));
+	file = join(folder, "hubs", "one.json");
+	warnings = [];
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function store() {
+	const say = () => {};
+	const log: Log = { debug: say, info: say, error: say, warn: (_, message) => void warnings.push(message) };
+	return createOfflineStore(file, log);
+}
+
+test("read() gives back what write() was given, without the problems", () => {
+	store().write(cluster(), NOW);
+	expect(store().read()).toEqual({ cluster: { ...cluster(), problems: [] }, savedAt: NOW });
+	expect(warnings).toEqual([]);
+});
+
+test("read() of no copy is undefined, without a word", () => {
+	expect(store().read()).toBeUndefined();
+	expect(warnings).toEqual([]);
+});
+
+test("the copy is its user's alone, and nothing else is left beside it", () => {
+	store().write(cluster(), NOW);
+	store().write(cluster(), NOW);
+	expect(statSync(file).mode & 0o777).toBe(0o600);
+	expect(statSync(join(folder, "hubs")).mode & 0o777).toBe(0o700);
+	expect(readdirSync(join(folder, "hubs"))).toEqual(["one.json"]);
+});
+
+describe("a copy that cannot be believed is ignored with a warning:", () => {
+	const size = () => statSync(file).size;
+	test.each<[string, () => void]>([
+		["cut by one byte", () => truncateSync(file, size() - 1)],
+		["cut in the middle", () => truncateSync(file, Math.floor(size() / 2))],
+		["empty", () => truncateSync(file, 0)],
+		["one byte changed", () => writeFileSync(file, readFileSync(file, "utf8").replace("10.1.0.1", "10.1.0.3"))],
+		["another time", () => writeFileSync(file, readFileSync(file, "utf8").replace("12:00", "13:00"))],
+		[
+			"another format",
+			() => writeFileSync(file, readFileSync(file, "utf8").replace(`"format":${STORE_FORMAT}`, '"format":0')),
+		],
+		["something else", () => writeFileSync(file, "null\nnull\n")],
+		["too large", () => truncateSync(file, 64 * 1024 * 1024 + 1)],
+	])("%s", (_, damage) => {
+		store().write(cluster(), NOW);
+		damage();
+		expect(store().read()).toBeUndefined();
+		expect(warnings).toEqual(["The hub's copy on disk cannot be used"]);
+	});
+});
+
+test("write() that cannot write is told once, and the old copy stays", () => {
+	const one = store();
+	one.write(cluster(), NOW);
+	rmSync(join(folder, "hubs"), { recursive: true });
+	writeFileSync(join(folder, "hubs"), "a file in the way");
+	one.write(cluster(), NOW);
+	one.write(cluster(), NOW);
+	expect(warnings).toEqual(["Cannot keep a copy of the hub on disk"]);
+});
+
+test("the format is that of what is kept: whoever changes a projection gives it another number", () => {
+	const shape = (value: unknown): unknown => {
+		if (Array.isArray(value)) return value.slice(0, 1).map(shape);
+		if (typeof value !== "object" || value === null) return typeof value;
+		return Object.fromEntries(
+			Object.entries(value)
+				.sort()
+				.map(([key, part]) => [key, shape(part)]),
+		);
+	};
+	expect({ format: STORE_FORMAT, service: shape(SERVICE), slice: shape(SLICE) }).toEqual({
+		format: 1,
+		service: {
+			clusterIps: ["string"],
+			created: "string",
+			internalTrafficPolicy: "string",
+			key: "string",
+			otherProxy: "boolean",
+			peerAddress: "string",
+			ports: [{ name: "string", port: "number", protocol: "string" }],
+			type: "string",
+		},
+		slice: {
+			addressType: "string",
+			endpoints: [{ ip: "string", nodeName: "string", ready: "boolean", serving: "boolean", terminating: "boolean" }],
+			key: "string",
+			ports: [{ name: "string", port: "number", protocol: "string" }],
+			service: "string",
+		},
+	});
+});

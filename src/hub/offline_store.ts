@@ -1,0 +1,110 @@
+// The last complete snapshot of a hub on disk, for a start while the hub is away.
+
+import { createHash } from "node:crypto";
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { errorCode } from "../lib/error_code.ts";
+import type { Log } from "../lib/log.ts";
+import type { Cluster, EndpointSlice, Service } from "../model/cluster.ts";
+
+/** Bytes of a copy at the most. */
+const MAX_SIZE = 64 * 1024 * 1024;
+/** Changes whenever the shape of Service or EndpointSlice does (src/model/cluster.ts); a test holds the two together. */
+export const STORE_FORMAT = 1;
+
+/** A snapshot and when it was the newest one. */
+export interface Copy {
+	readonly cluster: Cluster;
+	readonly savedAt: Date;
+}
+
+export interface OfflineStore {
+	/** Undefined if there is no copy, or none that can be believed: truncated, damaged, of another version. Never throws. */
+	read(): Copy | undefined;
+	/** In one step: a reader, or a start after a power cut, finds the old copy or the new one. Never throws. */
+	write(cluster: Cluster, now: Date): void;
+}
+
+interface Header {
+	readonly format: number;
+	readonly savedAt: string;
+	readonly sha256: string;
+}
+
+interface Body {
+	readonly services: readonly (readonly [string, Service])[];
+	readonly slices: readonly (readonly [string, readonly EndpointSlice[]])[];
+}
+
+function checksum(savedAt: string, body: string): string {
+	return createHash("sha256").update(savedAt).update("\n").update(body).digest("hex");
+}
+
+function encode({ services, slices }: Cluster, now: Date): string {
+	const content: Body = { services: [...services], slices: [...slices] };
+	const body = JSON.stringify(content);
+	const savedAt = now.toISOString();
+	const header: Header = { format: STORE_FORMAT, savedAt, sha256: checksum(savedAt, body) };
+	return `${JSON.stringify(header)}\n${body}\n`;
+}
+
+/** Throws with the reason if it is not, to the letter, what a version with this format wrote. */
+function decode(text: string): Copy {
+	const end = text.indexOf("\n");
+	const { format, savedAt, sha256 }: Partial<Header> = JSON.parse(text.slice(0, end));
+	if (format !== STORE_FORMAT) throw new Error(`format ${format} instead of ${STORE_FORMAT}`);
+	const body = text.slice(end + 1, -1);
+	if (savedAt === undefined || sha256 !== checksum(savedAt, body)) throw new Error("the checksum is wrong");
+	const { services, slices }: Body = JSON.parse(body);
+	return {
+		cluster: { services: new Map(services), slices: new Map(slices), problems: [] },
+		savedAt: new Date(savedAt),
+	};
+}
+
+function replaceFile(file: string, text: string): void {
+	const fresh = `${file}.new`;
+	const fd = openSync(fresh, "w", 0o600);
+	try {
+		writeFileSync(fd, text);
+		fsyncSync(fd);
+	} finally {
+		closeSync(fd);
+	}
+	renameSync(fresh, file);
+}
+
+/** `file` lies in a folder of the agent's own; both are for its user alone. */
+export function createOfflineStore(file: string, log: Log): OfflineStore {
+	let complained = "";
+
+	/** Each reason once, until it works again. */
+	function complain(message: string, fields: object): void {
+		if (message !== complained) log.warn({ file, ...fields }, message);
+		complained = message;
+	}
+
+	return {
+		read() {
+			try {
+				if (statSync(file).size > MAX_SIZE) throw new Error(`it is over ${MAX_SIZE} bytes`);
+				return decode(readFileSync(file, "utf8"));
+			} catch (err) {
+				if (errorCode(err) !== "ENOENT") log.warn({ file, err }, "The hub's copy on disk cannot be used");
+				return undefined;
+			}
+		},
+		write(cluster, now) {
+			try {
+				const text = encode(cluster, now);
+				const size = Buffer.byteLength(text);
+				if (size > MAX_SIZE) return complain("The hub is too large for a copy on disk", { size, most: MAX_SIZE });
+				mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+				replaceFile(file, text);
+				complained = "";
+			} catch (err) {
+				complain("Cannot keep a copy of the hub on disk", { err });
+			}
+		},
+	};
+}
