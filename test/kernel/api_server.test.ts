@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { type AgentPlace, agentPlace, programmed, serviceYaml } from "../support/agent_place.ts";
-import { startHub } from "../support/hub/hub.ts";
+import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { until } from "../support/wait.ts";
 
 test("the agent follows an API server beside a folder of manifests, and keeps what it knows while the server is gone", async () => {
@@ -47,17 +47,22 @@ test("the agent follows an API server beside a folder of manifests, and keeps wh
 	expect(await agent.stop("SIGTERM")).toBe(0);
 }, 60_000);
 
-test("the agent without its API server is not ready, says why, and takes nothing from the kernel", async () => {
-	await using server = await startHub({ kubernetes: false });
-	using place = agentPlace();
+/** Lets an agent read one Service from the server and stop; the flags to start another one with. */
+async function programOnce(server: TestHub, place: AgentPlace): Promise<readonly string[]> {
 	const kubeconfig = `${place.folder}/kubeconfig`;
 	writeFileSync(kubeconfig, server.kubeconfig());
 	server.apply(serviceYaml("web", "10.96.0.9", ["10.1.0.1"]));
 	const flags = [`--kubeconfig=${kubeconfig}`];
-	{
-		await using agent = place.start({ flags });
-		await agent.ready();
-	}
+	await using agent = place.start({ flags });
+	await agent.ready();
+	expect(await agent.stop("SIGTERM")).toBe(0);
+	return flags;
+}
+
+test("the agent without its API server is not ready, says why, and takes nothing from the kernel", async () => {
+	await using server = await startHub({ kubernetes: false });
+	using place = agentPlace();
+	const flags = await programOnce(server, place);
 	await server.kill();
 	await using agent = place.start({ flags });
 	// The other hub, the place's folder of manifests, is read in a moment.
@@ -82,15 +87,7 @@ async function held(place: AgentPlace): Promise<Readonly<Record<string, unknown>
 test("after a boot without its API server an agent serves from the copy, and follows when the server is back", async () => {
 	await using server = await startHub({ kubernetes: false });
 	using place = agentPlace();
-	const kubeconfig = `${place.folder}/kubeconfig`;
-	writeFileSync(kubeconfig, server.kubeconfig());
-	server.apply(serviceYaml("web", "10.96.0.9", ["10.1.0.1"]));
-	const flags = [`--kubeconfig=${kubeconfig}`];
-	{
-		await using agent = place.start({ flags });
-		await agent.ready();
-		expect(await agent.stop("SIGTERM")).toBe(0);
-	}
+	const flags = await programOnce(server, place);
 	await server.kill();
 	// All that a boot takes away.
 	expect((await place.run("detach")).code).toBe(0);
@@ -108,15 +105,7 @@ test("after a boot without its API server an agent serves from the copy, and fol
 test("a kernel that holds something is not taken back to an older copy", async () => {
 	await using server = await startHub({ kubernetes: false });
 	using place = agentPlace();
-	const kubeconfig = `${place.folder}/kubeconfig`;
-	writeFileSync(kubeconfig, server.kubeconfig());
-	server.apply(serviceYaml("web", "10.96.0.9", ["10.1.0.1"]));
-	const flags = [`--kubeconfig=${kubeconfig}`];
-	{
-		await using agent = place.start({ flags });
-		await agent.ready();
-		expect(await agent.stop("SIGTERM")).toBe(0);
-	}
+	const flags = await programOnce(server, place);
 	{
 		// Killed before it keeps what it has just read.
 		await using agent = place.start({ flags });

@@ -10,10 +10,10 @@ describe("sourceLines()", () => {
 		[
 			"a deb822 stanza for each suite",
 			"debian.sources",
-			`Types: deb\n# a comment\nURIs: http://deb.debian.org/debian\nSuites: bookworm bookworm-updates\nComponents: main contrib\nSigned-By: ${KEY}\n`,
+			`Types: deb\n# a comment\nURIs: http://mirror.example/debian\nSuites: bookworm bookworm-updates\nComponents: main contrib\nSigned-By: ${KEY}\n`,
 			[
-				`deb-src [signed-by=${KEY}] http://deb.debian.org/debian bookworm main`,
-				`deb-src [signed-by=${KEY}] http://deb.debian.org/debian bookworm-updates main`,
+				`deb-src [signed-by=${KEY}] http://mirror.example/debian bookworm main`,
+				`deb-src [signed-by=${KEY}] http://mirror.example/debian bookworm-updates main`,
 			],
 		],
 		[
