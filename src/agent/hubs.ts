@@ -33,8 +33,8 @@ export interface HubsOptions {
 
 interface Followed {
 	readonly source: HubSource;
-	/** Stands in for `newest` until there is one. */
-	readonly copy: Copy | undefined;
+	/** Stands in for `newest` until there is one, and is let go then. */
+	copy: Copy | undefined;
 	newest: Cluster | undefined;
 	changed: Date | undefined;
 }
@@ -42,6 +42,7 @@ interface Followed {
 async function follow(hub: Followed, keeper: HubCopy | undefined, onChange: () => void): Promise<void> {
 	for await (const cluster of hub.source.snapshots) {
 		hub.newest = cluster;
+		hub.copy = undefined;
 		hub.changed = new Date();
 		keeper?.offer(cluster);
 		onChange();
@@ -68,7 +69,7 @@ function statusOf({ source, copy, newest, changed }: Followed): HubStatus {
 		synced: newest !== undefined,
 		lastChange: changed?.toISOString() ?? null,
 		staleSince: staleSince?.toISOString() ?? null,
-		copyOf: newest === undefined ? (copy?.savedAt.toISOString() ?? null) : null,
+		copyOf: copy?.savedAt.toISOString() ?? null,
 		troubles,
 	};
 }

@@ -30,7 +30,7 @@ export interface FrontendView {
 	/** `namespace/name:port`. */
 	readonly name: string;
 	readonly id: number;
-	/** Grows by one with each new set of backends. */
+	/** Another, greater number with each new set of backends. */
 	readonly generation: number;
 	/** TCP sockets remember the frontend. */
 	readonly keepsPeer: boolean;
