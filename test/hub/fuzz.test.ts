@@ -123,7 +123,9 @@ function check(value: unknown, key = ""): void {
 	const items = value instanceof Map ? value : new Map(Object.entries(value));
 	for (const [name, item] of items) {
 		if (item === undefined && name !== "selection") throw new Error(`${name} is undefined`);
-		check(item, Array.isArray(value) ? key : name);
+		// A Map's keys are labels: a user may well have one called "ip".
+		const isField = !Array.isArray(value) && !(value instanceof Map);
+		check(item, isField ? name : key);
 	}
 }
 
