@@ -150,6 +150,29 @@ test.each([["served"], ["forbidden"], ["bad-request"]] as const)(
 	},
 );
 
+test.each([24, 31, 32, 33, 36])(
+	"watchKubernetes() follows a Kubernetes 1.%d: lists, changes, a restart that forgets old versions",
+	async (minor) => {
+		await using server = await startHub({ minor, kubernetes: false });
+		server.apply(webService("web"));
+		await using client = followHub(server);
+		await client.shows("demo/web");
+		server.apply(webService("api"));
+		await client.shows("demo/api", "demo/web");
+		server.delete("Service", "demo", "web");
+		await client.shows("demo/api");
+		await server.restart();
+		server.apply(webService("new"));
+		await until("the new Service", () => {
+			client.clock.jump(500);
+			return client.services()?.includes("demo/new") === true;
+		});
+		expect(client.services()).toEqual(["demo/api", "demo/new"]);
+		expect(client.hub.status()).toMatchObject({ synced: true, staleSince: null });
+		expect(client.problems()).toEqual([]);
+	},
+);
+
 test("watchKubernetes() falls back to pages where the mark of a streaming list never comes", async () => {
 	await using server = await startHub({ kubernetes: false, features: { initialEvents: "ignored" } });
 	server.apply(webService("web"));
