@@ -3,7 +3,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
-import { type Environment, FLAGS, type FlagName, parseCommandLine, resolveConfig, UsageError } from "./config.ts";
+import { parseCommandLine, UsageError } from "./config/command_line.ts";
+import type { Environment } from "./config/given.ts";
+import { FLAGS, type FlagName } from "./config/schema.ts";
+import { resolveConfig } from "./config.ts";
 
 let folder: string;
 beforeAll(() => {
@@ -21,7 +24,7 @@ function file(text: string): string {
 
 /** What `balancing ARGS` would run with. */
 function configure(args: readonly string[], env: Environment = {}, allowed: readonly FlagName[] = ALL) {
-	return resolveConfig(parseCommandLine(args, allowed).flags, allowed, env);
+	return resolveConfig(parseCommandLine(args, allowed), allowed, env);
 }
 
 function complaint(run: () => unknown): string {
@@ -48,29 +51,38 @@ const KINDS: readonly (readonly [FlagName, Value, readonly (readonly [text: stri
 	],
 	[
 		"kubeconfig",
-		undefined,
+		[],
 		[
-			["/a", "/a"],
-			["b/c", "b/c"],
-			["./d", "./d"],
+			["/a", ["/a"]],
+			["b/c", ["b/c"]],
+			["./d", ["./d"]],
 		],
 	],
 	[
 		"context",
-		undefined,
+		[],
 		[
-			["one", "one"],
-			["arn:aws:eks:x/y", "arn:aws:eks:x/y"],
-			["admin@two", "admin@two"],
+			["one", ["one"]],
+			["arn:aws:eks:x/y", ["arn:aws:eks:x/y"]],
+			["admin@two", ["admin@two"]],
 		],
 	],
 	[
 		"api-server",
-		undefined,
+		[],
 		[
-			["10.0.0.1:6443", "10.0.0.1:6443"],
-			["[fd00::1]:443", "[fd00::1]:443"],
-			["api.example:6443", "api.example:6443"],
+			["10.0.0.1:6443", ["10.0.0.1:6443"]],
+			["[fd00::1]:443", ["[fd00::1]:443"]],
+			["api.example:6443", ["api.example:6443"]],
+		],
+	],
+	[
+		"metaserver",
+		[],
+		[
+			["http://127.0.0.1:10550", ["http://127.0.0.1:10550"]],
+			["https://edge.example/", ["https://edge.example"]],
+			["http://[::1]:10550", ["http://[::1]:10550"]],
 		],
 	],
 	[
@@ -213,6 +225,18 @@ describe("resolveConfig()", () => {
 		[["--api-server=10.0.0.1"], 'Cannot use --api-server "10.0.0.1": it must be HOST:PORT'],
 		[["--api-server=https://10.0.0.1:6443"], "it must be HOST:PORT"],
 		[["--api-server=a:65536"], "it has a port over 65535"],
+		[
+			["--metaserver=127.0.0.1:10550"],
+			'Cannot use --metaserver "127.0.0.1:10550": it must be a URL, as http://127.0.0.1:10550',
+		],
+		[["--metaserver=ftp://a"], "it must be a URL"],
+		[["--metaserver=http://a:65536"], "it must be a URL"],
+		[
+			["--metaserver=http://a/api"],
+			'Cannot use --metaserver "http://a/api": it must be no more than scheme, host and port',
+		],
+		[["--metaserver=http://a?x"], "it must be no more than scheme, host and port"],
+		[["--metaserver=http://user@a"], "it must be no more than scheme, host and port"],
 		[["--namespaces=Demo"], "it must be names of namespaces, as demo,prod"],
 		[["--namespaces=a,,b"], "it must be names of namespaces"],
 		[["--selector=app=web&x=1"], "it must be a label selector, as app=web"],

@@ -81,6 +81,8 @@ test.each([
 	["src/datapath/a.test.ts", 'import { a } from "../../test/support/a.ts";', []],
 	["src/agent/a.ts", 'import { a } from "../cli/a.ts";', [/^imports cli/]],
 	["src/agent/a.ts", 'import { a } from "../config.ts";', []],
+	["src/hub/a.ts", 'import { a } from "../config/schema.ts";', ["imports config (hub may: model, lib)"]],
+	["src/config/a.ts", "const home = process.env.HOME;", ["reads process.env"]],
 	["src/hub/a.ts", 'import { a } from "../config.ts";', ["imports config (hub may: model, lib)"]],
 	["src/cli/a.ts", "const home = process.env.HOME;", ["reads process.env"]],
 	["src/cli/a.ts", 'import { env } from "node:process";', ["reads process.env"]],

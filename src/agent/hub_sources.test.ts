@@ -1,8 +1,9 @@
 // Which API server a configuration means.
 
 import { expect, test } from "bun:test";
-import { parseCommandLine, resolveConfig } from "../config.ts";
-import { kubernetesSource } from "./hub_sources.ts";
+import { parseCommandLine } from "../config/command_line.ts";
+import { resolveConfig } from "../config.ts";
+import { demandHubs, kubernetesSource } from "./hub_sources.ts";
 
 const FLAGS = ["manifests", "kubeconfig", "context", "api-server"] as const;
 const POD = { KUBERNETES_SERVICE_HOST: "10.96.0.1", KUBERNETES_SERVICE_PORT: "443" };
@@ -21,7 +22,13 @@ test.each<[string, readonly string[], Record<string, string>, readonly string[],
 	["a token and --api-server", ["--api-server=a:1"], {}, [TOKEN], { kind: "in-cluster", host: "", port: "" }],
 	["$KUBECONFIG before a Pod", [], { KUBECONFIG: "/a:/b:", ...POD }, [TOKEN], files("/a", "/b")],
 	["--kubeconfig before all", ["--kubeconfig=/f"], { KUBECONFIG: "/a", ...POD }, [TOKEN], files("/f")],
-	["manifests alone", ["--manifests=/m"], { KUBECONFIG: "/a", HOME: "/root", ...POD }, [TOKEN, OWN], undefined],
+	[
+		"manifests alone, which want no API server",
+		["--manifests=/m"],
+		{ KUBECONFIG: "/a", ...POD },
+		[TOKEN, OWN],
+		undefined,
+	],
 	["manifests and --kubeconfig", ["--manifests=/m", "--kubeconfig=/f"], {}, [], files("/f")],
 	[
 		"manifests and --context",
@@ -38,6 +45,20 @@ test.each<[string, readonly string[], Record<string, string>, readonly string[],
 		{ ...files(OWN), context: "c" },
 	],
 ])("kubernetesSource() of %s", (...[, args, env, existing, expected]) => {
-	const config = resolveConfig(parseCommandLine(args, FLAGS).flags, FLAGS, env);
-	expect<unknown>(kubernetesSource(config, (path) => existing.includes(path))).toEqual(expected);
+	const { hubs, surroundings } = resolveConfig(parseCommandLine(args, FLAGS), FLAGS, env);
+	const servers = hubs.filter((choice) => choice.kind === "kubernetes");
+	expect(servers.length).toBeLessThan(2);
+	const sources = servers.map((choice) => kubernetesSource(choice, surroundings, (path) => existing.includes(path)));
+	expect<unknown>(sources[0]).toEqual(expected);
+});
+
+test.each([
+	[
+		["--manifests=/m", "--context=c"],
+		"Cannot follow context c: no kubeconfig was found to log in with; give --kubeconfig FILE",
+	],
+	[["--manifests=/m", "--api-server=a:1"], "Cannot follow API server a:1: no kubeconfig was found to log in with"],
+	[[], "Cannot run without a source of Services: give --manifests PATH or --kubeconfig FILE"],
+])("demandHubs() refuses %j where nothing tells how to log in", (args, message) => {
+	expect(() => demandHubs(resolveConfig(parseCommandLine(args, FLAGS), FLAGS, {}))).toThrow(message);
 });

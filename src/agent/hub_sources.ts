@@ -3,11 +3,14 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Config } from "../config.ts";
+import { UsageError } from "../config/command_line.ts";
+import type { HubChoice, KubernetesChoice } from "../config/hub_choice.ts";
+import type { Config, Surroundings } from "../config.ts";
 import { type CredentialSource, SERVICE_ACCOUNT } from "../hub/kubernetes/credentials.ts";
 import { type KubernetesStatus, watchKubernetes } from "../hub/kubernetes/kubernetes.ts";
 import { watchManifests } from "../hub/manifests/manifests.ts";
 import { createOfflineStore, type OfflineStore } from "../hub/offline_store.ts";
+import { assertNever } from "../lib/assert_never.ts";
 import type { Log } from "../lib/log.ts";
 import type { Cluster } from "../model/cluster.ts";
 import { getVersion } from "../version.ts";
@@ -35,13 +38,23 @@ interface Following {
 	readonly signal: AbortSignal;
 }
 
-/** In the order in which they win: manifests, then the API server. */
+/** In the order in which they win. */
 export function openHubs(config: Config, following: Following): readonly HubSource[] {
-	const source = kubernetesSource(config);
-	return [
-		...config.manifests.map((path) => openManifests(path, following)),
-		...(source === undefined ? [] : [openKubernetes(source, config, following)]),
-	];
+	return config.hubs.map((choice) => openHub(choice, config, following));
+}
+
+function openHub(choice: HubChoice, config: Config, following: Following): HubSource {
+	switch (choice.kind) {
+		case "manifests":
+			return openManifests(choice.path, following);
+		case "kubernetes":
+			return openKubernetes(choice, config, following);
+		case "metaserver":
+			// No command has this flag yet.
+			throw new UsageError(`Cannot follow the MetaServer ${choice.url}: this version does not know how`);
+		default:
+			return assertNever(choice);
+	}
 }
 
 function openManifests(path: string, following: Following): HubSource {
@@ -54,12 +67,13 @@ function openManifests(path: string, following: Following): HubSource {
 	};
 }
 
-function openKubernetes(source: CredentialSource, config: Config, following: Following): HubSource {
+function openKubernetes(choice: KubernetesChoice, config: Config, following: Following): HubSource {
 	const { namespaces, selector, surroundings } = config;
+	const source = demandSource(choice, surroundings);
 	const hub = watchKubernetes({
 		...following,
 		source,
-		apiServer: config["api-server"],
+		apiServer: choice.apiServer,
 		namespaces,
 		...(selector === undefined ? {} : { selector }),
 		proxies: surroundings.proxies,
@@ -84,18 +98,29 @@ function healthOf({ staleSince, kinds }: KubernetesStatus): HubHealth {
 	return { staleSince, troubles: [...new Set(kinds.flatMap(({ problem }) => problem ?? []))] };
 }
 
-/**
- * What to log in with; undefined if no API server is meant: with --manifests and without --kubeconfig, --context and --api-server, or
- * if there is nothing to log in with.
- */
+/** Throws UsageError if one of the hubs is an API server that there is nothing to log in to with. */
+export function demandHubs({ hubs, surroundings }: Config): void {
+	for (const choice of hubs) if (choice.kind === "kubernetes") demandSource(choice, surroundings);
+}
+
+function demandSource(choice: KubernetesChoice, surroundings: Surroundings): CredentialSource {
+	const source = kubernetesSource(choice, surroundings);
+	if (source !== undefined) return source;
+	const { context, apiServer } = choice;
+	if (context === undefined && apiServer === undefined) {
+		throw new UsageError("Cannot run without a source of Services: give --manifests PATH or --kubeconfig FILE");
+	}
+	const asked = context === undefined ? `API server ${apiServer}` : `context ${context}`;
+	throw new UsageError(`Cannot follow ${asked}: no kubeconfig was found to log in with; give --kubeconfig FILE`);
+}
+
+/** What to log in with; undefined if there is nothing. */
 export function kubernetesSource(
-	config: Config,
+	{ kubeconfig, context, apiServer }: KubernetesChoice,
+	surroundings: Surroundings,
 	exists: (path: string) => boolean = existsSync,
 ): CredentialSource | undefined {
-	const { kubeconfig, context, manifests, surroundings } = config;
 	if (kubeconfig !== undefined) return { kind: "kubeconfig", files: [kubeconfig], context };
-	const apiServer = config["api-server"];
-	if (manifests.length > 0 && context === undefined && apiServer === undefined) return undefined;
 	const files = surroundings.kubeconfig.split(":").filter((file) => file !== "");
 	if (files.length > 0) return { kind: "kubeconfig", files, context };
 	const { serviceHost, servicePort, home } = surroundings;

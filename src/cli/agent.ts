@@ -1,8 +1,7 @@
 // balancing agent: the node agent in the foreground.
 
 import { runAgent } from "../agent/agent.ts";
-import { kubernetesSource } from "../agent/hub_sources.ts";
-import { UsageError } from "../config.ts";
+import { demandHubs } from "../agent/hub_sources.ts";
 import { createLossyOutput } from "../lib/lossy_output.ts";
 import { createLog } from "../observe/log.ts";
 import { type Command, EXIT_OK } from "./command.ts";
@@ -29,9 +28,7 @@ export const agent: Command = {
 		"log-format",
 	],
 	async run(env, config) {
-		if (config.manifests.length === 0 && kubernetesSource(config) === undefined) {
-			throw new UsageError("Cannot run without a source of Services: give --manifests PATH or --kubeconfig FILE");
-		}
+		demandHubs(config);
 		const format = config["log-format"] ?? (env.isTerminal ? "pretty" : "json");
 		const write = createLossyOutput(env.stdout, {
 			limit: KEPT,

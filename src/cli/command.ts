@@ -1,6 +1,7 @@
 // What a command is: data and one function, so that tests hand it another world.
 
-import type { Config, FlagName } from "../config.ts";
+import type { FlagName } from "../config/schema.ts";
+import type { Config } from "../config.ts";
 import type { Sink } from "../lib/lossy_output.ts";
 
 /** The world outside, as far as a command may touch it. */

@@ -1,6 +1,6 @@
 // balancing maps: the kernel's maps, decoded element by element.
 
-import { UsageError } from "../config.ts";
+import { UsageError } from "../config/command_line.ts";
 import { openMaps } from "../datapath/datapath.ts";
 import { describeMap, READABLE_MAPS, type ReadableMap } from "../datapath/describe.ts";
 import { type Command, EXIT_OK } from "./command.ts";

@@ -1,6 +1,6 @@
 // balancing plan: what would be programmed, as text; needs neither root nor a kernel.
 
-import { UsageError } from "../config.ts";
+import { UsageError } from "../config/command_line.ts";
 import { readManifests } from "../hub/manifests/manifests.ts";
 import { mergeClusters } from "../hub/merge.ts";
 import { CANARY_OBJECT } from "../plan/canary.ts";

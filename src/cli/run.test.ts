@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { FLAGS } from "../config.ts";
+import { FLAGS } from "../config/schema.ts";
 import { run } from "./run.ts";
 
 let folder: string;

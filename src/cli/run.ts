@@ -1,6 +1,8 @@
 // Finds the command, checks what was typed, runs it, and turns what went wrong into a line and an exit code.
 
-import { type Config, FLAGS, parseCommandLine, resolveConfig, UsageError } from "../config.ts";
+import { parseCommandLine, UsageError } from "../config/command_line.ts";
+import { FLAGS } from "../config/schema.ts";
+import { type Config, resolveConfig } from "../config.ts";
 import { closest } from "../lib/closest.ts";
 import { type Command, type Env, EXIT_FAILED, EXIT_OK, EXIT_USAGE } from "./command.ts";
 
@@ -117,7 +119,7 @@ async function runCommand(entry: Entry, args: readonly string[], env: Env): Prom
 			`Cannot understand ${extra}: ${command.argument === undefined ? "no argument is expected" : "one argument is expected"}`,
 		);
 	}
-	const config: Config = resolveConfig(line.flags, command.flags, env.env);
+	const config: Config = resolveConfig(line, command.flags, env.env);
 	return await command.run(env, config, line.positionals);
 }
 

@@ -1,0 +1,141 @@
+// Every flag: what it may be, what it is without being given, and what --help says of it.
+
+import { normalize } from "node:path";
+import * as v from "valibot";
+
+const text = v.pipe(v.string("must be text"), v.minLength(1, "must not be empty"));
+/** A NUL would end the path early in every system call. */
+const path = v.pipe(text, v.regex(/^[^\0]*$/, "must not hold a NUL"));
+/** One spelling for one place: `/a//b/` is `/a/b`. */
+const absolutePath = v.pipe(
+	path,
+	v.startsWith("/", "must be an absolute path, as /run/balancing"),
+	v.transform(normalize),
+	v.transform((clean) => clean.replace(/(?<=.)\/$/, "")),
+);
+const wholeNumber = (least: number, most: number) =>
+	v.pipe(
+		v.union([v.string(), v.number()], "must be a whole number"),
+		v.check((given) => /^\d+$/.test(String(given)), "must be a whole number"),
+		v.transform(Number),
+		v.minValue(least, `must be at least ${least}`),
+		v.maxValue(most, `must be at most ${most}`),
+	);
+
+const LISTEN = "must be HOST:PORT, as 127.0.0.1:5810 or [::1]:5810, or off";
+/** HOST:PORT, [HOST]:PORT or off. */
+const listenAddress = v.pipe(
+	v.string(LISTEN),
+	v.regex(/^(?:off|(?:\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5})$/, LISTEN),
+	v.check(
+		(given) => given === "off" || Number(given.slice(given.lastIndexOf(":") + 1)) <= 65535,
+		"has a port over 65535",
+	),
+);
+
+const API_SERVER = "must be HOST:PORT, as 10.0.0.1:6443 or [fd00::1]:6443";
+const apiServer = v.pipe(
+	v.string(API_SERVER),
+	v.regex(/^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]@?#]+):\d{1,5}$/, API_SERVER),
+	v.check((given) => Number(given.slice(given.lastIndexOf(":") + 1)) <= 65535, "has a port over 65535"),
+);
+const META_SERVER = "must be a URL, as http://127.0.0.1:10550";
+/** Given as a list, or in one text with commas. */
+const namespaces = v.pipe(
+	v.union([v.string(), v.array(v.string())], "must be names of namespaces, as demo,prod"),
+	v.transform((given) => [given].flat().flatMap((each) => each.split(",").map((name) => name.trim()))),
+	v.array(
+		v.pipe(v.string(), v.regex(/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/, "must be names of namespaces, as demo,prod")),
+	),
+);
+
+const metaServer = v.pipe(
+	v.string(META_SERVER),
+	v.check((given) => /^https?:\/\/[^\s/]/.test(given) && URL.canParse(given), META_SERVER),
+	v.transform((given) => new URL(given)),
+	v.check(
+		(url) => url.href === `${url.origin}/`,
+		"must be no more than scheme, host and port, as http://127.0.0.1:10550",
+	),
+	v.transform((url) => url.origin),
+);
+
+/** One value or a list of them. */
+function several<Item extends v.GenericSchema<unknown, string>>(what: string, item: Item) {
+	return v.optional(
+		v.pipe(
+			v.union([v.string(), v.array(v.unknown())], `must be ${what}`),
+			v.transform((given) => (typeof given === "string" ? [given] : given)),
+			v.array(item),
+		),
+		[],
+	);
+}
+
+export const schema = v.object({
+	manifests: several("a path, or a list of paths", path),
+	kubeconfig: several("a path, or a list of paths", path),
+	context: several("a name, or a list of names", text),
+	"api-server": several("HOST:PORT, or a list of them", apiServer),
+	metaserver: several("a URL, or a list of URLs", metaServer),
+	namespaces: v.optional(namespaces, []),
+	selector: v.optional(
+		v.pipe(text, v.regex(/^[\w./!=<>,() -]+$/, "must be a label selector, as app=web,tier!=test")),
+		undefined,
+	),
+	"node-name": v.optional(v.pipe(text, v.maxLength(253, "is longer than 253 characters"))),
+	cgroup: v.optional(absolutePath),
+	"pin-path": v.optional(absolutePath, "/sys/fs/bpf/balancing"),
+	"state-dir": v.optional(absolutePath, "/var/lib/balancing"),
+	listen: v.optional(listenAddress, "127.0.0.1:5810"),
+	events: v.optional(v.picklist(["all", "failures", "off"], "must be all, failures or off"), "all"),
+	"events-rate": v.optional(wholeNumber(0, 1_000_000_000), 1000),
+	"log-level": v.optional(
+		v.picklist(["debug", "info", "warn", "error", "silent"], "must be debug, info, warn, error or silent"),
+		"info",
+	),
+	"log-format": v.optional(v.picklist(["json", "pretty"], "must be json or pretty")),
+	output: v.optional(v.picklist(["text", "json"], "must be text or json"), "text"),
+});
+
+export type FlagName = keyof typeof schema.entries;
+
+interface Flag {
+	readonly value: string;
+	readonly help: string;
+	readonly short?: string;
+	readonly many?: true;
+}
+
+/** What `--help` says of each flag. */
+export const FLAGS: Readonly<Record<FlagName, Flag>> = {
+	manifests: {
+		value: "PATH",
+		help: "file or folder of YAML to read Services, EndpointSlices and Pods from",
+		many: true,
+	},
+	kubeconfig: {
+		value: "FILE",
+		help: "API server to follow (default: $KUBECONFIG, in-cluster, ~/.kube/config)",
+		many: true,
+	},
+	context: { value: "NAME", help: "context of the kubeconfig before it (default: its current-context)", many: true },
+	"api-server": {
+		value: "HOST:PORT",
+		help: "connect to the API server there; its certificate is checked as before",
+		many: true,
+	},
+	metaserver: { value: "URL", help: "MetaServer of KubeEdge to follow, as http://127.0.0.1:10550", many: true },
+	namespaces: { value: "NAMES", help: "follow only these namespaces of the API server", many: true },
+	selector: { value: "LABELS", help: "follow only Services with these labels, as app=web,tier!=test" },
+	"node-name": { value: "NAME", help: "this node's name (default: $NODE_NAME, then the host name)" },
+	cgroup: { value: "PATH", help: "attach to this cgroup (default: the root of cgroup v2)" },
+	"pin-path": { value: "PATH", help: "where maps and links are pinned (default: /sys/fs/bpf/balancing)" },
+	"state-dir": { value: "PATH", help: "what outlives the agent outside the kernel (default: /var/lib/balancing)" },
+	listen: { value: "ADDR", help: "/healthz /readyz /metrics, or off (default: 127.0.0.1:5810)" },
+	events: { value: "MODE", help: "resolution events to log: all, failures, off (default: all)" },
+	"events-rate": { value: "N", help: "events per second at most, 0 = no limit (default: 1000)" },
+	"log-level": { value: "LEVEL", help: "debug, info, warn, error, silent (default: info)" },
+	"log-format": { value: "FORMAT", help: "json or pretty (default: pretty on a terminal, else json)" },
+	output: { value: "FORMAT", help: "text or json (default: text)", short: "o" },
+};
