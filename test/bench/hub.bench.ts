@@ -1,5 +1,4 @@
-// Following an API server: time until all is in the kernel, memory then and at the most, idling, and one changed slice at a time.
-// The test hub runs in this process, the compiled agent in its own; the kernel's map is looked at from here.
+// Following an API server: time until all is in the kernel, memory, idling, and one changed slice at a time.
 
 import { copyFileSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -32,6 +31,7 @@ const IDLE = 20;
 const PATIENCE_MS = 120_000;
 const MIB = 2 ** 20;
 
+/** How the agent reads: the test hub is in this process, the compiled agent in its own. */
 type Way = "streaming list" | "pages";
 
 /** Of the sources as they are now. */
