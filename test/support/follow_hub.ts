@@ -3,7 +3,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type KubernetesHub, type KubernetesOptions, watchKubernetes } from "../../src/hub/kubernetes/kubernetes.ts";
+import type { KubernetesHub } from "../../src/hub/kubernetes/kind_hub.ts";
+import { type KubernetesOptions, watchKubernetes } from "../../src/hub/kubernetes/kubernetes.ts";
 import type { Log } from "../../src/lib/log.ts";
 import type { Cluster } from "../../src/model/cluster.ts";
 import type { TestHub } from "./hub/hub.ts";

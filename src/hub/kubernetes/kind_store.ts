@@ -1,15 +1,11 @@
 // What is known of one kind: projections by key, replaced object by object or all at once.
 
 import type { Clock } from "../../lib/clock.ts";
-import { isEqual } from "../../lib/equal.ts";
-import { titleOf } from "../../model/metadata.ts";
-import type { Problem } from "../../model/problem.ts";
-import { field, isRaw, ownString } from "../../model/raw.ts";
 import type { ClusterView } from "./cluster_view.ts";
-import type { Known, Need } from "./needs.ts";
+import { type Held, keyOf, readHeld, showHeld } from "./held.ts";
+import { MANY } from "./limits.ts";
+import type { Need } from "./needs.ts";
 
-/** A loss of more than half of so many objects or more is doubted. */
-const MANY = 10;
 /** Milliseconds in which deletions count together. */
 const WINDOW = 60_000;
 
@@ -33,13 +29,6 @@ export interface Listing {
 	commit(): void;
 }
 
-interface Held {
-	readonly known: Known | undefined;
-	readonly problems: readonly Problem[];
-}
-
-const NO_PROBLEMS: readonly Problem[] = [];
-
 export interface KindStoreOptions {
 	readonly need: Need;
 	readonly view: ClusterView;
@@ -47,25 +36,10 @@ export interface KindStoreOptions {
 }
 
 export function createKindStore({ need, view, clock }: KindStoreOptions): KindStore {
+	const place = { need, view };
 	let objects = new Map<string, Held>();
 	let windowStart = Number.NEGATIVE_INFINITY;
 	let sizeAtStart = 0;
-
-	/** The projection; the one that is held already if it says the same. */
-	function read(key: string, object: unknown): Held {
-		const { value: known, problems } = need.project(object);
-		const next: Held = { known, problems: problems.length === 0 ? NO_PROBLEMS : problems };
-		const old = objects.get(key);
-		return old !== undefined && isEqual(old, next) ? old : next;
-	}
-
-	function show(key: string, before: Held | undefined, after: Held | undefined): void {
-		if (before === after) return;
-		if (!isEqual(before?.known, after?.known)) view.change(before?.known, after?.known);
-		if (!isEqual(before?.problems ?? NO_PROBLEMS, after?.problems ?? NO_PROBLEMS)) {
-			view.complain(`${need.kind} ${key}`, after?.problems ?? NO_PROBLEMS);
-		}
-	}
 
 	function restartWindow(): void {
 		windowStart = clock.now();
@@ -82,7 +56,7 @@ export function createKindStore({ need, view, clock }: KindStoreOptions): KindSt
 		return {
 			put(object) {
 				const key = keyOf(need, object);
-				next.set(key, read(key, object));
+				next.set(key, readHeld(need, object, objects.get(key)));
 			},
 			drop(object) {
 				next.delete(keyOf(need, object));
@@ -92,8 +66,8 @@ export function createKindStore({ need, view, clock }: KindStoreOptions): KindSt
 			commit() {
 				const before = objects;
 				objects = next;
-				for (const [key, after] of next) show(key, before.get(key), after);
-				for (const [key, old] of before) if (!next.has(key)) show(key, old, undefined);
+				for (const [key, after] of next) showHeld(place, key, before.get(key), after);
+				for (const [key, old] of before) if (!next.has(key)) showHeld(place, key, old, undefined);
 				restartWindow();
 			},
 		};
@@ -103,9 +77,9 @@ export function createKindStore({ need, view, clock }: KindStoreOptions): KindSt
 		put(object) {
 			const key = keyOf(need, object);
 			const before = objects.get(key);
-			const after = read(key, object);
+			const after = readHeld(need, object, before);
 			objects.set(key, after);
-			show(key, before, after);
+			showHeld(place, key, before, after);
 		},
 		drop(object) {
 			const key = keyOf(need, object);
@@ -114,19 +88,10 @@ export function createKindStore({ need, view, clock }: KindStoreOptions): KindSt
 			if (clock.now() - windowStart > WINDOW) restartWindow();
 			if (sizeAtStart >= MANY && objects.size - 1 < sizeAtStart / 2) return false;
 			objects.delete(key);
-			show(key, before, undefined);
+			showHeld(place, key, before, undefined);
 			return true;
 		},
 		startListing,
 		size: () => objects.size,
 	};
-}
-
-/** `namespace/name` as the object has it; one without a name gets the same key as all others without. */
-function keyOf({ kind }: Need, object: unknown): string {
-	const metadata = isRaw(object) ? field(object, "metadata") : undefined;
-	const name = isRaw(metadata) ? field(metadata, "name") : undefined;
-	const namespace = isRaw(metadata) ? field(metadata, "namespace") : undefined;
-	if (typeof name === "string" && typeof namespace === "string") return ownString(`${namespace}/${name}`);
-	return titleOf(kind, object);
 }

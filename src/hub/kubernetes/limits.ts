@@ -1,4 +1,6 @@
-// What a hub may make us hold in memory at once.
+// What a hub may make us hold in memory at once, and take from us at once.
 
 /** Bytes of one object as JSON. etcd takes 1.5 MiB by default; events repeat nothing. */
 export const MAX_OBJECT = 16 << 20;
+/** A loss of more than half of so many objects or more is doubted. */
+export const MANY = 10;

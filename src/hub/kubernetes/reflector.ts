@@ -10,15 +10,11 @@ import type { KindState } from "./kind_state.ts";
 import type { KindStore, Listing } from "./kind_store.ts";
 import type { Scope } from "./needs.ts";
 import { listByPages } from "./page_list.ts";
-import { Doubt, judge, type Phase, type Verdict } from "./verdict.ts";
+import { Doubt, judge, type Phase, type Verdict, waitOf } from "./verdict.ts";
 import { isGoneBack } from "./version_probe.ts";
 import type { WatchEvent } from "./watch_event.ts";
 import { watchEvents } from "./watch_stream.ts";
 
-/** Milliseconds until a list that would delete most is asked for again. */
-const CONFIRM = 2000;
-/** Milliseconds, up to twice as long, until a kind that is refused (403) or unknown (404) is tried again. */
-const REFUSED = 30_000;
 /** Milliseconds: a watch that ends sooner is no normal end. */
 const SHORT = 1000;
 
@@ -185,25 +181,4 @@ function follow(verdict: Verdict, error: unknown, { position, features, state, s
 		state.doubted(`${error.message}: not believed until a second list says the same`);
 	} else if (verdict.quiet) log.debug({ kind: scope.title, err: error }, "Listing again");
 	else state.failed(error);
-}
-
-/** Milliseconds. */
-function waitOf({ wait }: Verdict, error: unknown, { backoff, random }: Round): number {
-	switch (wait) {
-		case "none":
-			return 0;
-		case "confirm":
-			return CONFIRM;
-		case "refused":
-			return REFUSED * (1 + random());
-		case "backoff":
-			return backoff.next();
-		case "asked": {
-			const asked = error instanceof HubError ? (error.retryAfter ?? 0) : 0;
-			// Never sooner than asked; all clients are told the same, so each adds of its own.
-			return asked + (asked / 2) * random() + backoff.next();
-		}
-		default:
-			return assertNever(wait);
-	}
 }

@@ -1,6 +1,13 @@
 // What to do after a request failed: from which place to go on, and how soon.
 
+import { assertNever } from "../../lib/assert_never.ts";
+import type { Backoff } from "./backoff.ts";
 import { HubError, isExpired, isInvalid } from "./hub_error.ts";
+
+/** Milliseconds until a list that takes much away is asked for again. */
+export const CONFIRM = 2000;
+/** Milliseconds, up to twice as long, until a kind that is refused (403) or unknown (404) is tried again. */
+const REFUSED = 30_000;
 
 /** A list or a watch takes away so much that another list has to say the same. */
 export class Doubt extends Error {}
@@ -38,4 +45,29 @@ function judgeSilence(during: Phase): Verdict {
 	if (during === "watching") return { relist: false, wait: "none", quiet: false };
 	// Before 1.27 `sendInitialEvents` could mean nothing, and the mark never came.
 	return { relist: true, pages: "once", wait: "backoff", quiet: false };
+}
+
+/** Milliseconds. `random` gives numbers from 0 up to 1. */
+export function waitOf(
+	{ wait }: Verdict,
+	error: unknown,
+	{ backoff, random }: { readonly backoff: Backoff; readonly random: () => number },
+): number {
+	switch (wait) {
+		case "none":
+			return 0;
+		case "confirm":
+			return CONFIRM;
+		case "refused":
+			return REFUSED * (1 + random());
+		case "backoff":
+			return backoff.next();
+		case "asked": {
+			const asked = error instanceof HubError ? (error.retryAfter ?? 0) : 0;
+			// Never sooner than asked; all clients are told the same, so each adds of its own.
+			return asked + (asked / 2) * random() + backoff.next();
+		}
+		default:
+			return assertNever(wait);
+	}
 }

@@ -1,0 +1,67 @@
+// Some kinds that are each followed on their own -> one hub: a snapshot once all of them are known, and again when they changed.
+
+import type { Clock } from "../../lib/clock.ts";
+import type { Cluster } from "../../model/cluster.ts";
+import type { Alarm } from "../alarm.ts";
+import type { ClusterView } from "./cluster_view.ts";
+import type { KindState, KindStatus } from "./kind_state.ts";
+
+/** Milliseconds between two snapshots at least: a snapshot costs as much as there are objects. The first after a rest comes at once. */
+const SHORTEST = 20;
+/** The longest that a timer can wait. Milliseconds. */
+const FOREVER = 2 ** 31 - 1;
+
+export interface KubernetesStatus {
+	/** `context NAME of FILE`, `in-cluster` or `MetaServer URL`. */
+	readonly name: string;
+	/** Every kind was read completely at least once. */
+	readonly synced: boolean;
+	/** The oldest of the kinds' times since when they are not followed; null if all are. */
+	readonly staleSince: Date | null;
+	readonly kinds: readonly KindStatus[];
+}
+
+export interface KubernetesHub extends AsyncIterable<Cluster> {
+	status(): KubernetesStatus;
+}
+
+export interface KindHubOptions {
+	readonly name: string;
+	readonly kinds: readonly KindState[];
+	readonly view: Pick<ClusterView, "snapshot">;
+	/** Rings when a kind has changed. */
+	readonly alarm: Alarm;
+	readonly clock: Clock;
+	readonly signal: AbortSignal;
+	/** Follows all kinds until the signal is aborted; started with the iteration. */
+	readonly run: () => Promise<void>;
+}
+
+/** The iteration is for one reader. */
+export function createKindHub({ name, kinds, view, alarm, clock, signal, run }: KindHubOptions): KubernetesHub {
+	const isSynced = (): boolean => kinds.every((state) => state.status().synced);
+
+	async function* follow(): AsyncGenerator<Cluster, void> {
+		const running = run();
+		let shown: Cluster | undefined;
+		while (!signal.aborted) {
+			await alarm.wait(FOREVER);
+			if (signal.aborted || !isSynced()) continue;
+			const next = view.snapshot();
+			if (next === shown) continue;
+			shown = next;
+			yield next;
+			await clock.sleep(SHORTEST, signal);
+		}
+		await running;
+	}
+
+	return {
+		[Symbol.asyncIterator]: follow,
+		status() {
+			const statuses = kinds.map((state) => state.status());
+			const stale = statuses.flatMap(({ staleSince }) => staleSince ?? []).sort((a, b) => a.getTime() - b.getTime());
+			return { name, synced: isSynced(), staleSince: stale[0] ?? null, kinds: statuses };
+		},
+	};
+}
