@@ -1,3 +1,5 @@
+// Which labels a selector takes, and which texts are none.
+
 import { expect, test } from "bun:test";
 import { matchesLabels, parseLabelSelector } from "./label_selector.ts";
 
