@@ -12,6 +12,7 @@
 #include "resolve.h"
 #include "state.h"
 #include "event.h"
+#include "own_way.h"
 
 #define PASS 1
 #define REFUSE 0
@@ -94,6 +95,7 @@ static __always_inline int choose_anew(struct bpf_sock_addr *ctx,
 		if (!frontend->active) {
 			if (call == CONNECT)
 				forget_peer(sk);
+			leave_trace();
 			count_refusal(frontend->id);
 			emit(ctx, &flow, key.protocol, EVENT_REFUSED);
 			return refuse(ctx, &key, ip6, call);
@@ -153,7 +155,7 @@ static __always_inline int forward(struct bpf_sock_addr *ctx, bool ip6,
 	key.protocol = protocol;
 	if (call == CONNECT && protocol == IPPROTO_UDP)
 		turn_to_peer(sk);
-	if (!find_frontend(&key, &frontend)) {
+	if (!find_frontend(&key, &frontend) || goes_own_way(&key)) {
 		/* A connect() to AF_UNSPEC runs no program: the peer is left when the socket goes on. */
 		if (call == CONNECT || sk->state != BPF_TCP_ESTABLISHED)
 			forget_peer(sk);

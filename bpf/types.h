@@ -98,6 +98,25 @@ struct flows {
 	__u32 last;
 };
 
+/*
+ * Written by the agent: whose connects and datagrams to frontends are let
+ * through as they are. It ends by itself, so that nothing is left of an agent
+ * that was killed.
+ */
+struct own_way {
+	__u64 until; /* CLOCK_MONOTONIC in nanoseconds */
+	__u32 tgid; /* in the initial PID namespace; 0 for nobody */
+	__u32 asking; /* not 0: who is refused leaves its trace */
+};
+
+/* Written by programs. */
+struct own_trace {
+	__u64 passed; /* how often someone was let through */
+	__u64 time; /* CLOCK_MONOTONIC in nanoseconds, when `tgid` was refused */
+	__u32 tgid;
+	struct frontend_key key; /* what was passed last */
+};
+
 /* Why a connection was let through untranslated, or a record was lost. */
 enum fault {
 	FAULT_NONE,

@@ -17,6 +17,7 @@ import { encodeId } from "./codec.ts";
 import { createKernelMaps } from "./kernel_maps.ts";
 import { ENUMS } from "./layout.ts";
 import { MAP_NAMES, type Maps } from "./maps.ts";
+import { openPassage, type Passage } from "./passage.ts";
 import { assertPinsReadable, mapPin, preparePins, tryLockPins } from "./pins.ts";
 
 /** How the programs are to be loaded. */
@@ -30,6 +31,8 @@ export interface DatapathOptions {
 	readonly eventsRate: number;
 	/** Pretend that the kernel has no bpf_set_retval (before 5.18); for tests. */
 	readonly withoutSetRetval?: boolean;
+	/** Pretend that programs cannot tell who connects (before 5.7); for tests. */
+	readonly withoutPid?: boolean;
 }
 
 /** How often programs had to let something through, or dropped an event, since the maps were made. */
@@ -48,6 +51,8 @@ export interface Datapath extends OpenMaps {
 	readonly attached: ReadonlyMap<ProgramName, Attached>;
 	/** Attaches again what is not attached any more; programs that are stay where they are. */
 	reattach(): ReadonlyMap<ProgramName, Attached>;
+	/** Lets a process past the frontends for a while. */
+	readonly passage: Passage;
 }
 
 /** What the agent and its commands open. */
@@ -72,11 +77,19 @@ function setVariable(object: BpfObject, name: string, value: number | bigint): v
 	variable.set(value);
 }
 
-function configure(object: BpfObject, { pinPath, events, eventsRate, withoutSetRetval }: DatapathOptions): void {
-	for (const [variable, helper] of Object.entries(HELPERS)) {
-		const missing = variable === "can_set_retval" && withoutSetRetval === true;
-		setVariable(object, variable, !missing && probeHelper("cgroup_sock_addr", helper) ? 1 : 0);
-	}
+type Abilities = Readonly<Record<keyof typeof HELPERS, boolean>>;
+
+function probeAbilities({ withoutSetRetval = false, withoutPid = false }: DatapathOptions): Abilities {
+	const can = (helper: keyof typeof HELPERS) => probeHelper("cgroup_sock_addr", HELPERS[helper]);
+	return {
+		can_get_pid: !withoutPid && can("can_get_pid"),
+		can_get_comm: can("can_get_comm"),
+		can_set_retval: !withoutSetRetval && can("can_set_retval"),
+	};
+}
+
+function configure(object: BpfObject, { pinPath, events, eventsRate }: DatapathOptions, abilities: Abilities): void {
+	for (const [variable, able] of Object.entries(abilities)) setVariable(object, variable, able ? 1 : 0);
 	setVariable(object, "events_mode", EVENTS_MODE[events]);
 	setVariable(object, "event_interval", BigInt(eventsRate === 0 ? 0 : Math.floor(NANOSECONDS / eventsRate)));
 	for (const name of PINNED) {
@@ -152,16 +165,19 @@ export function openDatapath(options: DatapathOptions): Datapath {
 	}
 	stack.use(lock);
 	const object = stack.use(openObject(readFileSync(objectPath), { name: "sock" }));
-	configure(object, options);
+	const abilities = probeAbilities(options);
+	configure(object, options, abilities);
 	load(object, pinPath);
 	const attached = attachPrograms(object.programs, { cgroup, pinPath });
 	const { maps, events, faults } = stack.use(openMaps(pinPath));
+	const passage = stack.use(openPassage(object, abilities.can_get_pid));
 	const held = stack.move();
 	return {
 		maps,
 		events,
 		faults,
 		attached,
+		passage,
 		reattach: () => attachPrograms(object.programs, { cgroup, pinPath }),
 		[Symbol.dispose]: () => held.dispose(),
 	};

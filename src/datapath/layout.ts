@@ -57,6 +57,17 @@ export const STRUCTS = {
 		["next", "__u32"],
 		["last", "__u32"],
 	],
+	own_way: [
+		["until", "__u64"],
+		["tgid", "__u32"],
+		["asking", "__u32"],
+	],
+	own_trace: [
+		["passed", "__u64"],
+		["time", "__u64"],
+		["tgid", "__u32"],
+		["key", "struct frontend_key"],
+	],
 	event: [
 		["time", "__u64"],
 		["cgroup_id", "__u64"],

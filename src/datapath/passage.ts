@@ -1,0 +1,90 @@
+// One process that the programs let past all frontends for a while: the setting they read, and what they say of it.
+
+import { Buffer } from "node:buffer";
+import type { BpfMap, BpfObject } from "bun-ffi-libbpf";
+import { encodeId } from "./codec.ts";
+import { offsetOf, sizeOf } from "./layout.ts";
+
+/** struct own_way of bpf/types.h. */
+export interface PassageSetting {
+	/** Process id in the initial PID namespace; 0 for nobody. */
+	readonly tgid: number;
+	/** Nanoseconds of the kernel's CLOCK_MONOTONIC; from then on nobody passes. */
+	readonly until: bigint;
+	/** Who is refused leaves its trace. */
+	readonly asking: boolean;
+}
+
+/** struct own_trace of bpf/types.h. */
+export interface PassageTrace {
+	/** How often somebody passed a frontend, since the programs were loaded. */
+	readonly passed: bigint;
+	/** The key, in `frontends`, of the one that was passed last. */
+	readonly key: string;
+	/** Who was refused last while `asking`: its process id as the kernel knows it; 0 for nobody. */
+	readonly tgid: number;
+	/** When: nanoseconds of the kernel's CLOCK_MONOTONIC. */
+	readonly time: bigint;
+}
+
+/** Belongs to the programs that were loaded with it: those of the next agent let nobody pass until it says so. */
+export interface Passage {
+	/** False: programs cannot tell who connects (before Linux 5.7), and let nobody pass. */
+	readonly supported: boolean;
+	set(setting: PassageSetting): void;
+	trace(): PassageTrace;
+}
+
+/** Nobody passes, nobody is asked for. */
+export const CLOSED: PassageSetting = { tgid: 0, until: 0n, asking: false };
+
+/** The sections of the object's data that hold the two structs. */
+const SETTING = ".data.own_way";
+const TRACE = ".bss";
+
+const FIRST = Buffer.from(encodeId(0), "latin1");
+const SIZE = sizeOf("own_way");
+const UNTIL = offsetOf("own_way", "until");
+const TGID = offsetOf("own_way", "tgid");
+const ASKING = offsetOf("own_way", "asking");
+const TRACE_AT = {
+	passed: offsetOf("own_trace", "passed"),
+	time: offsetOf("own_trace", "time"),
+	tgid: offsetOf("own_trace", "tgid"),
+	key: offsetOf("own_trace", "key"),
+} as const;
+const KEY_SIZE = sizeOf("frontend_key");
+
+function openSection(object: BpfObject, name: string): BpfMap {
+	const map = object.maps.get(name);
+	if (!map) throw new Error(`Cannot open ${name}: the object has no such section`);
+	return map.open();
+}
+
+/** Of a loaded object. Its handles are closed when it is disposed; the setting stays as it is. */
+export function openPassage(object: BpfObject, supported: boolean): Passage & Disposable {
+	using stack = new DisposableStack();
+	const setting = stack.use(openSection(object, SETTING));
+	const trace = stack.use(openSection(object, TRACE));
+	const held = stack.move();
+	return {
+		supported,
+		set({ tgid, until, asking }) {
+			const bytes = Buffer.alloc(SIZE);
+			bytes.writeBigUInt64LE(until, UNTIL);
+			bytes.writeUInt32LE(tgid, TGID);
+			bytes.writeUInt32LE(asking ? 1 : 0, ASKING);
+			setting.update(FIRST, bytes);
+		},
+		trace() {
+			const view = Buffer.from(trace.lookup(FIRST) ?? new Uint8Array(trace.valueBytes));
+			return {
+				passed: view.readBigUInt64LE(TRACE_AT.passed),
+				time: view.readBigUInt64LE(TRACE_AT.time),
+				tgid: view.readUInt32LE(TRACE_AT.tgid),
+				key: view.toString("latin1", TRACE_AT.key, TRACE_AT.key + KEY_SIZE),
+			};
+		},
+		[Symbol.dispose]: () => held.dispose(),
+	};
+}
