@@ -1,6 +1,7 @@
 // The node agent: hubs in, kernel out, and what it knows of itself on a few pages.
 
 import { rmSync } from "node:fs";
+import { udpConnect } from "bun-ffi-libbpf";
 import type { Config } from "../config.ts";
 import { CAPACITY } from "../datapath/capacity.ts";
 import { assertCgroup, findCgroupRoot } from "../datapath/cgroup.ts";
@@ -13,12 +14,14 @@ import { type Pages, parseListen, serve } from "../observe/http.ts";
 import type { AgentStatus } from "../observe/status.ts";
 import { CANARY } from "../plan/canary.ts";
 import { getVersion } from "../version.ts";
+import { createBypass } from "./bypass.ts";
 import { createEventLog } from "./event_log.ts";
 import { openHubs } from "./hub_sources.ts";
 import { followHubs, type Hubs } from "./hubs.ts";
 import { lockStateDir } from "./lock.ts";
+import { createOwnWay } from "./own_way.ts";
 import { pagesOf } from "./pages.ts";
-import { createProof, type Proof } from "./proof.ts";
+import { createProof, isRefusedHere, type Proof } from "./proof.ts";
 import { agentSocket } from "./socket.ts";
 import { createSync, type Sync } from "./sync.ts";
 
@@ -135,10 +138,15 @@ function startLoop({ config, datapath, log, signal }: AgentOptions & { datapath:
 		capacity: CAPACITY,
 		firstGeneration: Math.floor(Date.now() / 1000),
 	});
-	const proof = createProof({ cgroup: config.cgroup, log });
+	const bypass = createBypass({ passage: datapath.passage, isRefused: isRefusedHere, log });
+	const proof = createProof({
+		cgroup: config.cgroup,
+		log,
+		connect: (...where) => bypass.suspended(() => udpConnect(...where)),
+	});
 	const attachAndProve = createAttachment({ datapath, proof, log });
 	const hubs = followHubs({
-		sources: openHubs(config, { log, signal }),
+		sources: openHubs(config, { ownWay: () => createOwnWay({ bypass, actual: writer.actual, log }), log, signal }),
 		fromCopies: writer.actual().frontends.size <= CANARY.frontends.length,
 		clock: systemClock,
 		signal,

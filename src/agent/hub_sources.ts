@@ -15,6 +15,7 @@ import { assertNever } from "../lib/assert_never.ts";
 import type { Log } from "../lib/log.ts";
 import type { Cluster } from "../model/cluster.ts";
 import { getVersion } from "../version.ts";
+import type { AgentOwnWay } from "./own_way.ts";
 
 /** One hub. */
 export interface HubSource {
@@ -35,6 +36,8 @@ export interface HubHealth {
 }
 
 interface Following {
+	/** One for each hub. */
+	readonly ownWay: () => AgentOwnWay;
 	readonly log: Log;
 	readonly signal: AbortSignal;
 }
@@ -58,22 +61,25 @@ function openHub(choice: HubChoice, config: Config, following: Following): HubSo
 	}
 }
 
-function openManifests(path: string, following: Following): HubSource {
+function openManifests(path: string, { log, signal }: Following): HubSource {
 	return {
 		name: `manifests ${path}`,
-		snapshots: watchManifests({ path, ...following }),
+		snapshots: watchManifests({ path, log, signal }),
 		// A path that is gone is a Problem of its own.
 		health: () => ({ staleSince: null, troubles: [] }),
 		store: undefined,
 	};
 }
 
-function openKubernetes(choice: KubernetesChoice, config: Config, following: Following): HubSource {
+function openKubernetes(choice: KubernetesChoice, config: Config, { log, signal, ...following }: Following): HubSource {
 	const { namespaces, selector, surroundings } = config;
 	const source = demandSource(choice, surroundings);
+	const ownWay = following.ownWay();
 	const hub = watchKubernetes({
-		...following,
 		source,
+		ownWay,
+		log,
+		signal,
 		apiServer: choice.apiServer,
 		namespaces,
 		...(selector === undefined ? {} : { selector }),
@@ -85,8 +91,8 @@ function openKubernetes(choice: KubernetesChoice, config: Config, following: Fol
 	return {
 		name,
 		snapshots: hub,
-		health: () => healthOf(hub.status()),
-		store: createOfflineStore(file, following.log),
+		health: () => healthOf(hub.status(), ownWay),
+		store: createOfflineStore(file, log),
 	};
 }
 
@@ -95,8 +101,9 @@ function fileName(...identity: readonly unknown[]): string {
 	return createHash("sha256").update(JSON.stringify(identity)).digest("hex").slice(0, 16);
 }
 
-function healthOf({ staleSince, kinds }: KubernetesStatus): HubHealth {
-	return { staleSince, troubles: [...new Set(kinds.flatMap(({ problem }) => problem ?? []))] };
+function healthOf({ staleSince, kinds }: KubernetesStatus, ownWay: AgentOwnWay): HubHealth {
+	const troubles = [ownWay.trouble(), ...kinds.map(({ problem }) => problem)];
+	return { staleSince, troubles: [...new Set(troubles.flatMap((trouble) => trouble ?? []))] };
 }
 
 /** Throws UsageError if one of the hubs is an API server that there is nothing to log in to with. */

@@ -3,7 +3,7 @@
 import { errnoName, errnoNumber, udpConnect } from "bun-ffi-libbpf";
 import type { Log } from "../lib/log.ts";
 import { type Ip, ipBytes, ipFamily, l4Parts } from "../model/address.ts";
-import { CANARY } from "../plan/canary.ts";
+import { CANARY, CANARY_IPV4 } from "../plan/canary.ts";
 
 const ECONNREFUSED = errnoNumber("ECONNREFUSED");
 /** socket(2) on a kernel that was booted without IPv6: nobody can connect by it, so nothing is to be proved. */
@@ -32,6 +32,12 @@ function socketBytes(ip: Ip): Uint8Array {
 
 function isRefusal(errno: number, ip: Ip): boolean {
 	return errno === ECONNREFUSED || (errno === EAFNOSUPPORT && ipFamily(ip) === "IPv6");
+}
+
+/** Whether our programs refuse a connect of this very process, by the canary that every kernel can be asked by. */
+export function isRefusedHere(connect: typeof udpConnect = udpConnect): boolean {
+	const { ip, port } = l4Parts(CANARY_IPV4);
+	return isRefusal(connect(socketBytes(ip), port), ip);
 }
 
 function describe(address: string, errno: number): string {

@@ -2,6 +2,7 @@
 
 import type { Clock } from "../../lib/clock.ts";
 import { errorCode } from "../../lib/error_code.ts";
+import type { OwnWay } from "../own_way.ts";
 import type { Access } from "./access.ts";
 import type { Credentials } from "./credentials.ts";
 import { httpGet } from "./http.ts";
@@ -38,10 +39,22 @@ export interface ApiOptions {
 	readonly credentials: Credentials;
 	readonly clock: Clock;
 	readonly userAgent: string;
+	readonly ownWay: OwnWay;
 }
 
-export function createApi({ credentials, clock, userAgent }: ApiOptions): Api {
-	async function send(request: ApiRequest, dog: Watchdog): Promise<{ access: Access; response: Response }> {
+interface Sent {
+	readonly access: Access;
+	readonly response: Response;
+}
+
+/** What becomes of a try. */
+interface Outcome {
+	/** It failed, and there is another way that is worth a try at once. */
+	again: boolean;
+}
+
+export function createApi({ credentials, clock, userAgent, ownWay }: ApiOptions): Api {
+	async function send(request: ApiRequest, dog: Watchdog, outcome: Outcome): Promise<Sent> {
 		const access = await dog.guard(readAccess(credentials, request.action));
 		const url = `${access.url}${request.path}?${new URLSearchParams(request.query)}`;
 		const headers = {
@@ -51,18 +64,23 @@ export function createApi({ credentials, clock, userAgent }: ApiOptions): Api {
 			"accept-encoding": "gzip",
 			"user-agent": userAgent,
 		};
+		using way = ownWay.begin(access.url);
+		if (way.patience !== undefined) dog.setLimit(way.patience);
 		try {
 			const { tls, proxy } = access;
-			return { access, response: await httpGet({ url, headers, tls, proxy, signal: dog.signal }) };
+			const response = await httpGet({ url, headers, tls, proxy, signal: dog.signal });
+			way.worked();
+			return { access, response };
 		} catch (cause) {
+			if (!dog.stopped()) outcome.again = way.failed() === "again";
 			throw dog.bark() ?? unreachable(access, request.action, cause);
 		}
 	}
 
-	async function attempt(request: ApiRequest): Promise<Answer | "unauthorized"> {
+	async function attempt(request: ApiRequest, outcome: Outcome): Promise<Answer | "unauthorized"> {
 		using stack = new DisposableStack();
 		const dog = stack.use(createWatchdog({ clock, limit: ANSWER, signal: request.signal, action: request.action }));
-		const { access, response } = await send(request, dog);
+		const { access, response } = await send(request, dog, outcome);
 		if (!response.ok) {
 			const body = await readErrorBody(response);
 			if (response.status === 401) return "unauthorized";
@@ -77,12 +95,22 @@ export function createApi({ credentials, clock, userAgent }: ApiOptions): Api {
 		};
 	}
 
+	async function reach(request: ApiRequest): Promise<Answer | "unauthorized"> {
+		const outcome: Outcome = { again: false };
+		try {
+			return await attempt(request, outcome);
+		} catch (error) {
+			if (!outcome.again) throw error;
+			return await attempt(request, { again: false });
+		}
+	}
+
 	return {
 		async get(request) {
-			const first = await attempt(request);
+			const first = await reach(request);
 			if (first !== "unauthorized") return first;
 			credentials.renew();
-			const second = await attempt(request);
+			const second = await reach(request);
 			if (second !== "unauthorized") return second;
 			const message = `Cannot ${request.action}: 401 Unauthorized (the API server does not accept the credentials of ${credentials.name})`;
 			throw new HubError(message, { status: 401, reason: "Unauthorized" });

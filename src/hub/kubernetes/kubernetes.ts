@@ -3,6 +3,7 @@
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { createAlarm } from "../alarm.ts";
+import { ONE_WAY, type OwnWay } from "../own_way.ts";
 import { createApi } from "./api.ts";
 import { createClusterView } from "./cluster_view.ts";
 import { type CredentialSource, createCredentials } from "./credentials.ts";
@@ -20,6 +21,8 @@ export interface KubernetesOptions extends Partial<Narrowing> {
 	readonly proxies: ProxyEnvironment;
 	/** `balancing/1.2.3`. */
 	readonly userAgent: string;
+	/** As any client, if left out. */
+	readonly ownWay?: OwnWay;
 	readonly log: Log;
 	readonly signal: AbortSignal;
 	readonly clock?: Clock;
@@ -45,8 +48,8 @@ export function watchKubernetes(options: KubernetesOptions): KubernetesHub {
 	}));
 
 	async function run(): Promise<void> {
-		const { random = Math.random, signal, userAgent } = options;
-		const api = createApi({ credentials, clock, userAgent });
+		const { random = Math.random, signal, userAgent, ownWay = ONE_WAY } = options;
+		const api = createApi({ credentials, clock, userAgent, ownWay });
 		const features: HubFeatures = { streaming: true };
 		await Promise.all(named.map((kind) => reflect({ ...kind, api, features, clock, random, log, signal })));
 	}
