@@ -9,7 +9,7 @@ import type { Config, Surroundings } from "../config.ts";
 import { type CredentialSource, SERVICE_ACCOUNT } from "../hub/kubernetes/credentials.ts";
 import type { KubernetesStatus } from "../hub/kubernetes/kind_hub.ts";
 import { watchKubernetes } from "../hub/kubernetes/kubernetes.ts";
-import { watchManifests } from "../hub/manifests/manifests.ts";
+import { manifestsName, watchManifests } from "../hub/manifests/manifests.ts";
 import { createOfflineStore, type OfflineStore } from "../hub/offline_store.ts";
 import { assertNever } from "../lib/assert_never.ts";
 import type { Log } from "../lib/log.ts";
@@ -63,7 +63,7 @@ function openHub(choice: HubChoice, config: Config, following: Following): HubSo
 
 function openManifests(path: string, { log, signal }: Following): HubSource {
 	return {
-		name: `manifests ${path}`,
+		name: manifestsName(path),
 		snapshots: watchManifests({ path, log, signal }),
 		// A path that is gone is a Problem of its own.
 		health: () => ({ staleSince: null, troubles: [] }),

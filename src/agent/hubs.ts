@@ -1,16 +1,16 @@
 // Follows all hubs at once and keeps the newest snapshot of each.
 
-import { mergeClusters } from "../hub/merge.ts";
 import type { Copy } from "../hub/offline_store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Cluster } from "../model/cluster.ts";
 import type { HubStatus } from "../observe/status.ts";
+import type { HubSnapshot } from "../plan/plan_types.ts";
 import { createHubCopy, type HubCopy } from "./hub_copy.ts";
 import type { HubSource } from "./hub_sources.ts";
 
 export interface Hubs {
-	/** Of the hubs that are synced, and of the copies of those that are not, merged. */
-	cluster(): Cluster;
+	/** Of each hub, in the order in which they win: the newest, or else the copy, or else nothing. */
+	snapshots(): readonly HubSnapshot[];
 	/** Every hub has been read completely: what is absent is really gone. */
 	synced(): boolean;
 	status(): readonly HubStatus[];
@@ -30,6 +30,8 @@ export interface HubsOptions {
 	/** There is a new snapshot. */
 	readonly onChange: () => void;
 }
+
+const EMPTY: Cluster = { services: new Map(), slices: new Map(), problems: [] };
 
 interface Followed {
 	readonly source: HubSource;
@@ -83,7 +85,8 @@ export function followHubs(options: HubsOptions): Hubs {
 		changed: undefined,
 	}));
 	return {
-		cluster: () => mergeClusters(hubs.flatMap(({ copy, newest }) => newest ?? copy?.cluster ?? [])),
+		snapshots: () =>
+			hubs.map(({ source, copy, newest }) => ({ name: source.name, cluster: newest ?? copy?.cluster ?? EMPTY })),
 		synced: () => hubs.every(({ newest }) => newest !== undefined),
 		status: () => hubs.map(statusOf),
 		stopped: Promise.all(hubs.map((hub) => followAndKeep(hub, options))).then(() => undefined),

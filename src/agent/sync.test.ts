@@ -29,6 +29,7 @@ function web(n: number, problems: Cluster["problems"] = []): Cluster {
 		internalTrafficPolicy: "Cluster",
 		otherProxy: false,
 		peerAddress: "frontend",
+		global: false,
 		created: "",
 	};
 	const endpoint = { ip: ip(`10.244.0.${n}`), ready: true, serving: true, terminating: false, nodeName: "" };
@@ -56,7 +57,7 @@ function start(memory: Maps = createMemoryMaps()) {
 		},
 	};
 	const hubs = {
-		cluster: () => state.cluster,
+		snapshots: () => [{ name: "hub", cluster: state.cluster }],
 		synced: () => state.synced,
 		status: () => [],
 		stopped: Promise.resolve(),

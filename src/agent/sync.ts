@@ -97,7 +97,7 @@ export function createSync({ hubs, writer, self, log, onNames }: SyncOptions): S
 
 	function write(): Written {
 		const started = performance.now();
-		const plan = planner(hubs.cluster(), self);
+		const plan = planner(hubs.snapshots(), self);
 		planned = countPlanned(plan);
 		const synced = hubs.synced();
 		const written = writer.write(plan, { synced });

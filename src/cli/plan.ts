@@ -1,8 +1,7 @@
 // balancing plan: what would be programmed, as text; needs neither root nor a kernel.
 
 import { UsageError } from "../config/command_line.ts";
-import { readManifests } from "../hub/manifests/manifests.ts";
-import { mergeClusters } from "../hub/merge.ts";
+import { manifestsName, readManifests } from "../hub/manifests/manifests.ts";
 import { CANARY_OBJECT } from "../plan/canary.ts";
 import { planFresh } from "../plan/plan.ts";
 import { planToJson, renderPlan } from "../plan/render.ts";
@@ -13,8 +12,10 @@ export const plan: Command = {
 	flags: ["manifests", "node-name", "output"],
 	async run(env, config) {
 		if (config.manifests.length === 0) throw new UsageError("Cannot plan without a source: give --manifests PATH");
-		const clusters = await Promise.all(config.manifests.map((path) => readManifests(path)));
-		const whole = planFresh(mergeClusters(clusters), { nodeName: config["node-name"] });
+		const hubs = await Promise.all(
+			config.manifests.map(async (path) => ({ name: manifestsName(path), cluster: await readManifests(path) })),
+		);
+		const whole = planFresh(hubs, { nodeName: config["node-name"] });
 		// Our canaries are in every plan and concern nobody.
 		const chunks = new Map([...whole.chunks].filter(([object]) => object !== CANARY_OBJECT));
 		const wanted = { ...whole, chunks };

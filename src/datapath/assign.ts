@@ -16,8 +16,7 @@ import type { Restored, RestoredFrontend, RestoredSet } from "./restore.ts";
 
 /** A frontend that there is no room for. It keeps the set that it had, if it had one. */
 export interface Unplaced {
-	/** Of its chunk. */
-	readonly object: string;
+	readonly chunk: Chunk;
 	readonly frontend: Frontend;
 	readonly full: Full;
 }
@@ -78,18 +77,18 @@ function update(state: State, chunks: ReadonlyMap<string, Chunk>): void {
 			release(state.places, address);
 			state.unplaced.delete(address);
 		}
-		for (const chunk of changed) for (const frontend of chunk.frontends) attempt(state, chunk.object, frontend);
+		for (const chunk of changed) for (const frontend of chunk.frontends) attempt(state, chunk, frontend);
 		state.chunks = chunks;
 	}
 	if (!state.hasNewRoom) return;
 	state.hasNewRoom = false;
-	for (const { object, frontend } of [...state.unplaced.values()]) attempt(state, object, frontend);
+	for (const { chunk, frontend } of [...state.unplaced.values()]) attempt(state, chunk, frontend);
 }
 
-function attempt(state: State, object: string, frontend: Frontend): void {
+function attempt(state: State, chunk: Chunk, frontend: Frontend): void {
 	const full = place(state.places, frontend);
 	if (full === undefined) state.unplaced.delete(frontend.address);
-	else state.unplaced.set(frontend.address, { object, frontend, full });
+	else state.unplaced.set(frontend.address, { chunk, frontend, full });
 }
 
 function settle(state: State, actual: Contents): void {
@@ -105,10 +104,11 @@ function compare(
 	before: ReadonlyMap<string, Chunk>,
 	after: ReadonlyMap<string, Chunk>,
 ): { readonly changed: readonly Chunk[]; readonly gone: readonly L4Address[] } {
-	const changed = [...after.values()].filter((chunk) => before.get(chunk.object) !== chunk);
+	const changed: Chunk[] = [];
+	for (const [key, chunk] of after) if (before.get(key) !== chunk) changed.push(chunk);
 	const gone: L4Address[] = [];
-	for (const [object, chunk] of before) {
-		const next = after.get(object);
+	for (const [key, chunk] of before) {
+		const next = after.get(key);
 		if (next === chunk) continue;
 		const kept = new Set(next?.frontends.map((frontend) => frontend.address));
 		for (const { address } of chunk.frontends) if (!kept.has(address)) gone.push(address);

@@ -100,9 +100,10 @@ function report(assignment: Assignment, { changes, failures, left }: Applied): W
 	};
 }
 
-function toProblem({ object, frontend, full }: Unplaced): Problem {
+function toProblem({ chunk, frontend, full }: Unplaced): Problem {
 	const message = `Frontend ${frontend.address} is not programmed as it should be: ${whatIsFull(full)}`;
-	return { object: `Service ${object}`, reason: "TooLarge", message };
+	const source = chunk.hub === undefined ? {} : { source: chunk.hub };
+	return { object: `Service ${chunk.object}`, ...source, reason: "TooLarge", message };
 }
 
 function whatIsFull(full: Full): string {

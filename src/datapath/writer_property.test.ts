@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { createHistory, demandExactly, type History } from "../../test/support/history.ts";
 import { backendIds, readMemory } from "../../test/support/program_view.ts";
 import { checkProperty } from "../../test/support/property.ts";
-import { applyEdits, type Edit, edit, emptyCluster, NODE } from "../../test/support/random_cluster.ts";
+import { applyEdits, type Edit, edit, emptyHubs, NODE } from "../../test/support/random_cluster.ts";
 import type { L4Address } from "../model/address.ts";
 import { parseL4Address } from "../model/address.ts";
 import { createPlanner, planFresh } from "../plan/plan.ts";
@@ -34,7 +34,15 @@ const step: fc.Arbitrary<Step> = fc.record({
 	crashAt: fc.option(fc.integer({ min: 1, max: 40 }), { freq: 4, nil: undefined }),
 	probability: fc.constantFrom(0, 0, 0.1, 0.1, 0.6),
 });
-const steps = fc.array(step, { minLength: 1, maxLength: 14 });
+/** With so many hubs. */
+interface Story {
+	readonly hubs: number;
+	readonly steps: readonly Step[];
+}
+const story: fc.Arbitrary<Story> = fc.record({
+	hubs: fc.constantFrom(1, 2, 2, 3),
+	steps: fc.array(step, { minLength: 1, maxLength: 14 }),
+});
 const seed = fc.integer({ min: 1, max: 0x7fff_ffff });
 /** Ids and slots that are likely to be in use, and some that cannot be. */
 const number = fc.oneof(
@@ -83,7 +91,7 @@ const AMPLE = { frontends: 200, backends: 200, slots: 1000 };
 const SCARCE = { frontends: 6, backends: 7, slots: 14 };
 
 test("write() converges to the last plan, and no intermediate state misleads anyone", () => {
-	const property = fc.property(steps, seed, (history, number) => {
+	const property = fc.property(story, seed, (history, number) => {
 		const world = createHistory({ capacity: AMPLE, random: seededRandom(number), allowed: "since-complete" });
 		const last = live(world, history);
 		world.settle(last);
@@ -93,7 +101,7 @@ test("write() converges to the last plan, and no intermediate state misleads any
 }, 120_000);
 
 test("write() keeps ids over a restart", () => {
-	const property = fc.property(steps, fc.array(edit, { maxLength: 3 }), seed, (history, more, number) => {
+	const property = fc.property(story, fc.array(edit, { maxLength: 3 }), seed, (history, more, number) => {
 		const world = createHistory({ capacity: AMPLE, random: seededRandom(number), allowed: "since-complete" });
 		const plan = live(world, history);
 		world.settle(plan);
@@ -101,8 +109,7 @@ test("write() keeps ids over a restart", () => {
 		demandNoChange(world.settle(plan));
 		const before = idsOf(world);
 		world.restart();
-		const cluster = applyEdits(clusterOf(history), more);
-		world.settle(planFresh(cluster, SELF));
+		world.settle(planFresh(applyEdits(hubsOf(history), more), SELF));
 		for (const [address, id] of idsOf(world))
 			if ((before.get(address) ?? id) !== id) throw new Error(`${address} had id ${before.get(address)}, now ${id}`);
 	});
@@ -110,15 +117,15 @@ test("write() keeps ids over a restart", () => {
 }, 120_000);
 
 test("write() misleads nobody where room is short, and uses room as soon as there is some", () => {
-	const property = fc.property(steps, seed, (history, number) => {
+	const property = fc.property(story, seed, (history, number) => {
 		const world = createHistory({ capacity: SCARCE, random: seededRandom(number), allowed: "any" });
 		live(world, history);
-		const small = planFresh(emptyCluster, SELF);
+		const small = planFresh(emptyHubs(history.hubs), SELF);
 		world.settle(small);
 		demandExactly(world.maps, small);
 		// All room is free again after its rest: the next plan fits if it fits into empty maps.
 		for (let round = 0; round < 3; round++) world.write(small, { synced: true, probability: 0 });
-		const plan = planFresh(clusterOf(history), SELF);
+		const plan = planFresh(hubsOf(history), SELF);
 		const other = createHistory({ capacity: SCARCE, random: seededRandom(number), allowed: "any" });
 		const [here, there] = [world, other].map((place) => place.write(plan, { synced: true, probability: 0 }));
 		if (JSON.stringify(here?.problems) !== JSON.stringify(there?.problems))
@@ -131,7 +138,7 @@ test("write() misleads nobody where room is short, and uses room as soon as ther
 test("write() makes order of whatever stands in the maps", () => {
 	const property = fc.property(
 		garbage,
-		steps,
+		story,
 		fc.boolean(),
 		fc.boolean(),
 		(elements, history, unsyncedFirst, killed) => {
@@ -140,7 +147,7 @@ test("write() makes order of whatever stands in the maps", () => {
 			for (const { map, key, value } of elements) world.maps.put(map, new Map([[key, value]]));
 			if (killed) world.restart();
 			else world.resync();
-			const plan = planFresh(clusterOf(history), SELF);
+			const plan = planFresh(hubsOf(history), SELF);
 			if (unsyncedFirst) world.write(plan, { synced: false, probability: 0 });
 			world.settle(plan);
 			demandExactly(world.maps, plan);
@@ -150,16 +157,16 @@ test("write() makes order of whatever stands in the maps", () => {
 }, 120_000);
 
 /** The plan of the last step. */
-function live(world: History, history: readonly Step[]): Plan {
+function live(world: History, history: Story): Plan {
 	const planner = createPlanner();
-	let cluster = emptyCluster;
-	let plan = planner(cluster, SELF);
-	for (const { edits, first, synced, crashAt, probability } of history) {
+	let hubs = emptyHubs(history.hubs);
+	let plan = planner(hubs, SELF);
+	for (const { edits, first, synced, crashAt, probability } of history.steps) {
 		if (first === "restart") world.restart();
 		if (first === "resync") world.resync();
-		cluster = applyEdits(cluster, edits);
-		const next = planner(cluster, SELF);
-		demandSamePlan(next, planFresh(cluster, SELF));
+		hubs = applyEdits(hubs, edits);
+		const next = planner(hubs, SELF);
+		demandSamePlan(next, planFresh(hubs, SELF));
 		if (edits.length === 0 && next !== plan) throw new Error("Nothing changed, and the plan is not the identical one");
 		plan = next;
 		world.write(plan, { synced, probability, crashAt });
@@ -173,8 +180,8 @@ function mustParse(text: string): L4Address {
 	return parsed;
 }
 
-function clusterOf(history: readonly Step[]) {
-	return history.reduce((cluster, { edits }) => applyEdits(cluster, edits), emptyCluster);
+function hubsOf({ hubs, steps }: Story) {
+	return steps.reduce((all, { edits }) => applyEdits(all, edits), emptyHubs(hubs));
 }
 
 function demandSamePlan(remembered: Plan, fresh: Plan): void {

@@ -106,10 +106,11 @@ test("the format is that of what is kept: whoever changes a projection gives it 
 		);
 	};
 	expect({ format: STORE_FORMAT, service: shape(SERVICE), slice: shape(SLICE) }).toEqual({
-		format: 1,
+		format: 2,
 		service: {
 			clusterIps: ["string"],
 			created: "string",
+			global: "boolean",
 			internalTrafficPolicy: "string",
 			key: "string",
 			otherProxy: "boolean",

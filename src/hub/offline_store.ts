@@ -10,7 +10,7 @@ import type { Cluster, EndpointSlice, Service } from "../model/cluster.ts";
 /** Bytes of a copy at the most. */
 const MAX_SIZE = 64 * 1024 * 1024;
 /** Changes whenever the shape of Service or EndpointSlice does (src/model/cluster.ts); a test holds the two together. */
-export const STORE_FORMAT = 1;
+export const STORE_FORMAT = 2;
 
 /** A snapshot and when it was the newest one. */
 export interface Copy {

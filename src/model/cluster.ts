@@ -24,6 +24,8 @@ export interface Service {
 	readonly otherProxy: boolean;
 	/** Annotation balancing.elf.io/peer-address: what getpeername(2) of a TCP client shows. */
 	readonly peerAddress: "frontend" | "backend";
+	/** Annotation balancing.elf.io/global: merged with the Services of the same key in other clusters that have it as well. */
+	readonly global: boolean;
 	/** metadata.creationTimestamp (RFC 3339), "" if it has none: the older object wins a conflict. */
 	readonly created: string;
 }

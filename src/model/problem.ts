@@ -5,7 +5,7 @@ export type ProblemReason =
 	| "Unreadable" // a file cannot be read
 	| "InvalidYaml" // a document is not YAML
 	| "InvalidObject" // an object breaks its schema
-	| "Duplicate" // two documents declare the same object
+	| "Duplicate" // two documents of one source declare the same object
 	| "FrontendConflict" // two objects claim one frontend address
 	| "Unsupported" // valid in Kubernetes, not here
 	| "TooLarge" // over a documented limit
@@ -17,7 +17,7 @@ export type ProblemReason =
 export interface Problem {
 	/** `Service demo/web`, or the file's path where no object could be read. */
 	readonly object: string;
-	/** Where it stands, `FILE:LINE`, if it came from a file. */
+	/** Where it stands: `FILE:LINE` if it came from a file, else its hub if there are several. */
 	readonly source?: string;
 	/** The path of the field, `spec.ports[0].port`. */
 	readonly field?: string;

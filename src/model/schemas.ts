@@ -103,6 +103,7 @@ export const ServiceType = choice(
 );
 export const TrafficPolicy = choice(["Cluster", "Local"], "Cluster", "a traffic policy");
 export const PeerAddress = choice(["frontend", "backend"], "frontend", "a peer address");
+export const Global = choice(["true", "false"], "false", "true or false");
 /** EndpointSlice.addressType has no default. */
 export const AddressType = v.custom<"IPv4" | "IPv6" | "FQDN">(
 	(value) => value === "IPv4" || value === "IPv6" || value === "FQDN",

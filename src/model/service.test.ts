@@ -45,6 +45,7 @@ describe("projectService()", () => {
 				internalTrafficPolicy: "Cluster",
 				otherProxy: false,
 				peerAddress: "frontend",
+				global: false,
 				created: "",
 			},
 			problems: [],
@@ -102,6 +103,8 @@ describe("projectService()", () => {
 			{ metadata: { annotations: { "balancing.elf.io/peer-address": "backend" } } },
 			{ peerAddress: "backend" },
 		],
+		["global", { metadata: { annotations: { "balancing.elf.io/global": "true" } } }, { global: true }],
+		["global, in words", { metadata: { annotations: { "balancing.elf.io/global": "false" } } }, { global: false }],
 		[
 			"creation time in UTC",
 			{ metadata: { creationTimestamp: "2026-01-02T03:04:05.6+02:00" } },
@@ -153,6 +156,12 @@ describe("projectService()", () => {
 			{ metadata: { annotations: { "balancing.elf.io/peer-address": true } } },
 			'InvalidObject metadata.annotations["balancing.elf.io/peer-address"]: true is not a string: put it in quotes',
 			{ peerAddress: "frontend" },
+		],
+		[
+			"global",
+			{ metadata: { annotations: { "balancing.elf.io/global": "yes" } } },
+			'InvalidObject metadata.annotations["balancing.elf.io/global"]: "yes" is not true or false: use true, false; false is used',
+			{ global: false },
 		],
 		[
 			"labels",

@@ -6,11 +6,12 @@ import type { FieldPath } from "./field_path.ts";
 import { type Metadata, project, readMetadata, readString } from "./metadata.ts";
 import { field, isRaw, type Raw } from "./raw.ts";
 import { type Projection, type Report, show } from "./report.ts";
-import { DnsLabel, PeerAddress, ServiceType, TrafficPolicy, UnicastIp } from "./schemas.ts";
+import { DnsLabel, Global, PeerAddress, ServiceType, TrafficPolicy, UnicastIp } from "./schemas.ts";
 import { readPortEntries } from "./service_ports.ts";
 
 const OTHER_PROXY = "service.kubernetes.io/service-proxy-name";
 const PEER_ADDRESS = "balancing.elf.io/peer-address";
+const GLOBAL = "balancing.elf.io/global";
 
 /**
  * Projects a Service. Left out as a whole: without a name, a spec or any acceptable port. Else the wrong part is left out or has its
@@ -51,8 +52,14 @@ function readService(object: Raw, report: Report): Service | undefined {
 			}) ?? "Cluster",
 		otherProxy: Object.hasOwn(meta.labels, OTHER_PROXY),
 		peerAddress: readPeerAddress(meta, report),
+		global: readGlobal(meta, report),
 		created: meta.created,
 	};
+}
+
+function readGlobal(meta: Metadata, report: Report): boolean {
+	const place = { path: ["metadata", "annotations", GLOBAL], consequence: "false is used" };
+	return report.read(Global, readString("annotations", meta, GLOBAL, report), place) === "true";
 }
 
 function readPeerAddress(meta: Metadata, report: Report): Service["peerAddress"] {

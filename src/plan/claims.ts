@@ -1,9 +1,12 @@
-// Who may have a frontend address when several objects claim it: the older object, then the one whose key comes first.
+// Who may have a frontend address when several objects claim it: the earlier hub, then the older object, then the first by name.
 
 import type { L4Address } from "../model/address.ts";
 
+/** One object's; compared by identity. */
 export interface Claim {
-	/** The object's key. */
+	/** The place of its hub among the hubs; less wins. */
+	readonly rank: number;
+	/** The object's key in its hub. */
 	readonly object: string;
 	/** Milliseconds since 1970; less is older. */
 	readonly created: number;
@@ -13,7 +16,7 @@ export interface Claims {
 	/** Returns the other claimants: what they may have has perhaps changed. */
 	add(address: L4Address, claim: Claim): readonly Claim[];
 	/** Returns the remaining claimants. */
-	drop(address: L4Address, object: string): readonly Claim[];
+	drop(address: L4Address, claim: Claim): readonly Claim[];
 	winner(address: L4Address): Claim | undefined;
 }
 
@@ -23,11 +26,11 @@ export function createClaims(): Claims {
 	return {
 		add(address, claim) {
 			const others = claims.get(address) ?? [];
-			claims.set(address, others.length === 0 ? [claim] : [...others, claim].sort(byAge));
+			claims.set(address, others.length === 0 ? [claim] : [...others, claim].sort(byRight));
 			return others;
 		},
-		drop(address, object) {
-			const others = (claims.get(address) ?? []).filter((claim) => claim.object !== object);
+		drop(address, claim) {
+			const others = (claims.get(address) ?? []).filter((other) => other !== claim);
 			if (others.length > 0) claims.set(address, others);
 			else claims.delete(address);
 			return others;
@@ -42,7 +45,8 @@ export function ageOf(created: string): number {
 	return Number.isNaN(time) ? Number.POSITIVE_INFINITY : time;
 }
 
-function byAge(a: Claim, b: Claim): number {
+function byRight(a: Claim, b: Claim): number {
+	if (a.rank !== b.rank) return a.rank - b.rank;
 	if (a.created !== b.created) return a.created < b.created ? -1 : 1;
 	return a.object < b.object ? -1 : 1;
 }

@@ -2,11 +2,9 @@
 
 import type { Ip, L4Address } from "../model/address.ts";
 import { ipFamily, l4Address } from "../model/address.ts";
-import type { EndpointSlice, Service, ServicePort } from "../model/cluster.ts";
+import type { Service, ServicePort } from "../model/cluster.ts";
 import type { Problem } from "../model/problem.ts";
-import type { Claim } from "./claims.ts";
-import { ageOf } from "./claims.ts";
-import type { Backends, Want } from "./endpoints.ts";
+import type { Backends, Slices, Want } from "./endpoints.ts";
 import { chooseBackends } from "./endpoints.ts";
 import type { Frontend, Self } from "./plan_types.ts";
 
@@ -14,14 +12,13 @@ import type { Frontend, Self } from "./plan_types.ts";
 export const MAX_BACKENDS = 65_535;
 
 export interface Draft {
-	readonly claim: Claim;
 	/** Sorted by address, distinct. */
 	readonly frontends: readonly Frontend[];
 	readonly problems: readonly Problem[];
 }
 
-/** Total: what cannot be done becomes a Problem. */
-export function draftService(service: Service, slices: readonly EndpointSlice[], self: Self): Draft {
+/** With its slices in each of the clusters that it has endpoints in. Total: what cannot be done becomes a Problem. */
+export function draftService(service: Service, clusters: readonly Slices[], self: Self): Draft {
 	const frontends = new Map<L4Address, Frontend>();
 	const problems: Problem[] = [];
 	const ips = isOurs(service) ? [...new Set(service.clusterIps)] : [];
@@ -32,14 +29,13 @@ export function draftService(service: Service, slices: readonly EndpointSlice[],
 				problems.push(repeatedPort(service, index, port));
 				break;
 			}
-			const all = chooseBackends(slices, wantOf(service, port, ip, self));
+			const all = chooseBackends(clusters, wantOf(service, port, ip, self));
 			const backends = limit(all);
 			if (backends !== all) problems.push(tooManyBackends(service, address, all));
 			frontends.set(address, frontendOf(service, port, address, backends));
 		}
 	}
-	const claim: Claim = { object: service.key, created: ageOf(service.created) };
-	return { claim, frontends: [...frontends.values()].sort(byAddress), problems };
+	return { frontends: [...frontends.values()].sort(byAddress), problems };
 }
 
 /** A headless Service has no cluster IPs to begin with. */

@@ -4,6 +4,9 @@ import type { L4Address, Protocol } from "../model/address.ts";
 import { l4Address } from "../model/address.ts";
 import type { Endpoint, EndpointSlice } from "../model/cluster.ts";
 
+/** Of one Service in one cluster. */
+export type Slices = readonly EndpointSlice[];
+
 /** Which endpoints are asked for. */
 export interface Want {
 	readonly family: EndpointSlice["addressType"];
@@ -26,17 +29,32 @@ type Use = "new" | "fallback" | "old";
 const BEST_FIRST: readonly Use[] = ["new", "fallback", "old"];
 
 /**
- * New connections go to ready endpoints; if there is none, to those that terminate and still serve (KEP-1669). The
- * others that terminate keep the UDP flows they have. While slices are rewritten one endpoint may stand in two of them:
- * the better state counts.
+ * New connections go to ready endpoints; if there is none, to those that terminate and still serve (KEP-1669). Of several clusters the
+ * first one that has such endpoints gets them. All others that still serve or terminate keep the UDP flows they have, so that a
+ * switch from cluster to cluster and back breaks none. While slices are rewritten one endpoint may stand in two of them: the
+ * better state counts.
  */
-export function chooseBackends(slices: readonly EndpointSlice[], want: Want): Backends {
+export function chooseBackends(clusters: readonly Slices[], want: Want): Backends {
+	const uses = clusters.map((slices) => usesOf(slices, want));
+	const active = addressesOf(uses, "new") ?? addressesOf(uses, "fallback") ?? [];
+	const old = new Set(uses.flatMap((cluster) => [...cluster.keys()]));
+	for (const address of active) old.delete(address);
+	return { active: active.sort(), terminating: [...old].sort() };
+}
+
+/** Of the first cluster that has any. */
+function addressesOf(clusters: readonly ReadonlyMap<L4Address, Use>[], wanted: Use): L4Address[] | undefined {
+	for (const uses of clusters) {
+		const found = [...uses].flatMap(([address, use]) => (use === wanted ? address : []));
+		if (found.length > 0) return found;
+	}
+	return undefined;
+}
+
+function usesOf(slices: Slices, want: Want): ReadonlyMap<L4Address, Use> {
 	const uses = new Map<L4Address, Use>();
 	for (const slice of slices) if (slice.addressType === want.family) collect(slice, want, uses);
-	const byUse: Record<Use, L4Address[]> = { new: [], fallback: [], old: [] };
-	for (const [address, use] of uses) byUse[use].push(address);
-	if (byUse.new.length > 0) return { active: byUse.new.sort(), terminating: [...byUse.fallback, ...byUse.old].sort() };
-	return { active: byUse.fallback.sort(), terminating: byUse.old.sort() };
+	return uses;
 }
 
 function collect(slice: EndpointSlice, want: Want, uses: Map<L4Address, Use>): void {

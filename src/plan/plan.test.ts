@@ -6,8 +6,8 @@ import { l4Parts } from "../model/address.ts";
 import type { Cluster, Endpoint, EndpointSlice, Service } from "../model/cluster.ts";
 import { CANARY, CANARY_IPV4, CANARY_IPV6, CANARY_OBJECT } from "./canary.ts";
 import { MAX_BACKENDS } from "./draft.ts";
-import { createPlanner, planFresh } from "./plan.ts";
-import type { Plan } from "./plan_types.ts";
+import { createPlanner as createHubsPlanner, planFresh as planHubs } from "./plan.ts";
+import type { Plan, Self } from "./plan_types.ts";
 import { renderPlan } from "./render.ts";
 
 const SELF = { nodeName: "here" };
@@ -29,6 +29,7 @@ function service(key: string, fields: Partial<Service> = {}): Service {
 		internalTrafficPolicy: "Cluster",
 		otherProxy: false,
 		peerAddress: "frontend",
+		global: false,
 		created: "",
 		...fields,
 	};
@@ -64,6 +65,16 @@ function cluster(services: readonly Service[], slices: readonly EndpointSlice[] 
 		slices: new Map(keys.map((key) => [key, slices.filter((item) => item.service === key)])),
 		problems: [],
 	};
+}
+
+/** Of one hub alone. */
+function planFresh(only: Cluster, self: Self): Plan {
+	return planHubs([{ name: "hub", cluster: only }], self);
+}
+
+function createPlanner(): typeof planFresh {
+	const planner = createHubsPlanner();
+	return (only, self) => planner([{ name: "hub", cluster: only }], self);
 }
 
 /** Without the canary. */

@@ -1,37 +1,30 @@
-// From a snapshot of the cluster to the whole wanted state: pure in its meaning, quick by remembering.
+// From the hubs' snapshots to the whole wanted state: pure in its meaning, quick by remembering.
 
 import type { L4Address } from "../model/address.ts";
-import type { Cluster, EndpointSlice, Service } from "../model/cluster.ts";
+import type { Service } from "../model/cluster.ts";
 import type { Problem } from "../model/problem.ts";
-import { CANARY } from "./canary.ts";
-import type { Claims } from "./claims.ts";
-import { createClaims } from "./claims.ts";
-import type { Draft } from "./draft.ts";
+import { CANARY, CANARY_OBJECT } from "./canary.ts";
+import type { Claim } from "./claims.ts";
+import { ageOf } from "./claims.ts";
 import { draftService } from "./draft.ts";
-import type { Chunk, Frontend, Plan, Self } from "./plan_types.ts";
+import type { Slices } from "./endpoints.ts";
+import {
+	createMemory,
+	type Entry,
+	entryOf,
+	type HubMemory,
+	isMemoryOf,
+	type Memory,
+	sourceOf,
+	takeSnapshots,
+	withSource,
+} from "./memory.ts";
+import type { Chunk, Frontend, HubSnapshot, Plan, Self } from "./plan_types.ts";
 
-export type Planner = (cluster: Cluster, self: Self) => Plan;
+/** In the order in which the hubs win. A hub of which nothing is known yet has an empty cluster. */
+export type Planner = (hubs: readonly HubSnapshot[], self: Self) => Plan;
 
-/** What is remembered of one Service. */
-interface Entry {
-	readonly service: Service;
-	readonly slices: readonly EndpointSlice[];
-	readonly draft: Draft;
-	chunk: Chunk;
-	/** Of the Service itself and of what it lost to others. */
-	problems: readonly Problem[];
-}
-
-interface Memory {
-	readonly nodeName: string;
-	readonly entries: Map<string, Entry>;
-	readonly claims: Claims;
-	/** The last one, and the problems of the cluster that are in it. */
-	plan: Plan | undefined;
-	clusterProblems: readonly Problem[];
-}
-
-const NO_SLICES: readonly EndpointSlice[] = [];
+const NO_SLICES: Slices = [];
 const NO_CHUNK: Chunk = { object: "", frontends: [] };
 
 /**
@@ -40,104 +33,155 @@ const NO_CHUNK: Chunk = { object: "", frontends: [] };
  */
 export function createPlanner(): Planner {
 	let memory: Memory | undefined;
-	return (cluster, self) => {
-		if (memory?.nodeName !== self.nodeName) memory = createMemory(self.nodeName);
-		return plan(memory, cluster, self);
+	return (hubs, self) => {
+		if (memory === undefined || !isMemoryOf(memory, hubs, self)) memory = createMemory(hubs, self);
+		return plan(memory, hubs, self);
 	};
 }
 
 /** The plan without any memory: total, the same for equal arguments. */
-export function planFresh(cluster: Cluster, self: Self): Plan {
-	return plan(createMemory(self.nodeName), cluster, self);
+export function planFresh(hubs: readonly HubSnapshot[], self: Self): Plan {
+	return plan(createMemory(hubs, self), hubs, self);
 }
 
-function createMemory(nodeName: string): Memory {
-	const claims = createClaims();
-	for (const { address } of CANARY.frontends)
-		claims.add(address, { object: CANARY.object, created: Number.NEGATIVE_INFINITY });
-	return { nodeName, entries: new Map(), claims, plan: undefined, clusterProblems: [] };
-}
-
-function plan(memory: Memory, cluster: Cluster, self: Self): Plan {
-	const touched = refresh(memory, cluster, self);
-	const { plan: last, clusterProblems } = memory;
-	if (last !== undefined && touched.size === 0 && clusterProblems === cluster.problems) return last;
-	for (const key of touched) settleClaims(memory, key);
-	memory.plan = collect(memory, cluster);
-	memory.clusterProblems = cluster.problems;
+function plan(memory: Memory, hubs: readonly HubSnapshot[], self: Self): Plan {
+	const before = memory.hubs.map(({ problems }) => problems);
+	takeSnapshots(memory, hubs);
+	const touched = refresh(memory, self);
+	const isSame = touched.size === 0 && memory.hubs.every(({ problems }, rank) => problems === before[rank]);
+	if (memory.plan !== undefined && isSame) return memory.plan;
+	for (const claim of touched) settleClaims(memory, claim);
+	memory.plan = collect(memory);
 	return memory.plan;
 }
 
-/** Drafts what is new or changed and forgets what is gone; returns the keys whose chunk may be another one now. */
-function refresh(memory: Memory, cluster: Cluster, self: Self): ReadonlySet<string> {
-	const { entries } = memory;
-	const touched = new Set<string>();
-	for (const [key, service] of cluster.services) {
-		const slices = cluster.slices.get(key) ?? NO_SLICES;
-		const entry = entries.get(key);
-		if (entry?.service === service && entry.slices === slices) continue;
-		const draft = draftService(service, slices, self);
-		enter(memory, { service, slices, draft, chunk: NO_CHUNK, problems: [] }, touched);
+/** Drafts what is new or changed and forgets what is gone; returns the claims whose chunk may be another one now. */
+function refresh(memory: Memory, self: Self): ReadonlySet<Claim> {
+	const touched = new Set<Claim>();
+	const groups = groupsOf(memory.hubs);
+	for (const hub of memory.hubs) {
+		const { services } = hub.cluster;
+		// In a hub that is the same only those can have changed that are merged with others'.
+		const keys = hub.changed ? services.keys() : hub.globals;
+		for (const key of keys) {
+			const service = services.get(key);
+			if (service !== undefined) refreshService(memory, { hub, service, group: groups.get(key), self }, touched);
+		}
+		// All of the snapshot are in: if there are more, some are gone.
+		const gone = hub.entries.size > services.size ? [...hub.entries.keys()].filter((key) => !services.has(key)) : [];
+		for (const key of gone) forget(memory, hub, key, touched);
+		hub.changed = false;
 	}
-	// All of the snapshot are in: if there are more, some are gone.
-	const gone =
-		entries.size > cluster.services.size ? [...entries.keys()].filter((key) => !cluster.services.has(key)) : [];
-	for (const key of gone) forget(memory, key, touched);
 	return touched;
 }
 
-/** Adds a Service, or replaces it. */
-function enter(memory: Memory, entry: Entry, touched: Set<string>): void {
-	const { claim, frontends } = entry.draft;
-	forget(memory, claim.object, touched);
-	memory.entries.set(claim.object, entry);
-	for (const { address } of frontends) for (const { object } of memory.claims.add(address, claim)) touched.add(object);
-	touched.add(claim.object);
+/** The slices of each Service that is global in several hubs, one list for each of these hubs. */
+function groupsOf(hubs: readonly HubMemory[]): ReadonlyMap<string, readonly Slices[]> {
+	const groups = new Map<string, Slices[]>();
+	for (const { globals, cluster } of hubs)
+		for (const key of globals) {
+			const slices = cluster.slices.get(key) ?? NO_SLICES;
+			const group = groups.get(key);
+			if (group === undefined) groups.set(key, [slices]);
+			else group.push(slices);
+		}
+	return groups;
 }
 
-function forget(memory: Memory, key: string, touched: Set<string>): void {
-	const entry = memory.entries.get(key);
+interface Input {
+	readonly hub: HubMemory;
+	readonly service: Service;
+	readonly group: readonly Slices[] | undefined;
+	readonly self: Self;
+}
+
+function refreshService(memory: Memory, { hub, service, group, self }: Input, touched: Set<Claim>): void {
+	const { key } = service;
+	const own = hub.cluster.slices.get(key) ?? NO_SLICES;
+	const entry = hub.entries.get(key);
+	const clusters = service.global ? group : undefined;
+	if (entry?.service === service && isSame(entry.clusters, clusters, own)) return;
+	const all = clusters ?? [own];
+	const claim: Claim = { rank: hub.rank, object: key, created: ageOf(service.created) };
+	const draft = draftService(service, all, self);
+	enter(memory, hub, { service, clusters: all, draft, claim, chunk: NO_CHUNK, problems: [] }, touched);
+}
+
+function isSame(before: readonly Slices[], group: readonly Slices[] | undefined, own: Slices): boolean {
+	if (group === undefined) return before.length === 1 && before[0] === own;
+	return before.length === group.length && before.every((slices, index) => slices === group[index]);
+}
+
+/** Adds a Service, or replaces it. */
+function enter(memory: Memory, hub: HubMemory, entry: Entry, touched: Set<Claim>): void {
+	const { claim, draft } = entry;
+	forget(memory, hub, claim.object, touched);
+	hub.entries.set(claim.object, entry);
+	for (const { address } of draft.frontends) for (const other of memory.claims.add(address, claim)) touched.add(other);
+	touched.add(claim);
+}
+
+function forget(memory: Memory, hub: HubMemory, key: string, touched: Set<Claim>): void {
+	const entry = hub.entries.get(key);
 	if (entry === undefined) return;
 	for (const { address } of entry.draft.frontends)
-		for (const { object } of memory.claims.drop(address, key)) touched.add(object);
-	memory.entries.delete(key);
-	touched.add(key);
+		for (const other of memory.claims.drop(address, entry.claim)) touched.add(other);
+	hub.entries.delete(key);
+	touched.add(entry.claim);
 }
 
 /** The Service keeps the frontends that it has won, and has a Problem for each of the others. */
-function settleClaims(memory: Memory, key: string): void {
-	const entry = memory.entries.get(key);
-	if (entry === undefined) return;
+function settleClaims(memory: Memory, claim: Claim): void {
+	const hub = memory.hubs[claim.rank];
+	const entry = entryOf(memory, claim);
+	if (hub === undefined || entry?.claim !== claim) return;
+	const source = sourceOf(memory.hubs, hub);
 	const frontends: Frontend[] = [];
 	const problems = [...entry.draft.problems];
 	for (const frontend of entry.draft.frontends) {
-		const winner = memory.claims.winner(frontend.address)?.object;
-		if (winner === undefined || winner === key) frontends.push(frontend);
-		else problems.push(conflict(key, frontend.address, winner));
+		const winner = memory.claims.winner(frontend.address) ?? claim;
+		if (winner === claim) frontends.push(frontend);
+		else if (!isTwin(entry, entryOf(memory, winner), frontend))
+			problems.push(conflict(memory, entry, frontend.address));
 	}
-	entry.chunk = { object: key, frontends };
-	entry.problems = problems;
+	entry.chunk = { object: claim.object, frontends, ...(source === undefined ? {} : { hub: source }) };
+	entry.problems = withSource(problems, source);
 }
 
-function collect(memory: Memory, cluster: Cluster): Plan {
-	const chunks = new Map<string, Chunk>([[CANARY.object, CANARY]]);
-	const problems = [...cluster.problems];
-	for (const key of cluster.services.keys()) {
-		const entry = memory.entries.get(key);
-		if (entry === undefined) continue;
-		if (entry.chunk.frontends.length > 0) chunks.set(key, entry.chunk);
-		problems.push(...entry.problems);
-	}
+/** Two that are merged want the same of an address that both have. */
+function isTwin({ service }: Entry, other: Entry | undefined, { address, name }: Frontend): boolean {
+	if (!service.global || !other?.service.global || other.service.key !== service.key) return false;
+	return other.draft.frontends.some((frontend) => frontend.address === address && frontend.name === name);
+}
+
+function collect({ hubs }: Memory): Plan {
+	const chunks = new Map<string, Chunk>([[CANARY_OBJECT, CANARY]]);
+	const problems: Problem[] = [];
+	for (const hub of hubs) collectHub(hub, chunks, problems);
 	return { chunks, problems: problems.sort(byObject) };
 }
 
-function conflict(key: string, address: L4Address, winner: string): Problem {
+function collectHub(hub: HubMemory, chunks: Map<string, Chunk>, problems: Problem[]): void {
+	for (const problem of hub.problems) problems.push(problem);
+	// No name of a Service has a blank.
+	const suffix = hub.rank === 0 ? "" : ` ${hub.rank}`;
+	for (const key of hub.cluster.services.keys()) {
+		const entry = hub.entries.get(key);
+		if (entry === undefined) continue;
+		if (entry.chunk.frontends.length > 0) chunks.set(`${key}${suffix}`, entry.chunk);
+		problems.push(...entry.problems);
+	}
+}
+
+function conflict(memory: Memory, { claim }: Entry, address: L4Address): Problem {
+	const winner = memory.claims.winner(address);
+	const hub = winner === undefined || winner.rank === claim.rank ? undefined : memory.hubs[winner.rank];
 	const owner =
-		winner === CANARY.object
+		winner === undefined || winner.rank < 0
 			? "is reserved for the agent's own check"
-			: `belongs to Service ${winner} (older, or first by name)`;
+			: `belongs to Service ${winner.object} ${hub === undefined ? "(older, or first by name)" : `of ${hub.name} (an earlier hub)`}`;
 	return {
-		object: `Service ${key}`,
+		object: `Service ${claim.object}`,
 		field: "spec.clusterIPs",
 		reason: "FrontendConflict",
 		message: `${address} ${owner}: give the Service another address or port`,

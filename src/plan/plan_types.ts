@@ -1,6 +1,7 @@
 // What a plan says, in addresses: numbers (ids, slots) are the kernel's affair and are given in datapath/.
 
 import type { L4Address } from "../model/address.ts";
+import type { Cluster } from "../model/cluster.ts";
 import type { Problem } from "../model/problem.ts";
 
 /** One address that clients connect to, and where they arrive. */
@@ -21,16 +22,24 @@ export interface Frontend {
 export interface Chunk {
 	/** `namespace/name` of the Service. */
 	readonly object: string;
+	/** Where it comes from, if there are several hubs. */
+	readonly hub?: string;
 	/** Sorted by address. */
 	readonly frontends: readonly Frontend[];
 }
 
 /** The whole wanted state. No two frontends of a plan have one address. */
 export interface Plan {
-	/** By `Chunk.object`. */
+	/** By a key of no meaning, which stays with its object as long as there are the same hubs. */
 	readonly chunks: ReadonlyMap<string, Chunk>;
 	/** Sorted by object, then message. */
 	readonly problems: readonly Problem[];
+}
+
+/** What one hub has. */
+export interface HubSnapshot {
+	readonly name: string;
+	readonly cluster: Cluster;
 }
 
 /** What the agent knows about itself. */

@@ -48,7 +48,7 @@ function runOnce(cluster: Cluster) {
 	// Nobody pays for the garbage of the run before.
 	Bun.gc(true);
 	const planner = createPlanner();
-	const [plan, wholePlan] = timed(() => planner(cluster, SELF));
+	const [plan, wholePlan] = timed(() => planner([{ name: "hub", cluster }], SELF));
 	const empty = emptyContents();
 	const assignment = createAssignment({ capacity: CAPACITY, restored: restore(empty, CAPACITY), firstGeneration: 1 });
 	const [encode] = timed(() => assignment.update(wholePlan));
@@ -57,7 +57,7 @@ function runOnce(cluster: Cluster) {
 	const [compare] = timed(() => diff(wanted, wanted, "all"));
 	assignment.wanted.keep(emptyKeys());
 	const changed = changeOneSlice(cluster);
-	const [changePlan, nextPlan] = timed(() => planner(changed, SELF));
+	const [changePlan, nextPlan] = timed(() => planner([{ name: "hub", cluster: changed }], SELF));
 	const [changeRest] = timed(() => {
 		assignment.update(nextPlan);
 		diff(empty, wanted, assignment.wanted.dirty());
@@ -88,6 +88,7 @@ function createCluster(): Cluster {
 			internalTrafficPolicy: "Cluster",
 			otherProxy: false,
 			peerAddress: "frontend",
+			global: false,
 			created: "2026-01-01T00:00:00Z",
 		});
 		slices.set(key, [createSlice(key, index, ENDPOINTS)]);

@@ -1,7 +1,7 @@
 // Runs test/cases/*.txtar: manifests in, the plan and the maps as text out, step after step.
 
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { seededRandom } from "../../src/datapath/faulty_maps.ts";
@@ -10,7 +10,7 @@ import type { Txtar, TxtarFile } from "../../src/lib/txtar.ts";
 import { formatTxtar, parseTxtar } from "../../src/lib/txtar.ts";
 import type { Problem } from "../../src/model/problem.ts";
 import { createPlanner } from "../../src/plan/plan.ts";
-import type { Plan } from "../../src/plan/plan_types.ts";
+import type { HubSnapshot, Plan } from "../../src/plan/plan_types.ts";
 import { renderPlan } from "../../src/plan/render.ts";
 import type { History } from "../support/history.ts";
 import { createHistory, demandExactly } from "../support/history.ts";
@@ -19,7 +19,7 @@ import { backendIds, readMemory } from "../support/program_view.ts";
 
 /*
  * Files `N/NAME.yaml` are the folder of step N, on top of the step before (an empty one is taken away); `N/plan` and
- * `N/maps` are what must come of it. BALANCING_UPDATE=1 writes down what comes: read the difference before you believe it.
+ * `N/maps` are what must come of it. Files `N/HUB/NAME.yaml` are the folders of several hubs, in the order of their names. BALANCING_UPDATE=1 writes down what comes: read the difference before you believe it.
  */
 const FOLDER = import.meta.dir;
 const SELF = { nodeName: "node-1" };
@@ -103,17 +103,29 @@ async function plansOf(archive: Txtar): Promise<readonly Plan[]> {
 	const folder = mkdtempSync(join(tmpdir(), "balancing-case-"));
 	try {
 		const planner = createPlanner();
+		const hubs = hubsOf(archive);
+		for (const hub of hubs) mkdirSync(join(folder, hub), { recursive: true });
 		const plans: Plan[] = [];
 		for (const step of stepsOf(archive)) {
 			for (const file of archive.files) writeManifest(folder, step, file);
-			const cluster = await readManifests(folder);
-			const problems = cluster.problems.map((problem) => withoutFolder(problem, folder));
-			plans.push(planner({ ...cluster, problems }, SELF));
+			plans.push(planner(await Promise.all(hubs.map((hub) => readHub(folder, hub))), SELF));
 		}
 		return plans;
 	} finally {
 		rmSync(folder, { recursive: true });
 	}
+}
+
+/** The folders of the hubs: "" for the only one. */
+function hubsOf({ files }: Txtar): readonly string[] {
+	const folders = files.flatMap(({ name }) => /^\d+\/(?:(.*)\/)?[^/]*\.yaml$/.exec(name)?.[1] ?? []);
+	return folders.length === 0 ? [""] : [...new Set(folders)].sort();
+}
+
+async function readHub(folder: string, hub: string): Promise<HubSnapshot> {
+	const cluster = await readManifests(join(folder, hub));
+	const problems = cluster.problems.map((problem) => withoutFolder(problem, folder));
+	return { name: hub, cluster: { ...cluster, problems } };
 }
 
 function writeManifest(folder: string, step: string, { name, text }: TxtarFile): void {

@@ -1,14 +1,16 @@
-// Random histories of a small cluster: few names and addresses, so that they meet all the time.
+// Random histories of a few small clusters: few names and addresses, so that they meet all the time.
 
 import * as fc from "fast-check";
 import type { Ip, Port, Protocol } from "../../src/model/address.ts";
 import { parseIp, parsePort } from "../../src/model/address.ts";
 import type { Cluster, Endpoint, EndpointSlice, Service, ServicePort } from "../../src/model/cluster.ts";
+import type { HubSnapshot } from "../../src/plan/plan_types.ts";
 
-/** Replaces a Service (undefined: takes it away), or its slices. */
-export type Edit =
+/** Replaces a Service (undefined: takes it away), or its slices, in one of the hubs. */
+export type Edit = { readonly hub: number } & (
 	| { readonly kind: "service"; readonly key: string; readonly service: Service | undefined }
-	| { readonly kind: "slices"; readonly key: string; readonly slices: readonly EndpointSlice[] };
+	| { readonly kind: "slices"; readonly key: string; readonly slices: readonly EndpointSlice[] }
+);
 
 export const NODE = "here";
 const KEYS = ["demo/a", "demo/b", "demo/c", "demo/d"];
@@ -21,10 +23,21 @@ const PORTS: readonly (readonly [string, number, Protocol])[] = [
 	["alt", 80, "TCP"],
 ];
 
-export const emptyCluster: Cluster = { services: new Map(), slices: new Map(), problems: [] };
+const EMPTY: Cluster = { services: new Map(), slices: new Map(), problems: [] };
 
-/** What an edit leaves alone stays the identical value, as a hub's snapshots do. */
-export function applyEdits(cluster: Cluster, edits: readonly Edit[]): Cluster {
+export function emptyHubs(count: number): readonly HubSnapshot[] {
+	return ["east", "west", "north"].slice(0, count).map((name) => ({ name, cluster: EMPTY }));
+}
+
+/** An edit that is for more hubs than there are concerns one of those that there are. What is left alone stays the identical value. */
+export function applyEdits(hubs: readonly HubSnapshot[], edits: readonly Edit[]): readonly HubSnapshot[] {
+	return hubs.map(({ name, cluster }, index) => {
+		const own = edits.filter(({ hub }) => hub % hubs.length === index);
+		return { name, cluster: own.length === 0 ? cluster : editCluster(cluster, own) };
+	});
+}
+
+function editCluster(cluster: Cluster, edits: readonly Edit[]): Cluster {
 	const services = new Map(cluster.services);
 	const slices = new Map(cluster.slices);
 	for (const edit of edits) {
@@ -48,6 +61,7 @@ const service = (key: string): fc.Arbitrary<Service> =>
 		internalTrafficPolicy: fc.constantFrom("Cluster", "Cluster", "Local"),
 		otherProxy: fc.integer({ min: 0, max: 9 }).map((number) => number === 0),
 		peerAddress: fc.constantFrom("frontend", "backend"),
+		global: fc.boolean(),
 		created: fc.constantFrom("", "2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z"),
 	});
 
@@ -81,16 +95,24 @@ const slice = (key: string): fc.Arbitrary<EndpointSlice> =>
 		}),
 	);
 
+const hub = fc.nat(2);
+
 export const edit: fc.Arbitrary<Edit> = fc.constantFrom(...KEYS).chain((key) =>
 	fc.oneof(
 		{
 			weight: 3,
-			arbitrary: fc.record({ kind: fc.constant("service" as const), key: fc.constant(key), service: service(key) }),
+			arbitrary: fc.record({
+				hub,
+				kind: fc.constant("service" as const),
+				key: fc.constant(key),
+				service: service(key),
+			}),
 		},
-		{ weight: 1, arbitrary: fc.constant({ kind: "service" as const, key, service: undefined }) },
+		{ weight: 1, arbitrary: hub.map((hub) => ({ hub, kind: "service" as const, key, service: undefined })) },
 		{
 			weight: 4,
 			arbitrary: fc.record({
+				hub,
 				kind: fc.constant("slices" as const),
 				key: fc.constant(key),
 				slices: fc.array(slice(key), { maxLength: 3 }),

@@ -21,6 +21,11 @@ const RESCAN_UNWATCHED = 5000;
 /** Looks in a row while the places to watch keep changing; after that, the events of the last ones will do. */
 const MAX_ROUNDS = 3;
 
+/** What such a hub is called. */
+export function manifestsName(path: string): string {
+	return `manifests ${path}`;
+}
+
 export interface WatchOptions {
 	/** A file, or a folder whose `*.yaml`, `*.yml` and `*.json` are read. It may come into being later. */
 	readonly path: string;

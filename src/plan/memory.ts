@@ -1,0 +1,98 @@
+// What a planner remembers: of each hub, of each Service, and who claims which address.
+
+import type { Cluster, Service } from "../model/cluster.ts";
+import type { Problem } from "../model/problem.ts";
+import { CANARY } from "./canary.ts";
+import type { Claim, Claims } from "./claims.ts";
+import { createClaims } from "./claims.ts";
+import type { Draft } from "./draft.ts";
+import type { Slices } from "./endpoints.ts";
+import type { Chunk, HubSnapshot, Plan, Self } from "./plan_types.ts";
+
+/** What is remembered of one Service. */
+export interface Entry {
+	readonly service: Service;
+	/** In its own cluster; of a global Service that others have as well in all of theirs, in the order of hubs. */
+	readonly clusters: readonly Slices[];
+	readonly draft: Draft;
+	readonly claim: Claim;
+	chunk: Chunk;
+	/** Of the Service itself and of what it lost to others. */
+	problems: readonly Problem[];
+}
+
+export interface HubMemory {
+	readonly name: string;
+	readonly rank: number;
+	readonly entries: Map<string, Entry>;
+	cluster: Cluster;
+	/** It is another one than in the last plan. */
+	changed: boolean;
+	/** The keys of its global Services. */
+	globals: readonly string[];
+	/** Of the cluster, with the hub's name if there are several. */
+	problems: readonly Problem[];
+}
+
+export interface Memory {
+	readonly nodeName: string;
+	readonly hubs: readonly HubMemory[];
+	readonly claims: Claims;
+	/** The last one. */
+	plan: Plan | undefined;
+}
+
+const EMPTY: Cluster = { services: new Map(), slices: new Map(), problems: [] };
+/** Before all hubs. */
+const CANARY_CLAIM: Claim = { rank: -1, object: CANARY.object, created: Number.NEGATIVE_INFINITY };
+
+export function createMemory(hubs: readonly HubSnapshot[], { nodeName }: Self): Memory {
+	const claims = createClaims();
+	for (const { address } of CANARY.frontends) claims.add(address, CANARY_CLAIM);
+	return { nodeName, hubs: hubs.map(({ name }, rank) => createHubMemory(name, rank)), claims, plan: undefined };
+}
+
+function createHubMemory(name: string, rank: number): HubMemory {
+	return { name, rank, entries: new Map(), cluster: EMPTY, changed: true, globals: [], problems: [] };
+}
+
+/** Whether a plan for these hubs can go on from it. */
+export function isMemoryOf(memory: Memory, hubs: readonly HubSnapshot[], self: Self): boolean {
+	return (
+		memory.nodeName === self.nodeName &&
+		memory.hubs.length === hubs.length &&
+		memory.hubs.every(({ name }, rank) => name === hubs[rank]?.name)
+	);
+}
+
+export function entryOf({ hubs }: Memory, { rank, object }: Claim): Entry | undefined {
+	return hubs[rank]?.entries.get(object);
+}
+
+/** Takes the hubs' snapshots in. */
+export function takeSnapshots({ hubs }: Memory, snapshots: readonly HubSnapshot[]): void {
+	for (const hub of hubs) {
+		const cluster = snapshots[hub.rank]?.cluster ?? EMPTY;
+		hub.changed = cluster !== hub.cluster || hub.changed;
+		if (!hub.changed) continue;
+		if (hubs.length > 1) hub.globals = globalsOf(cluster);
+		if (cluster.problems !== hub.cluster.problems) hub.problems = withSource(cluster.problems, sourceOf(hubs, hub));
+		hub.cluster = cluster;
+	}
+}
+
+/** What tells a hub's objects from those of others; undefined if there are no others. */
+export function sourceOf(hubs: readonly HubMemory[], hub: HubMemory): string | undefined {
+	return hubs.length > 1 ? hub.name : undefined;
+}
+
+export function withSource(problems: readonly Problem[], source: string | undefined): readonly Problem[] {
+	if (source === undefined) return problems;
+	return problems.map((problem) => (problem.source === undefined ? { ...problem, source } : problem));
+}
+
+function globalsOf({ services }: Cluster): readonly string[] {
+	const keys: string[] = [];
+	for (const [key, service] of services) if (service.global) keys.push(key);
+	return keys;
+}
