@@ -1,0 +1,254 @@
+// What goes wrong with a hub while it is followed: one fault after the other, each kind in its turn.
+
+import type { Fault, Injected } from "../support/hub/fault.ts";
+import type { TestHub } from "../support/hub/hub.ts";
+import type { RequestFilter } from "../support/hub/log.ts";
+import { expired, serverError, tooManyRequests } from "../support/hub/status.ts";
+import type { OpenWatch } from "../support/hub/watch.ts";
+import { createDeck, type Dice } from "./dice.ts";
+import type { World } from "./world.ts";
+
+/** The user that the agent is. */
+export const USER = "edge";
+/** What edge/kubernetes grants. */
+export const RULES = [
+	{ verbs: ["list", "watch"], resources: ["services"], groups: [""] },
+	{ verbs: ["list", "watch"], resources: ["endpointslices"], groups: ["discovery.k8s.io"] },
+] as const;
+
+export interface Faults {
+	/** The next fault; `slow`: perhaps one that takes a client half a minute and more to get over. */
+	strike(slow: boolean): Promise<void>;
+	/** Some faults end by themselves, after some changes. */
+	tick(): Promise<void>;
+	/** Takes all faults away. What a client noticed of them it must get over by itself. */
+	calm(): Promise<void>;
+	/** How often each one struck. */
+	readonly counts: ReadonlyMap<string, number>;
+}
+
+export interface FaultOptions {
+	readonly hub: TestHub;
+	readonly world: World;
+	readonly dice: Dice;
+	/** Writes the agent's kubeconfig anew. */
+	readonly configure: () => void;
+}
+
+type Strike = () => void | Promise<void>;
+
+/** What is to be undone, and after how many more changes. */
+interface Undo {
+	left: number;
+	readonly undo: Strike;
+}
+
+export function createFaults(options: FaultOptions): Faults {
+	const { hub, dice } = options;
+	const undos = new Set<Undo>();
+	const counts = new Map<string, number>();
+	const later = (undo: Strike, most = 20): void => void undos.add({ left: 1 + dice.below(most), undo });
+	const cards = cardsOf(options, later);
+	const draw = createDeck(dice, cards);
+	const drawAny = createDeck(dice, [...cards, ...slowCardsOf(options, later)]);
+
+	async function undoAll(due: readonly Undo[]): Promise<void> {
+		for (const each of due) {
+			undos.delete(each);
+			await each.undo();
+		}
+	}
+
+	return {
+		counts,
+		async strike(slow) {
+			const [name, strike] = slow ? drawAny() : draw();
+			counts.set(name, (counts.get(name) ?? 0) + 1);
+			await strike();
+		},
+		async tick() {
+			for (const each of undos) each.left--;
+			await undoAll([...undos].filter(({ left }) => left <= 0));
+		},
+		async calm() {
+			await undoAll([...undos]);
+			hub.clearFaults();
+			hub.shape({});
+		},
+	};
+}
+
+type Card = readonly [name: string, strike: Strike];
+type Later = (undo: Strike, most?: number) => void;
+
+function cardsOf(options: FaultOptions, later: Later): readonly Card[] {
+	return [...watchCards(options, later), ...requestCards(options), ...serverCards(options, later)];
+}
+
+/** To one of the open watches. */
+function watchCards({ hub, dice }: FaultOptions, later: Later): readonly Card[] {
+	const any = (does: (watch: OpenWatch) => void): Strike => {
+		return () => dice.some(hub.watches({ user: USER }), 1).forEach(does);
+	};
+	return [
+		["watch ends", any((watch) => watch.end())],
+		["watch ends by FIN", any((watch) => watch.fin())],
+		["watch is reset", any((watch) => watch.reset())],
+		// What a client would notice after 150 s, the network tells sooner.
+		[
+			"watch is silent, then reset",
+			any((watch) => {
+				watch.silence();
+				later(() => watch.reset());
+			}),
+		],
+		[
+			"half an event, then reset",
+			any((watch) => {
+				watch.text('{"type":"DELETED","object":{"kind":"Service","metadata":{"name":"s1","names');
+				watch.reset();
+			}),
+		],
+		["half an event, then the next", any((watch) => watch.text('{"type":"ADDED","obj'))],
+		["garbage in a watch", any((watch) => watch.text("<html>502 Bad Gateway</html>\n"))],
+		["ERROR 500 in a watch", any((watch) => watch.error(serverError(500, "etcd is away")))],
+		["ERROR 410 in a watch", any((watch) => watch.error(expired("too old resource version")))],
+		["unknown event", any((watch) => watch.event("NONSENSE", { metadata: { resourceVersion: "1" } }))],
+		["bookmark", any((watch) => watch.bookmark())],
+		["an event again", any((watch) => repeat(hub, dice, watch))],
+	];
+}
+
+/** An object as it is, once more. */
+function repeat(hub: TestHub, dice: Dice, watch: OpenWatch): void {
+	const kind = watch.resource === "services" ? "Service" : "EndpointSlice";
+	const selected = hub.list(kind).filter(({ metadata: { namespace } }) => namespace === "steady");
+	for (const object of dice.some(selected, 1)) watch.event(dice.pick(["ADDED", "MODIFIED"]), object);
+}
+
+/** To the next request, or two. */
+function requestCards({ hub, dice }: FaultOptions): readonly Card[] {
+	let last: Injected | undefined;
+	const next = (name: string, make: () => Fault, filter: RequestFilter = {}): Card => [
+		name,
+		() => {
+			// One at a time: many in a row would only make a client wait longer and longer.
+			last?.remove();
+			last = hub.inject({ user: USER, ...filter }, make(), 1 + dice.below(2));
+		},
+	];
+	const bytes = () => 100 + dice.below(8000);
+	return [
+		next("429", () => ({ kind: "error", error: tooManyRequests(1) })),
+		next("500", () => ({ kind: "error", error: serverError(500, "no") })),
+		next("503", () => ({ kind: "error", error: serverError(503, "no") })),
+		next("410 on a request", () => ({ kind: "error", error: expired("The provided continue parameter is too old") })),
+		next("reset instead of an answer", () => ({ kind: "break", how: "reset" })),
+		next("FIN instead of an answer", () => ({ kind: "break", how: "fin" })),
+		next("answer cut by a reset", () => ({ kind: "cut", bytes: bytes(), how: "reset" })),
+		next("answer cut by FIN", () => ({ kind: "cut", bytes: bytes(), how: "fin" })),
+		next("answer by drops", () => ({ kind: "drip", bytes: 200 + dice.below(2000), everyMs: 1 })),
+		next("answer late", () => ({ kind: "delay", ms: dice.below(400) })),
+		next("200 with a page of HTML", () => ({
+			kind: "content",
+			pieces: ["<html><body>Log in first</body></html>"],
+			contentType: "text/html",
+			ending: "end",
+		})),
+		next("200 with nothing", () => ({ kind: "content", pieces: [], ending: "end" })),
+	];
+}
+
+function serverCards({ hub, world, dice, configure }: FaultOptions, later: Later): readonly Card[] {
+	const whole = (): void => hub.shape({});
+	return [
+		["history compacted", () => hub.compact()],
+		["streaming lists refused", () => hub.setFeatures({ initialEvents: dice.pick(["forbidden", "bad-request"]) })],
+		["streaming lists served", () => hub.setFeatures({ initialEvents: "served" })],
+		[
+			"answers in small pieces",
+			() => {
+				hub.shape({ chunkBytes: 1 + dice.below(300), writeBytes: 1 + dice.below(300), apart: dice.percent(50) });
+				later(whole);
+			},
+		],
+		["server restarted", () => hub.restart({ how: dice.pick(["reset", "fin"]) })],
+		[
+			"server down for a while",
+			async () => {
+				await hub.kill(dice.pick(["reset", "fin"]));
+				later(() => hub.restart());
+			},
+		],
+		[
+			"no new connections for a while",
+			async () => {
+				await hub.stopAccepting();
+				later(() => hub.resumeAccepting());
+			},
+		],
+		["store lost, all put back", () => loseStore(hub, world, true)],
+		["store lost", () => loseStore(hub, world, false)],
+		[
+			"credentials rotated",
+			() => {
+				hub.rotateCredentials(USER);
+				later(configure);
+			},
+		],
+		// Whatever the watch knows, the next request is another user's.
+		[
+			"rights and token renewed",
+			() => {
+				hub.setRules(USER, RULES);
+				hub.rotateCredentials(USER);
+				configure();
+			},
+		],
+	];
+}
+
+/** A new cluster at the old address; its versions are further on, as when it was restored elsewhere and went on. */
+async function loseStore(hub: TestHub, world: World, all: boolean): Promise<void> {
+	const [restore, revision] = [world.backup(), hub.revision()];
+	await hub.restart({ store: "empty" });
+	// Before anybody can have asked. The Service that always has endpoints is never away.
+	hub.skip(revision + 1000);
+	if (all) restore();
+	else world.refillSteady();
+	hub.compact();
+}
+
+function slowCardsOf({ hub, dice, configure }: FaultOptions, later: Later): readonly Card[] {
+	return [
+		[
+			"refused (403) for a while",
+			() => {
+				hub.setRules(USER, dice.some(RULES, dice.below(2)));
+				for (const watch of hub.watches({ user: USER })) watch.end();
+				later(() => hub.setRules(USER, RULES), 60);
+			},
+		],
+		[
+			"accepts and says nothing",
+			async () => {
+				await hub.stall();
+				later(() => hub.resumeAccepting(), 60);
+			},
+		],
+		["silence instead of an answer", () => void hub.inject({ user: USER }, { kind: "break", how: "silence" }, 1)],
+		[
+			"answer that stops in the middle",
+			() => void hub.inject({ user: USER }, { kind: "cut", bytes: 3000, how: "silence" }, 1),
+		],
+		["streaming lists ignored", () => hub.setFeatures({ initialEvents: "ignored" })],
+		[
+			"another authority",
+			async () => {
+				await hub.rotateAuthority();
+				for (const watch of hub.watches({ user: USER })) watch.reset();
+				later(configure);
+			},
+		],
+	];
+}

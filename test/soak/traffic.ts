@@ -1,0 +1,90 @@
+// Clients in the cgroup: one that connects all the time, and one that looks where frontends lead.
+
+import { l4Parts } from "../../src/model/address.ts";
+import type { Frontend } from "../../src/plan/plan_types.ts";
+import { type Client, outcomes } from "../support/client.ts";
+import type { Dice } from "./dice.ts";
+import { serverOf } from "./kernel_state.ts";
+import { STEADY } from "./objects.ts";
+
+export interface SteadyClient extends AsyncDisposable {
+	/** Connections and datagrams so far that arrived where they should. */
+	arrived(): number;
+	/** What went wrong, as `udp 1!ECONNREFUSED=1`; must stay empty. */
+	readonly failures: readonly string[];
+}
+
+/** Milliseconds between two rounds: some load, not as much as the machine can bear. */
+const PAUSE = 20;
+
+/** Connects to the steady Service by TCP and UDP, IPv4 and IPv6, until it is disposed. */
+export function connectSteadily(client: Client): SteadyClient {
+	const pool: readonly string[] = [...STEADY.v4, ...STEADY.v6];
+	const failures: string[] = [];
+	const stop = new AbortController();
+	let arrived = 0;
+
+	function judge(kind: string, target: number, answer: string): void {
+		for (const [outcome, count] of outcomes(answer)) {
+			const [ip = "", port] = outcome.split(">")[1]?.split("|") ?? [];
+			if (pool.includes(ip) && Number(port) === target) arrived += count;
+			else failures.push(`${new Date().toISOString()} ${kind} ${outcome}=${count}`);
+		}
+	}
+
+	async function run(): Promise<void> {
+		const targets = (port: number) => STEADY.ips.map((ip) => `${ip} ${port}`).join(" ");
+		while (!stop.signal.aborted) {
+			judge("tcp", STEADY.tcp.target, await client.ask(`storm peer 1 ${targets(STEADY.tcp.port)}`));
+			judge("udp", STEADY.udp.target, await client.ask(`storm connected 1 ${targets(STEADY.udp.port)}`));
+			judge("sendto", STEADY.udp.target, await client.ask(`storm udp 1 ${targets(STEADY.udp.port)}`));
+			await Bun.sleep(PAUSE);
+		}
+	}
+	const running = run();
+
+	return {
+		arrived: () => arrived,
+		failures,
+		async [Symbol.asyncDispose]() {
+			stop.abort();
+			await running;
+		},
+	};
+}
+
+const TARGETS = 8;
+
+/** Connects to some frontends by chance; what does not lead where it should. */
+export async function findAstray(
+	client: Client,
+	frontends: readonly Frontend[],
+	dice: Dice,
+): Promise<readonly string[]> {
+	const reachable = frontends.filter(({ name }) => !name.startsWith("default/") && !name.startsWith("balancing/"));
+	const astray: string[] = [];
+	for (const [protocol, kind] of [
+		["TCP", "tcp"],
+		["UDP", "connected"],
+	] as const) {
+		const chosen = dice.some(
+			reachable.filter(({ address }) => l4Parts(address).protocol === protocol),
+			TARGETS,
+		);
+		const targets = chosen.map(({ address }) => `${l4Parts(address).ip} ${l4Parts(address).port}`);
+		if (targets.length === 0) continue;
+		const found = outcomes(await client.ask(`storm ${kind} 3 ${targets.join(" ")}`));
+		for (const outcome of found.keys()) {
+			const frontend = chosen[Number.parseInt(outcome, 10)];
+			if (frontend === undefined || !isRight(frontend, outcome.replace(/^\d+/, ""))) {
+				astray.push(`${frontend?.address}: ${outcome}`);
+			}
+		}
+	}
+	return astray;
+}
+
+function isRight({ active }: Frontend, outcome: string): boolean {
+	if (active.length === 0) return outcome === "!ECONNREFUSED";
+	return active.some((backend) => outcome === `>${serverOf(backend)}`);
+}
