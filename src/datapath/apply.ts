@@ -5,7 +5,6 @@ import { emptyKeys } from "./contents.ts";
 import type { Difference } from "./diff.ts";
 import { sizeOf } from "./layout.ts";
 import type { Entries, EntryFailure, MapName, Maps, StatsName } from "./maps.ts";
-import { MAP_NAMES } from "./maps.ts";
 import { addBackends, isFrontendSupported, isSlotSupported, reachableFrom } from "./references.ts";
 
 /** One element that could not be written or taken away; it is tried again in the next round. */
@@ -40,8 +39,8 @@ export interface ApplyOptions {
 	 * before still end.
 	 */
 	readonly former: Map<string, string>;
-	/** False as long as the wanted state is not known in full: nothing is taken away then. */
-	readonly allowDeletes: boolean;
+	/** Frontends that stay though nobody wants them, with all that programs reach through them. */
+	readonly kept: ReadonlySet<string>;
 }
 
 interface Round extends ApplyOptions {
@@ -68,8 +67,7 @@ export function apply(maps: Maps, difference: Difference, options: ApplyOptions)
 	putAll(round, "slots", supportedSlots(round, difference.puts.slots));
 	putAll(round, "names", difference.puts.names);
 	putAll(round, "frontends", supportedFrontends(round, difference.puts.frontends));
-	if (options.allowDeletes) deleteDownward(round, difference.deletes);
-	else for (const map of MAP_NAMES) for (const key of difference.deletes[map]) round.left[map].add(key);
+	deleteDownward(round, difference.deletes);
 	return { failures: round.failures, left: round.left, changes: round.changes };
 }
 
@@ -125,7 +123,7 @@ function holdBack(entries: Entries, left: Set<string>, isSupported: (value: stri
 }
 
 function deleteDownward(round: Round, deletes: Keys): void {
-	deleteAll(round, "frontends", deletes.frontends);
+	deleteAll(round, "frontends", notKept(round, deletes.frontends));
 	// Frontends that are as wanted refer to wanted elements only, which nobody deletes.
 	const reached = reachableFrom(round.left.frontends, round.actual);
 	deleteAll(round, "slots", unreached(round, "slots", deletes.slots, reached));
@@ -134,6 +132,15 @@ function deleteDownward(round: Round, deletes: Keys): void {
 	for (const key of round.left.slots) reached.slots.add(key);
 	addBackends(reached, round.actual);
 	deleteAll(round, "backends", unreached(round, "backends", deletes.backends, reached));
+}
+
+function notKept({ kept, left }: Round, keys: ReadonlySet<string>): ReadonlySet<string> {
+	const free = new Set<string>();
+	for (const key of keys) {
+		if (kept.has(key)) left.frontends.add(key);
+		else free.add(key);
+	}
+	return free;
 }
 
 function unreached(round: Round, map: MapName, keys: ReadonlySet<string>, reached: Keys): ReadonlySet<string> {

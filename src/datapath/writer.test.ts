@@ -9,6 +9,7 @@ import { createRecordingMaps } from "../../test/support/recording_maps.ts";
 import type { Plan } from "../plan/plan_types.ts";
 import type { Capacity } from "./capacity.ts";
 import { encodeId, encodeSlot } from "./codec.ts";
+import { MAP_NAMES } from "./maps.ts";
 import { createMemoryMaps } from "./memory_maps.ts";
 import type { Writer } from "./writer.ts";
 import { createWriter } from "./writer.ts";
@@ -221,18 +222,42 @@ describe("failures", () => {
 });
 
 describe("before the hub is synced", () => {
-	test("frontends come and change, and nothing goes", () => {
-		const { write, maps, writer } = start();
-		write(planOf({ "demo/web": { [WEB]: A }, "demo/api": { [API]: B } }));
-		expect(write(web(`${C}`), false).filter((line) => line.startsWith("delete"))).toEqual([]);
-		expect(state(maps)).toEqual({ [WEB]: `1 3 ${C}|`, [API]: `2 2 ${B}|` });
-		const written = writer.write(web(C), { synced: true });
-		expect(written.changes.frontends).toEqual({ puts: 0, deletes: 1 });
-		expect(written.pending).toBe(0);
+	test("what a hub has wanted goes when that hub no longer wants it", () => {
+		const { write, maps } = start();
+		write(planOf({ "demo/web": { [WEB]: A }, "demo/api": { [API]: B } }), false);
+		write(web(C), false);
 		demandExactly(maps, web(C));
 	});
 
-	test("what a restart finds is kept", () => {
+	test("what a restart finds is kept, until a plan has had it or all hubs are synced", () => {
+		const maps = createRecordingMaps();
+		const both = planOf({ "demo/web": { [WEB]: A }, "demo/api": { [API]: B } });
+		start(maps).write(both);
+		const { write, writer } = start(maps);
+		write(web(C), false);
+		expect(state(maps)).toEqual({ [WEB]: `1 3 ${C}|`, [API]: `2 2 ${B}|` });
+		expect(write(NONE, false)).toContain(`delete frontends ${WEB}`);
+		expect(state(maps)).toEqual({ [API]: `2 2 ${B}|` });
+		const written = writer.write(NONE, { synced: true });
+		expect(written.changes.frontends).toEqual({ puts: 0, deletes: 1 });
+		expect(written.pending).toBe(0);
+		demandExactly(maps, NONE);
+	});
+
+	test("what others put there meanwhile is kept like what was found", () => {
+		const { write, maps, writer } = start();
+		const foreign = createRecordingMaps();
+		start(foreign).write(planOf({ "demo/api": { [API]: B } }));
+		write(NONE, false);
+		for (const map of MAP_NAMES) maps.put(map, foreign.dump(map));
+		writer.resync();
+		expect(write(NONE, false)).toEqual([]);
+		expect(state(maps)).toEqual({ [API]: `1 1 ${B}|` });
+		write(NONE);
+		demandExactly(maps, NONE);
+	});
+
+	test("a restart without a plan does nothing, and what is new gets what is free", () => {
 		const maps = createRecordingMaps();
 		start(maps).write(planOf({ "demo/web": { [WEB]: A }, "demo/api": { [API]: B } }));
 		const { write } = start(maps);

@@ -30,8 +30,9 @@ export interface Written {
 
 export interface Writer {
 	/**
-	 * Brings the maps to the plan as far as possible. Until the hub is synced nothing is taken away. Throws only if
-	 * `maps` throws; the next round reads the maps back then.
+	 * Brings the maps to the plan as far as possible. As long as not all hubs are synced, frontends that were only found in the maps,
+	 * in no plan of this writer, stay as they are: a hub that is not read yet may want them. Throws only if `maps` throws; the next
+	 * round reads the maps back then.
 	 */
 	write(plan: Plan, options: { readonly synced: boolean }): Written;
 	/** The next round reads the maps back and compares every element. */
@@ -50,17 +51,22 @@ export interface WriterOptions {
 interface State extends WriterOptions {
 	readonly assignment: Assignment;
 	readonly former: Map<string, string>;
+	/** Keys of frontends that were in no plan yet. */
+	readonly found: Set<string>;
 	actual: Contents;
 	/** `actual` may be wrong: read it back. */
 	isStale: boolean;
 }
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 /** Reads the maps and goes on from what they hold. */
 export function createWriter(options: WriterOptions): Writer {
 	const { maps, capacity, firstGeneration } = options;
 	const actual = readContents(maps);
 	const assignment = createAssignment({ capacity, firstGeneration, restored: restore(actual, capacity) });
-	const state: State = { ...options, assignment, actual, former: new Map(), isStale: false };
+	const found = new Set(actual.frontends.keys());
+	const state: State = { ...options, assignment, actual, former: new Map(), found, isStale: false };
 	return {
 		write: (plan, { synced }) => write(state, plan, synced),
 		resync() {
@@ -73,19 +79,38 @@ export function createWriter(options: WriterOptions): Writer {
 function write(state: State, plan: Plan, synced: boolean): Written {
 	const { assignment, maps } = state;
 	assignment.update(plan);
-	if (state.isStale) {
-		state.actual = readContents(maps);
-		assignment.wanted.keep("all");
-	}
+	if (state.isStale) readBack(state);
 	const { actual, former } = state;
 	const wanted = assignment.wanted.contents;
+	forgetWanted(state);
 	const difference = diff(actual, wanted, assignment.wanted.dirty());
 	state.isStale = true;
-	const applied = apply(maps, difference, { actual, wanted, former, allowDeletes: synced });
+	const applied = apply(maps, difference, { actual, wanted, former, kept: synced ? NOTHING : state.found });
 	state.isStale = false;
 	assignment.wanted.keep(applied.left);
+	forgetGone(state);
 	assignment.settle(actual);
 	return report(assignment, applied);
+}
+
+/** What others have put there was found as well. */
+function readBack(state: State): void {
+	const { actual: before, assignment, found } = state;
+	state.actual = readContents(state.maps);
+	for (const key of state.actual.frontends.keys()) if (!before.frontends.has(key)) found.add(key);
+	assignment.wanted.keep("all");
+}
+
+/** What a plan has is no longer merely found. */
+function forgetWanted({ assignment, found }: State): void {
+	const { contents } = assignment.wanted;
+	const dirty = assignment.wanted.dirty();
+	for (const key of dirty === "all" ? contents.frontends.keys() : dirty.frontends)
+		if (contents.frontends.has(key)) found.delete(key);
+}
+
+function forgetGone({ actual, found }: State): void {
+	for (const key of found) if (!actual.frontends.has(key)) found.delete(key);
 }
 
 function report(assignment: Assignment, { changes, failures, left }: Applied): Written {

@@ -66,6 +66,10 @@ interface World {
 	readonly generations: Map<string, string>;
 	/** Whose each id was last, by map of counters and id. */
 	readonly owners: Map<string, string>;
+	/** Frontends that this process has only found in the maps, in none of its plans, with their backends: by address. */
+	found: Map<string, string>;
+	/** What was found must stay: not all hubs are synced. */
+	keepsFound: boolean;
 	/** Slots before the last element was written. */
 	slots: ReadonlyMap<string, string>;
 }
@@ -84,6 +88,8 @@ export function createHistory(options: HistoryOptions): History {
 		slotReaders: new Map(),
 		generations: new Map(),
 		owners: new Map(),
+		found: new Map(),
+		keepsFound: false,
 		slots: new Map(),
 	};
 	restart(world);
@@ -101,6 +107,7 @@ function restart(world: World): void {
 	world.starts += 1;
 	world.frontendReaders.clear();
 	world.slotReaders.clear();
+	if (world.options.allowed !== "unknown") world.found = setsIn(readMemory(world.maps));
 	const through: Maps = {
 		dump: (map) => world.current.dump(map),
 		put: (map, entries) => world.current.put(map, entries),
@@ -118,11 +125,15 @@ function write(world: World, plan: Plan, { synced, probability, crashAt }: Write
 		...(crashAt === undefined ? {} : { crashAt }),
 		afterEach: () => look(world),
 	});
-	for (const [address, set] of setsOf(plan)) allow(world.allowed, address, set);
+	for (const [address, set] of setsOf(plan)) {
+		allow(world.allowed, address, set);
+		world.found.delete(address);
+	}
+	world.keepsFound = !synced;
 	try {
 		const written = world.writer.write(plan, { synced });
-		if (!synced) demandNoDeletes(written);
 		demandTruth(world);
+		if (written.failures.length === 0) demandNoRest(world, plan);
 		if (written.pending === 0 && written.problems.length === 0) complete(world, plan);
 		return written;
 	} catch (error) {
@@ -151,9 +162,27 @@ function demandTruth({ options, maps, writer }: World): void {
 	}
 }
 
-function demandNoDeletes({ changes }: Written): void {
-	const deletes = Object.values(changes).reduce((sum, change) => sum + change.deletes, 0);
-	if (deletes > 0) throw new Error(`${deletes} elements were deleted before the hub was synced`);
+/** Whatever is neither in the plan nor kept goes at once, even while other hubs are not synced. */
+function demandNoRest({ options, maps, found, keepsFound }: World, plan: Plan): void {
+	if (options.allowed === "unknown") return;
+	const memory = readMemory(maps);
+	const wanted = new Set(setsOf(plan).map(([address]) => address));
+	for (const { address } of memory.frontends)
+		if (!wanted.has(address) && !(keepsFound && found.has(address)))
+			throw new Error(`${address} is still there, and nobody wants it`);
+	const slots = new Set(
+		memory.frontends.flatMap(({ base, members }) =>
+			Array.from({ length: members }, (_, index) => u32Key(base + index)),
+		),
+	);
+	const backends = new Set([...memory.slots.values()].map((slot) => slot.slice(0, 4)));
+	const counts = [memory.names.size - memory.frontends.length, memory.slots.size - slots.size];
+	const rest = [...counts, memory.backends.size - backends.size];
+	if (rest.some((count) => count !== 0)) throw new Error(`Names, slots and backends too many: ${rest.join(", ")}`);
+}
+
+function setsIn(memory: Memory): Map<string, string> {
+	return new Map(memory.frontends.map((frontend) => [frontend.address, describeSet(memory, frontend)]));
 }
 
 function settle(world: World, plan: Plan): Written {
@@ -176,6 +205,17 @@ function look(world: World): void {
 	}
 	lookAtReferences(world, memory);
 	lookAtCounters(world, memory);
+	lookAtFound(world, memory);
+}
+
+/** A hub that is not read yet may want what was found: it stays, whole. */
+function lookAtFound(world: World, memory: Memory): void {
+	const now = setsIn(memory);
+	for (const [address, set] of world.found) {
+		if (now.get(address) === set) continue;
+		if (world.keepsFound) throw new Error(`${address} led to ${set} when it was found, now to ${now.get(address)}`);
+		if (!now.has(address)) world.found.delete(address);
+	}
 }
 
 /** A quick program finds one whole set of an old or the new plan. */
