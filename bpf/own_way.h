@@ -13,22 +13,22 @@
 volatile struct own_way own_way SEC(".data.own_way");
 struct own_trace own_trace;
 
-/* Who is not asked for pays one load; the clock is read for the agent alone. */
+/* Somebody meets a frontend. Most of the time nobody is asked for, and all pay one load. */
 static __always_inline bool goes_own_way(const struct frontend_key *key)
 {
 	if (!can_get_pid || !own_way.tgid ||
-	    own_way.tgid != bpf_get_current_pid_tgid() >> 32 ||
-	    own_way.until <= bpf_ktime_get_ns())
+	    own_way.tgid != bpf_get_current_pid_tgid() >> 32)
 		return false;
 	own_trace.key = *key;
-	__sync_fetch_and_add(&own_trace.passed, 1);
-	return true;
+	__sync_fetch_and_add(&own_trace.met, 1);
+	return own_way.until > bpf_ktime_get_ns();
 }
 
 /* Somebody is refused: the agent may want to know whom the kernel takes it for. */
-static __always_inline void leave_trace(void)
+static __always_inline void leave_trace(const struct frontend_key *key)
 {
-	if (!can_get_pid || !own_way.asking)
+	if (!can_get_pid || !own_way.asking ||
+	    own_way.asking != key->address.word[3])
 		return;
 	own_trace.time = bpf_ktime_get_ns();
 	own_trace.tgid = bpf_get_current_pid_tgid() >> 32;

@@ -95,7 +95,7 @@ static __always_inline int choose_anew(struct bpf_sock_addr *ctx,
 		if (!frontend->active) {
 			if (call == CONNECT)
 				forget_peer(sk);
-			leave_trace();
+			leave_trace(&key);
 			count_refusal(frontend->id);
 			emit(ctx, &flow, key.protocol, EVENT_REFUSED);
 			return refuse(ctx, &key, ip6, call);

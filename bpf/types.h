@@ -99,22 +99,22 @@ struct flows {
 };
 
 /*
- * Written by the agent: whose connects and datagrams to frontends are let
- * through as they are. It ends by itself, so that nothing is left of an agent
- * that was killed.
+ * Written by the agent, about its own connects and datagrams to frontends:
+ * they are counted, and let through as they are until a time. As that ends by
+ * itself, nothing is left of an agent that was killed.
  */
 struct own_way {
 	__u64 until; /* CLOCK_MONOTONIC in nanoseconds */
 	__u32 tgid; /* in the initial PID namespace; 0 for nobody */
-	__u32 asking; /* not 0: who is refused leaves its trace */
+	__be32 asking; /* IPv4: who is refused there leaves its trace */
 };
 
 /* Written by programs. */
 struct own_trace {
-	__u64 passed; /* how often someone was let through */
+	__u64 met; /* how often that process came to a frontend */
 	__u64 time; /* CLOCK_MONOTONIC in nanoseconds, when `tgid` was refused */
 	__u32 tgid;
-	struct frontend_key key; /* what was passed last */
+	struct frontend_key key; /* the frontend that it came to last */
 };
 
 /* Why a connection was let through untranslated, or a record was lost. */

@@ -21,7 +21,7 @@ import { followHubs, type Hubs } from "./hubs.ts";
 import { lockStateDir } from "./lock.ts";
 import { createOwnWay } from "./own_way.ts";
 import { pagesOf } from "./pages.ts";
-import { createProof, isRefusedHere, type Proof } from "./proof.ts";
+import { createProof, ownCanary, type Proof } from "./proof.ts";
 import { agentSocket } from "./socket.ts";
 import { createSync, type Sync } from "./sync.ts";
 
@@ -138,7 +138,7 @@ function startLoop({ config, datapath, log, signal }: AgentOptions & { datapath:
 		capacity: CAPACITY,
 		firstGeneration: Math.floor(Date.now() / 1000),
 	});
-	const bypass = createBypass({ passage: datapath.passage, isRefused: isRefusedHere, log });
+	const bypass = createBypass({ passage: datapath.passage, ...ownCanary(), log });
 	const proof = createProof({
 		cgroup: config.cgroup,
 		log,

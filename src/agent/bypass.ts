@@ -1,33 +1,39 @@
-// Lets this process past the frontends that it programs, as long as somebody here needs it.
+// Counts the frontends that this process comes to, and lets it past them, as long as somebody here needs it.
 
-import { CLOSED, type Passage } from "../datapath/passage.ts";
+import { CLOSED, type Passage, type PassageSetting } from "../datapath/passage.ts";
 import type { Log } from "../lib/log.ts";
+import type { Ip } from "../model/address.ts";
 
-/** How often the kernel is asked who we are: another client's refusal may come in between. */
+/** How often the kernel is asked who we are: somebody else may connect to the canary in between. */
 const TRIES = 5;
 const NANOSECONDS = 1_000_000n;
 /** Nanoseconds for which we pass to see whether we do. */
 const TRIAL = 1_000n * NANOSECONDS;
 
+/** Something that connects; over when it is disposed. */
+export interface Stretch extends Disposable {
+	/** Whether this process has come to a frontend since it began. */
+	met(): boolean;
+}
+
 export interface Bypass {
 	/**
-	 * From now on this process's new connections pass all frontends: for so many milliseconds, until `closeAll` or until all
-	 * grants are disposed. Undefined if it cannot be, or if no program of ours sees this process.
+	 * New connections of this process pass all frontends for so many milliseconds; with 0 they are translated. The setting is
+	 * one for all that connect at a time: who begins last has its way. Undefined if programs of ours do not see this process,
+	 * or cannot tell it.
 	 */
-	grant(milliseconds: number): Disposable | undefined;
-	/** Somebody is to be translated as any client: what was granted ends. */
-	closeAll(): void;
-	/** Does this as any client would, whatever is granted. */
+	begin(milliseconds: number): Stretch | undefined;
+	/** Does this as any other process would, whatever has begun. */
 	suspended<T>(work: () => T): T;
-	/** How often this process has passed a frontend. */
-	count(): bigint;
-	/** The key, in `frontends`, of the one that was passed last. */
+	/** The key, in `frontends`, of the one that this process came to last. */
 	last(): string;
 }
 
 export interface BypassOptions {
 	readonly passage: Passage;
-	/** Whether our programs refuse a connect of this process to a canary: to a frontend without a backend. */
+	/** A frontend without a backend. */
+	readonly canary: Ip;
+	/** Whether our programs refuse a connect of this process to it. */
 	readonly isRefused: () => boolean;
 	readonly log: Log;
 	/** Nanoseconds that pass as those of CLOCK_MONOTONIC, from any start. */
@@ -45,15 +51,15 @@ interface Identity {
  * This process may be in a PID namespace, where it is called otherwise, and in a time namespace. So a program writes down
  * whom it refuses; and as that may have been somebody else, it counts only if we pass with it, and are refused without.
  */
-function identify({ passage, isRefused }: BypassOptions, now: () => bigint): Identity | undefined {
+function identify({ passage, canary, isRefused }: BypassOptions, now: () => bigint): Identity | undefined {
 	try {
 		for (let attempt = 0; attempt < TRIES; attempt++) {
-			passage.set({ ...CLOSED, asking: true });
+			passage.set({ ...CLOSED, asking: canary });
 			const asked = now();
 			// No program of ours sees us: we are in another cgroup, or they are not in place yet.
 			if (!isRefused()) return undefined;
 			const { tgid, time } = passage.trace();
-			passage.set({ tgid, until: time + TRIAL, asking: false });
+			passage.set({ tgid, until: time + TRIAL, asking: undefined });
 			const passes = !isRefused();
 			passage.set(CLOSED);
 			if (passes && isRefused()) return { tgid, ahead: time - asked };
@@ -70,41 +76,55 @@ export function createBypass(options: BypassOptions): Bypass {
 	let identity: Identity | undefined;
 	let told = false;
 	let setting = CLOSED;
-	let grants = 0;
+	/** Stretches that have begun, and those of them that pass. */
+	const open = { all: 0, passing: 0 };
 
-	function write(next: typeof CLOSED): void {
+	function write(next: PassageSetting): void {
 		setting = next;
 		passage.set(next);
 	}
 
-	function canPass(): boolean {
-		if (passage.supported) return true;
-		if (!told) log.warn({}, "Cannot pass the frontends that the hub may be cut off by: needs Linux 5.7");
+	function whoWeAre(): Identity | undefined {
+		if (passage.supported) {
+			identity ??= identify(options, now);
+			return identity;
+		}
+		if (!told) log.info({}, "The agent's own connections are always translated: needs Linux 5.7 to be otherwise");
 		told = true;
-		return false;
+		return undefined;
+	}
+
+	function begin({ tgid, ahead }: Identity, milliseconds: number): void {
+		const until = milliseconds === 0 ? 0n : now() + ahead + BigInt(milliseconds) * NANOSECONDS;
+		// Whoever passes already goes on as long as it was to.
+		write({ tgid, until: until > 0n && until < setting.until ? setting.until : until, asking: undefined });
+	}
+
+	function end(passing: boolean): void {
+		open.all -= 1;
+		if (passing) open.passing -= 1;
+		if (open.all === 0) write(CLOSED);
+		else if (open.passing === 0 && setting.until > 0n) write({ ...setting, until: 0n });
 	}
 
 	return {
-		grant(milliseconds) {
-			if (!canPass()) return undefined;
-			identity ??= identify(options, now);
-			if (identity === undefined) return undefined;
-			const until = now() + identity.ahead + BigInt(milliseconds) * NANOSECONDS;
-			// Whoever was granted more keeps it.
-			write({ tgid: identity.tgid, until: until > setting.until ? until : setting.until, asking: false });
-			grants += 1;
-			let open = true;
+		begin(milliseconds) {
+			const self = whoWeAre();
+			if (self === undefined) return undefined;
+			const passing = milliseconds > 0;
+			begin(self, milliseconds);
+			open.all += 1;
+			if (passing) open.passing += 1;
+			const before = passage.trace().met;
+			let ended = false;
 			return {
+				met: () => passage.trace().met !== before,
 				[Symbol.dispose]() {
-					if (!open) return;
-					open = false;
-					grants -= 1;
-					if (grants === 0) write(CLOSED);
+					if (ended) return;
+					ended = true;
+					end(passing);
 				},
 			};
-		},
-		closeAll() {
-			if (setting.tgid !== 0) write(CLOSED);
 		},
 		suspended(work) {
 			const before = setting;
@@ -116,7 +136,6 @@ export function createBypass(options: BypassOptions): Bypass {
 				write(before);
 			}
 		},
-		count: () => passage.trace().passed,
 		last: () => passage.trace().key,
 	};
 }

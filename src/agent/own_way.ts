@@ -1,10 +1,11 @@
 // Which way the agent takes to one hub: as any client, or past the frontends that it programs itself.
 
-import { decodeFrontend, decodeFrontendKey, decodeName, encodeId } from "../datapath/codec.ts";
+import { decodeFrontend, decodeFrontendKey, decodeName, encodeFrontendKey, encodeId } from "../datapath/codec.ts";
 import type { Contents } from "../datapath/contents.ts";
-import type { Attempt, OwnWay } from "../hub/own_way.ts";
+import type { Attempt, OwnWay, Way } from "../hub/own_way.ts";
 import type { Log } from "../lib/log.ts";
-import type { Bypass } from "./bypass.ts";
+import { l4Address, parseIp, parsePort } from "../model/address.ts";
+import type { Bypass, Stretch } from "./bypass.ts";
 
 /** Milliseconds that a try past the frontends has, as long as none has worked: on many hosts nothing is there. */
 const PATIENCE = 10_000;
@@ -31,95 +32,93 @@ interface Obstacle {
 	readonly title: string;
 }
 
-interface State {
-	/** The next try goes past the frontends. */
-	past: boolean;
-	/** What has worked; undefined as long as that is the way of any client, or nobody knows. */
-	obstacle: Obstacle | undefined;
+type Actual = ReturnType<OwnWayOptions["actual"]>;
+
+/** The key that an address in the URL has in `frontends`; undefined if a name stands there. */
+function keyOf(target: string): string | undefined {
+	const { protocol, hostname, port } = new URL(target);
+	const ip = parseIp(hostname.replace(/^\[|\]$/g, ""));
+	const number = parsePort(port === "" ? (protocol === "https:" ? 443 : 80) : Number(port));
+	return ip === undefined || number === undefined ? undefined : encodeFrontendKey(l4Address(ip, number, "TCP"));
 }
 
 /** `10.96.0.1:443/TCP (default/kubernetes:https)`. */
-function titleOf(key: string, { frontends, names }: ReturnType<OwnWayOptions["actual"]>): string {
-	const address = decodeFrontendKey(key) ?? "an address that is a frontend no more";
+function titleOf(key: string, { frontends, names }: Actual): string {
+	const address = decodeFrontendKey(key) ?? "a frontend";
 	const value = frontends.get(key);
 	const name = value === undefined ? undefined : names.get(encodeId(decodeFrontend(value).id));
 	return name === undefined ? address : `${address} (${decodeName(name)})`;
 }
 
 /**
- * Of one hub. It is asked as any client would ask it, and past all frontends after that has failed; then again as any client,
- * and so on: what works is kept until it fails, or until the frontend that was in the way is another one. Where no frontend
- * is on the way to the hub, the two are the same.
+ * Of one hub. It is asked as any client would ask it. Where that fails, and a frontend was on the way, it is asked past all
+ * frontends at once; if that works, it is the way until it fails, or until the frontend that was in the way is another one.
  */
 export function createOwnWay({ bypass, actual, log }: OwnWayOptions): AgentOwnWay {
-	const state: State = { past: false, obstacle: undefined };
+	/** What is gone past; undefined as long as the hub is reached as by any client, or not at all. */
+	let obstacle: Obstacle | undefined;
 
-	/** A frontend that changed has earned a try. */
 	function forgetWhatChanged(): void {
-		const { obstacle } = state;
 		if (obstacle === undefined || actual().frontends.get(obstacle.key) === obstacle.value) return;
-		state.obstacle = undefined;
-		state.past = false;
-		const { title } = obstacle;
-		log.info({ frontend: title }, "The frontend on the way to the hub has changed: the next connection tries it");
-	}
-
-	function remember(url: string): void {
-		if (state.obstacle !== undefined) return;
-		const key = bypass.last();
-		const title = titleOf(key, actual());
-		state.obstacle = { key, value: actual().frontends.get(key), title };
-		log.warn(
-			{ hub: url, frontend: title },
-			"The hub is reached without translation: this frontend does not lead to it",
+		log.info(
+			{ frontend: obstacle.title },
+			"The frontend on the way to the hub has changed: the next connection tries it",
 		);
+		obstacle = undefined;
 	}
 
-	const translated: Attempt = {
-		patience: undefined,
-		worked() {
-			if (state.obstacle === undefined) state.past = false;
-		},
-		failed() {
-			state.past = true;
-			return "later";
-		},
-		[Symbol.dispose]() {},
-	};
+	function remember(target: string): void {
+		if (obstacle !== undefined) return;
+		const contents = actual();
+		const own = keyOf(target);
+		// Another hub may have come to the last one: an address that is known is more certain.
+		const key = own !== undefined && contents.frontends.has(own) ? own : bypass.last();
+		const title = titleOf(key, contents);
+		obstacle = { key, value: contents.frontends.get(key), title };
+		const hub = new URL(target).host;
+		log.warn({ hub, frontend: title }, "The hub is reached without translation: this frontend does not lead to it");
+	}
 
-	function untranslated(url: string, grant: Disposable): Attempt {
-		const before = bypass.count();
-		const passedSome = () => bypass.count() !== before;
+	function translated(stretch: Stretch | undefined, isFirst: boolean): Attempt {
 		return {
-			patience: state.obstacle === undefined ? PATIENCE : undefined,
-			worked() {
-				if (passedSome()) remember(url);
-				// Else it made no difference, or the connection was there already.
-				state.past = state.obstacle !== undefined;
-			},
-			failed() {
-				state.past = false;
-				state.obstacle = undefined;
-				return passedSome() ? "again" : "later";
-			},
-			[Symbol.dispose]: () => grant[Symbol.dispose](),
+			patience: undefined,
+			worked() {},
+			failed: () => (isFirst && stretch?.met() === true ? "untranslated" : undefined),
+			[Symbol.dispose]: () => stretch?.[Symbol.dispose](),
 		};
 	}
 
+	function untranslated(stretch: Stretch, target: string, isFirst: boolean): Attempt {
+		return {
+			patience: obstacle === undefined ? PATIENCE : undefined,
+			worked() {
+				// Else the connection was there already.
+				if (stretch.met()) remember(target);
+			},
+			failed() {
+				obstacle = undefined;
+				return isFirst ? "translated" : undefined;
+			},
+			[Symbol.dispose]: () => stretch[Symbol.dispose](),
+		};
+	}
+
+	function usual(): Way {
+		forgetWhatChanged();
+		return obstacle === undefined ? "translated" : "untranslated";
+	}
+
 	return {
-		begin(url) {
-			forgetWhatChanged();
-			const time = state.obstacle === undefined ? PATIENCE : LONGEST;
-			const grant = state.past ? bypass.grant(time) : undefined;
-			if (grant !== undefined) return untranslated(url, grant);
-			bypass.closeAll();
-			return translated;
+		begin(target, way) {
+			const isFirst = way === undefined;
+			if ((way ?? usual()) === "translated") return translated(bypass.begin(0), isFirst);
+			const stretch = bypass.begin(obstacle === undefined ? PATIENCE : LONGEST);
+			return stretch === undefined ? translated(undefined, isFirst) : untranslated(stretch, target, isFirst);
 		},
 		trouble() {
 			forgetWhatChanged();
-			return state.obstacle === undefined
-				? null
-				: `It is reached without translation: ${state.obstacle.title} does not lead to it`;
+			if (obstacle === undefined) return null;
+			return `It is reached without translation: ${obstacle.title} does not lead to it`;
 		},
 	};
 }

@@ -34,10 +34,10 @@ function isRefusal(errno: number, ip: Ip): boolean {
 	return errno === ECONNREFUSED || (errno === EAFNOSUPPORT && ipFamily(ip) === "IPv6");
 }
 
-/** Whether our programs refuse a connect of this very process, by the canary that every kernel can be asked by. */
-export function isRefusedHere(connect: typeof udpConnect = udpConnect): boolean {
+/** The canary that every kernel can be asked by, for connects of this very process. */
+export function ownCanary(): { readonly canary: Ip; readonly isRefused: () => boolean } {
 	const { ip, port } = l4Parts(CANARY_IPV4);
-	return isRefusal(connect(socketBytes(ip), port), ip);
+	return { canary: ip, isRefused: () => isRefusal(udpConnect(socketBytes(ip), port), ip) };
 }
 
 function describe(address: string, errno: number): string {

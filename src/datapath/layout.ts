@@ -60,10 +60,10 @@ export const STRUCTS = {
 	own_way: [
 		["until", "__u64"],
 		["tgid", "__u32"],
-		["asking", "__u32"],
+		["asking", "__be32"],
 	],
 	own_trace: [
-		["passed", "__u64"],
+		["met", "__u64"],
 		["time", "__u64"],
 		["tgid", "__u32"],
 		["key", "struct frontend_key"],

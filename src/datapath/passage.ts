@@ -1,7 +1,8 @@
-// One process that the programs let past all frontends for a while: the setting they read, and what they say of it.
+// One process that the programs count, and let past all frontends for a while: the setting they read, and what they say of it.
 
 import { Buffer } from "node:buffer";
 import type { BpfMap, BpfObject } from "bun-ffi-libbpf";
+import { type Ip, ipBytes } from "../model/address.ts";
 import { encodeId } from "./codec.ts";
 import { offsetOf, sizeOf } from "./layout.ts";
 
@@ -9,17 +10,17 @@ import { offsetOf, sizeOf } from "./layout.ts";
 export interface PassageSetting {
 	/** Process id in the initial PID namespace; 0 for nobody. */
 	readonly tgid: number;
-	/** Nanoseconds of the kernel's CLOCK_MONOTONIC; from then on nobody passes. */
+	/** Nanoseconds of the kernel's CLOCK_MONOTONIC; until then it passes. */
 	readonly until: bigint;
-	/** Who is refused leaves its trace. */
-	readonly asking: boolean;
+	/** Who is refused at this address leaves its trace. */
+	readonly asking: Ip | undefined;
 }
 
 /** struct own_trace of bpf/types.h. */
 export interface PassageTrace {
-	/** How often somebody passed a frontend, since the programs were loaded. */
-	readonly passed: bigint;
-	/** The key, in `frontends`, of the one that was passed last. */
+	/** How often the process came to a frontend, whether it passed or not, since the programs were loaded. */
+	readonly met: bigint;
+	/** The key, in `frontends`, of the one that it came to last. */
 	readonly key: string;
 	/** Who was refused last while `asking`: its process id as the kernel knows it; 0 for nobody. */
 	readonly tgid: number;
@@ -36,7 +37,7 @@ export interface Passage {
 }
 
 /** Nobody passes, nobody is asked for. */
-export const CLOSED: PassageSetting = { tgid: 0, until: 0n, asking: false };
+export const CLOSED: PassageSetting = { tgid: 0, until: 0n, asking: undefined };
 
 /** The sections of the object's data that hold the two structs. */
 const SETTING = ".data.own_way";
@@ -48,7 +49,7 @@ const UNTIL = offsetOf("own_way", "until");
 const TGID = offsetOf("own_way", "tgid");
 const ASKING = offsetOf("own_way", "asking");
 const TRACE_AT = {
-	passed: offsetOf("own_trace", "passed"),
+	met: offsetOf("own_trace", "met"),
 	time: offsetOf("own_trace", "time"),
 	tgid: offsetOf("own_trace", "tgid"),
 	key: offsetOf("own_trace", "key"),
@@ -73,13 +74,13 @@ export function openPassage(object: BpfObject, supported: boolean): Passage & Di
 			const bytes = Buffer.alloc(SIZE);
 			bytes.writeBigUInt64LE(until, UNTIL);
 			bytes.writeUInt32LE(tgid, TGID);
-			bytes.writeUInt32LE(asking ? 1 : 0, ASKING);
+			if (asking !== undefined) bytes.set(ipBytes(asking).subarray(12), ASKING);
 			setting.update(FIRST, bytes);
 		},
 		trace() {
 			const view = Buffer.from(trace.lookup(FIRST) ?? new Uint8Array(trace.valueBytes));
 			return {
-				passed: view.readBigUInt64LE(TRACE_AT.passed),
+				met: view.readBigUInt64LE(TRACE_AT.met),
 				time: view.readBigUInt64LE(TRACE_AT.time),
 				tgid: view.readUInt32LE(TRACE_AT.tgid),
 				key: view.toString("latin1", TRACE_AT.key, TRACE_AT.key + KEY_SIZE),

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../../lib/clock.ts";
 import { errorCode } from "../../lib/error_code.ts";
-import type { OwnWay } from "../own_way.ts";
+import type { OwnWay, Way } from "../own_way.ts";
 import type { Access } from "./access.ts";
 import type { Credentials } from "./credentials.ts";
 import { httpGet } from "./http.ts";
@@ -47,14 +47,16 @@ interface Sent {
 	readonly response: Response;
 }
 
-/** What becomes of a try. */
-interface Outcome {
-	/** It failed, and there is another way that is worth a try at once. */
-	again: boolean;
+/** One try. */
+interface Try {
+	/** Undefined where the hub's own way is to be taken. */
+	readonly way: Way | undefined;
+	/** It failed, and this one is worth another try at once. */
+	other: Way | undefined;
 }
 
 export function createApi({ credentials, clock, userAgent, ownWay }: ApiOptions): Api {
-	async function send(request: ApiRequest, dog: Watchdog, outcome: Outcome): Promise<Sent> {
+	async function send(request: ApiRequest, dog: Watchdog, one: Try): Promise<Sent> {
 		const access = await dog.guard(readAccess(credentials, request.action));
 		const url = `${access.url}${request.path}?${new URLSearchParams(request.query)}`;
 		const headers = {
@@ -64,7 +66,7 @@ export function createApi({ credentials, clock, userAgent, ownWay }: ApiOptions)
 			"accept-encoding": "gzip",
 			"user-agent": userAgent,
 		};
-		using way = ownWay.begin(access.url);
+		using way = ownWay.begin(access.proxy ?? access.url, one.way);
 		if (way.patience !== undefined) dog.setLimit(way.patience);
 		try {
 			const { tls, proxy } = access;
@@ -72,15 +74,15 @@ export function createApi({ credentials, clock, userAgent, ownWay }: ApiOptions)
 			way.worked();
 			return { access, response };
 		} catch (cause) {
-			if (!dog.stopped()) outcome.again = way.failed() === "again";
+			if (!dog.stopped()) one.other = way.failed();
 			throw dog.bark() ?? unreachable(access, request.action, cause);
 		}
 	}
 
-	async function attempt(request: ApiRequest, outcome: Outcome): Promise<Answer | "unauthorized"> {
+	async function attempt(request: ApiRequest, one: Try): Promise<Answer | "unauthorized"> {
 		using stack = new DisposableStack();
 		const dog = stack.use(createWatchdog({ clock, limit: ANSWER, signal: request.signal, action: request.action }));
-		const { access, response } = await send(request, dog, outcome);
+		const { access, response } = await send(request, dog, one);
 		if (!response.ok) {
 			const body = await readErrorBody(response);
 			if (response.status === 401) return "unauthorized";
@@ -96,12 +98,12 @@ export function createApi({ credentials, clock, userAgent, ownWay }: ApiOptions)
 	}
 
 	async function reach(request: ApiRequest): Promise<Answer | "unauthorized"> {
-		const outcome: Outcome = { again: false };
+		const first: Try = { way: undefined, other: undefined };
 		try {
-			return await attempt(request, outcome);
+			return await attempt(request, first);
 		} catch (error) {
-			if (!outcome.again) throw error;
-			return await attempt(request, { again: false });
+			if (first.other === undefined) throw error;
+			return await insteadOf(error, attempt(request, { way: first.other, other: undefined }));
 		}
 	}
 
@@ -116,6 +118,15 @@ export function createApi({ credentials, clock, userAgent, ownWay }: ApiOptions)
 			throw new HubError(message, { status: 401, reason: "Unauthorized" });
 		},
 	};
+}
+
+/** What an unusual way meets says less than the error of the way before it, unless it is the server that says it. */
+async function insteadOf<T>(error: unknown, second: Promise<T>): Promise<T> {
+	try {
+		return await second;
+	} catch (later) {
+		throw later instanceof HubError && later.status !== 0 ? later : error;
+	}
 }
 
 async function readAccess(credentials: Credentials, action: string): Promise<Access> {
