@@ -1,6 +1,7 @@
 // The agent's way to its hub where its own frontends are in the way; everybody else goes by them as ever.
 
 import { expect, test } from "bun:test";
+import { createSocket } from "node:dgram";
 import { writeFileSync } from "node:fs";
 import { type AgentPlace, type AgentProcess, agentPlace, execute, SOURCES } from "../support/agent_place.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
@@ -42,17 +43,18 @@ function inside(place: AgentPlace, ...command: readonly string[]): readonly stri
 	return ["sh", "-c", `echo $$ > ${place.cgroup.path}/cgroup.procs && exec "$@"`, "sh", ...command];
 }
 
-interface Started {
-	readonly flags: readonly string[];
-	start(program?: readonly string[]): AgentProcess;
+interface Surroundings {
+	/** What runs the agent, in the place's cgroup. */
+	readonly around?: readonly string[];
+	readonly flags?: readonly string[];
 }
 
-/** Agents that are clients of their own programs, of a hub at 127.0.0.1. */
-function agents(server: TestHub, place: AgentPlace): Started {
+/** An agent that is a client of its own programs, and of a hub at 127.0.0.1. */
+function start(server: TestHub, place: AgentPlace, { around = [], flags = [] }: Surroundings = {}): AgentProcess {
 	const kubeconfig = `${place.folder}/kubeconfig`;
 	writeFileSync(kubeconfig, server.kubeconfig({ server: `https://127.0.0.1:${server.port}` }));
-	const flags = [`--kubeconfig=${kubeconfig}`];
-	return { flags, start: (program = inside(place, ...SOURCES)) => place.start({ program, flags }) };
+	const program = inside(place, ...around, ...SOURCES);
+	return place.start({ program, flags: [`--kubeconfig=${kubeconfig}`, ...flags] });
 }
 
 /** What somebody else in the cgroup meets at 127.0.0.1. */
@@ -102,17 +104,16 @@ test.each([
 		await using server = await startHub({ kubernetes: false });
 		using place = agentPlace();
 		const { port } = server;
-		const { start } = agents(server, place);
 		server.apply(claim({ namespace: "demo", name: "claim", port, ...endpoints }));
 		{
-			await using agent = start();
+			await using agent = start(server, place);
 			await agent.ready();
 			expect((await frontend(place, "demo/claim"))?.address).toBe(`127.0.0.1:${port}/TCP`);
 			expect(await neighbour(place, port)).toBe("Connection refused");
 			await agent.stop("SIGKILL");
 		}
 		// The kernel still says what the Service said: this one was never connected before.
-		await using agent = start();
+		await using agent = start(server, place);
 		await agent.ready();
 		expect(await troubles(agent)).toBe(
 			`It is reached without translation: 127.0.0.1:${port}/TCP (demo/claim:https) does not lead to it`,
@@ -134,3 +135,100 @@ test.each([
 	},
 	60_000,
 );
+
+test("an agent whose copy of default/kubernetes is old learns the new one, and goes by it", async () => {
+	await using server = await startHub({ host: "0.0.0.0", kubernetes: false });
+	using place = agentPlace();
+	const { port } = server;
+	const kubernetes = { namespace: "default", name: "kubernetes", port };
+	server.apply(claim({ ...kubernetes, ...DEAD }));
+	{
+		await using agent = start(server, place);
+		await agent.ready();
+		await agent.stop("SIGKILL");
+	}
+	await using agent = start(server, place);
+	await until("the hub reached", () => said(agent, REACHED) > 0);
+	// 127.0.0.1 is left to the kernel's own routes, as it is to kube-proxy on other hosts.
+	server.apply(claim({ ...kubernetes, endpoints: ["127.0.0.2"] }));
+	await until("the new endpoint", async () => {
+		const backends = (await frontend(place, "default/kubernetes"))?.backends ?? [];
+		return String(backends.map(({ address }) => address)) === `127.0.0.2:${port}/TCP`;
+	});
+	await until("no trouble", async () => (await troubles(agent)) === "");
+	const before = (await frontend(place, "default/kubernetes"))?.resolved ?? 0;
+	for (const connection of server.connections()) connection.reset();
+	await until("a connection by the frontend", async () => {
+		return ((await frontend(place, "default/kubernetes"))?.resolved ?? 0) > before;
+	});
+	await until("followed again", async () => (await troubles(agent)) === "");
+	expect(said(agent, REACHED)).toBe(1);
+}, 60_000);
+
+test("an agent in a PID namespace of its own is known by the kernel's name", async () => {
+	await using server = await startHub({ kubernetes: false });
+	using place = agentPlace();
+	const { port } = server;
+	server.apply(claim({ namespace: "demo", name: "claim", port, endpoints: [] }));
+	const around = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+	{
+		await using agent = start(server, place, { around });
+		await agent.ready();
+		await agent.stop("SIGKILL");
+	}
+	await using agent = start(server, place, { around });
+	await agent.ready();
+	expect(JSON.parse((await agent.page("/status"))?.body ?? "{}").pid).toBe(1);
+	expect(said(agent, REACHED)).toBe(1);
+	expect(await neighbour(place, port)).toBe("Connection refused");
+}, 60_000);
+
+/** Says that every name is 127.0.0.1, at 127.0.77.53 port 53. */
+async function nameServer(): Promise<Disposable> {
+	const socket = createSocket("udp4");
+	socket.on("message", (query, from) => {
+		const question = query.subarray(12, query.indexOf(0, 12) + 5);
+		const isA = question.readUInt16BE(question.length - 4) === 1;
+		const header = Buffer.from([...query.subarray(0, 2), 0x81, 0x80, 0, 1, 0, isA ? 1 : 0, 0, 0, 0, 0]);
+		const answer = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 1]);
+		socket.send(Buffer.concat([header, question, ...(isA ? [answer] : [])]), from.port, from.address);
+	});
+	const { promise, resolve, reject } = Promise.withResolvers<void>();
+	socket.once("error", reject);
+	socket.bind(53, "127.0.77.53", resolve);
+	await promise;
+	return { [Symbol.dispose]: () => void socket.close() };
+}
+
+test("a name server behind a frontend without backends keeps nobody from finding the hub but others", async () => {
+	using _ = await nameServer();
+	await using server = await startHub({ kubernetes: false });
+	using place = agentPlace();
+	const resolv = `${place.folder}/resolv.conf`;
+	writeFileSync(resolv, "nameserver 127.0.77.53\n");
+	const around = ["unshare", "--mount", "sh", "-c", `mount --bind ${resolv} /etc/resolv.conf && exec "$@"`, "sh"];
+	const flags = [`--api-server=hub.balancing.test:${server.port}`];
+	server.apply({
+		apiVersion: "v1",
+		kind: "Service",
+		metadata: { name: "dns", namespace: "demo" },
+		spec: {
+			clusterIP: "127.0.77.53",
+			clusterIPs: ["127.0.77.53"],
+			ports: [{ name: "dns", port: 53, protocol: "UDP" }],
+		},
+	});
+	{
+		await using agent = start(server, place, { around, flags });
+		await agent.ready();
+		await agent.stop("SIGKILL");
+	}
+	await using agent = start(server, place, { around, flags });
+	await agent.ready();
+	expect(await troubles(agent)).toBe(
+		"It is reached without translation: 127.0.77.53:53/UDP (demo/dns:dns) does not lead to it",
+	);
+	server.delete("Service", "demo", "dns");
+	await until("the Service gone", async () => (await frontend(place, "demo/dns")) === undefined);
+	expect(await troubles(agent)).toBe("");
+}, 60_000);

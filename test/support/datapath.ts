@@ -27,6 +27,7 @@ export interface TestSettings {
 	/** No limit by default. */
 	readonly eventsRate?: number;
 	readonly withoutSetRetval?: boolean;
+	readonly withoutPid?: boolean;
 }
 
 export interface TestDatapath extends Datapath {
