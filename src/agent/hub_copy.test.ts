@@ -1,6 +1,7 @@
 // When the newest snapshot goes to disk.
 
 import { expect, test } from "bun:test";
+import type { OfflineStore } from "../hub/offline_store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Cluster } from "../model/cluster.ts";
 import { createHubCopy } from "./hub_copy.ts";
@@ -22,11 +23,22 @@ function rig() {
 			});
 		},
 	};
-	const store = { read: () => undefined, write: (one: Cluster) => void written.push(one) };
-	const copy = createHubCopy({ store, clock, signal: stop.signal });
+	const origins: string[] = [];
+	const store: OfflineStore = {
+		read: () => undefined,
+		write(one, of) {
+			written.push(one);
+			origins.push(of.origin);
+		},
+	};
+	let origin = "one";
+	const copy = createHubCopy({ store, origin: () => origin, clock, signal: stop.signal });
+	const move = (to: string) => {
+		origin = to;
+	};
 	/** Lets everything run that needs no time. */
 	const run = () => new Promise((resolve) => setImmediate(resolve));
-	return { copy, written, sleeps, stop, run, pass: () => wake() };
+	return { copy, written, origins, move, sleeps, stop, run, pass: () => wake() };
 }
 
 test("a burst of snapshots is one write, of the newest, ten seconds after the first", async () => {
@@ -60,4 +72,13 @@ test("what is not written yet is written at the end", async () => {
 	stop.abort();
 	await copy.stopped;
 	expect(written.map((one) => one === newest)).toEqual([true]);
+});
+
+test("a snapshot is kept as one of the cluster that it came from, whatever is followed when it is written", async () => {
+	const { copy, origins, stop, move } = rig();
+	copy.offer(cluster());
+	move("two");
+	stop.abort();
+	await copy.stopped;
+	expect(origins).toEqual(["one"]);
 });

@@ -16,16 +16,18 @@ export interface HubCopy {
 
 export interface HubCopyOptions {
 	readonly store: OfflineStore;
+	/** Which cluster the snapshots that are offered come from. */
+	readonly origin: () => string | undefined;
 	readonly clock: Clock;
 	readonly signal: AbortSignal;
 }
 
-export function createHubCopy({ store, clock, signal }: HubCopyOptions): HubCopy {
-	let unsaved: Cluster | undefined;
+export function createHubCopy({ store, origin, clock, signal }: HubCopyOptions): HubCopy {
+	let unsaved: { readonly cluster: Cluster; readonly origin: string } | undefined;
 	let wake = () => {};
 
 	function save(): void {
-		if (unsaved !== undefined) store.write(unsaved, new Date());
+		if (unsaved !== undefined) store.write(unsaved.cluster, { origin: unsaved.origin, now: new Date() });
 		unsaved = undefined;
 	}
 
@@ -48,7 +50,9 @@ export function createHubCopy({ store, clock, signal }: HubCopyOptions): HubCopy
 
 	return {
 		offer(cluster) {
-			unsaved = cluster;
+			const from = origin();
+			// Nothing comes from nowhere: it has been asked.
+			unsaved = from === undefined ? undefined : { cluster, origin: from };
 			wake();
 		},
 		stopped: loop(),

@@ -25,7 +25,16 @@ export interface HubSource {
 	readonly snapshots: AsyncIterable<Cluster>;
 	readonly health: () => HubHealth;
 	/** Where its newest snapshot is kept for a start without it; undefined where the hub itself is on this machine. */
-	readonly store: OfflineStore | undefined;
+	readonly kept: KeptCopy | undefined;
+}
+
+/** A copy on disk, and which cluster it must be of. */
+export interface KeptCopy {
+	readonly store: OfflineStore;
+	/** Which cluster the snapshots come from. */
+	readonly origin: () => string | undefined;
+	/** Which cluster is meant, without asking it; rejects as long as that cannot be told. */
+	readonly identify: () => Promise<string>;
 }
 
 export interface HubHealth {
@@ -67,7 +76,7 @@ function openManifests(path: string, { log, signal }: Following): HubSource {
 		snapshots: watchManifests({ path, log, signal }),
 		// A path that is gone is a Problem of its own.
 		health: () => ({ staleSince: null, troubles: [] }),
-		store: undefined,
+		kept: undefined,
 	};
 }
 
@@ -87,18 +96,20 @@ function openKubernetes(choice: KubernetesChoice, config: Config, { log, signal,
 		userAgent: `balancing/${getVersion().version}`,
 	});
 	const name = `Kubernetes, ${hub.status().name}`;
-	const file = join(config["state-dir"], "hubs", `${fileName(name, namespaces, selector)}.json`);
 	return {
 		name,
 		snapshots: hub,
 		health: () => healthOf(hub.status(), ownWay),
-		store: createOfflineStore(file, log),
+		kept: { store: storeOf(name, config, log), origin: hub.origin, identify: hub.identify },
 	};
 }
 
 /** Another hub, or another part of one, is another copy. */
-function fileName(...identity: readonly unknown[]): string {
-	return createHash("sha256").update(JSON.stringify(identity)).digest("hex").slice(0, 16);
+function storeOf(name: string, { namespaces, selector, "state-dir": folder }: Config, log: Log): OfflineStore {
+	const identity = createHash("sha256")
+		.update(JSON.stringify([name, namespaces, selector]))
+		.digest("hex");
+	return createOfflineStore(join(folder, "hubs", `${identity.slice(0, 16)}.json`), log);
 }
 
 function healthOf({ staleSince, kinds }: KubernetesStatus, ownWay: AgentOwnWay): HubHealth {

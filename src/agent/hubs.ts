@@ -6,7 +6,7 @@ import type { Cluster } from "../model/cluster.ts";
 import type { HubStatus } from "../observe/status.ts";
 import type { HubSnapshot } from "../plan/plan_types.ts";
 import { createHubCopy, type HubCopy } from "./hub_copy.ts";
-import type { HubSource } from "./hub_sources.ts";
+import type { HubSource, KeptCopy } from "./hub_sources.ts";
 
 export interface Hubs {
 	/** Of each hub, in the order in which they win: the newest, or else the copy, or else nothing. */
@@ -33,6 +33,9 @@ export interface HubsOptions {
 
 const EMPTY: Cluster = { services: new Map(), slices: new Map(), problems: [] };
 
+/** Milliseconds until it is asked again which cluster is meant. */
+const RETRY = 5000;
+
 interface Followed {
 	readonly source: HubSource;
 	/** Stands in for `newest` until there is one, and is let go then. */
@@ -51,16 +54,33 @@ async function follow(hub: Followed, keeper: HubCopy | undefined, onChange: () =
 	}
 }
 
-async function followAndKeep(hub: Followed, { clock, signal, onChange }: HubsOptions): Promise<void> {
-	const { store } = hub.source;
-	if (store === undefined) return await follow(hub, undefined, onChange);
+async function followAndKeep(hub: Followed, options: HubsOptions): Promise<void> {
+	const { kept } = hub.source;
+	if (kept === undefined) return await follow(hub, undefined, options.onChange);
 	const ended = new AbortController();
-	const keeper = createHubCopy({ store, clock, signal: AbortSignal.any([signal, ended.signal]) });
+	const signal = AbortSignal.any([options.signal, ended.signal]);
+	const keeper = createHubCopy({ ...kept, clock: options.clock, signal });
+	const begun = options.fromCopies ? beginWithCopy(hub, kept, { ...options, signal }) : undefined;
 	try {
-		await follow(hub, keeper, onChange);
+		await follow(hub, keeper, options.onChange);
 	} finally {
 		ended.abort();
-		await keeper.stopped;
+		await Promise.all([keeper.stopped, begun]);
+	}
+}
+
+/** The copy counts as soon as it is known which cluster is meant: it must not stand in for another one. */
+async function beginWithCopy(hub: Followed, kept: KeptCopy, { clock, signal, onChange }: HubsOptions): Promise<void> {
+	while (hub.newest === undefined && !signal.aborted) {
+		// Whoever follows the hub says why it cannot be told.
+		const origin = await kept.identify().catch(() => undefined);
+		if (hub.newest !== undefined) return;
+		if (origin === undefined) await clock.sleep(RETRY, signal);
+		else {
+			hub.copy = kept.store.read(origin);
+			if (hub.copy !== undefined) onChange();
+			return;
+		}
 	}
 }
 
@@ -70,7 +90,8 @@ function statusOf({ source, copy, newest, changed }: Followed): HubStatus {
 		name: source.name,
 		synced: newest !== undefined,
 		lastChange: changed?.toISOString() ?? null,
-		staleSince: staleSince?.toISOString() ?? null,
+		// What a copy says is as old as the copy.
+		staleSince: (copy?.savedAt ?? staleSince)?.toISOString() ?? null,
 		copyOf: copy?.savedAt.toISOString() ?? null,
 		troubles,
 	};
@@ -80,7 +101,7 @@ function statusOf({ source, copy, newest, changed }: Followed): HubStatus {
 export function followHubs(options: HubsOptions): Hubs {
 	const hubs: readonly Followed[] = options.sources.map((source) => ({
 		source,
-		copy: options.fromCopies ? source.store?.read() : undefined,
+		copy: undefined,
 		newest: undefined,
 		changed: undefined,
 	}));

@@ -92,7 +92,19 @@ describe("pagesOf()", () => {
 		];
 		const body = page("/metrics", { lastWrite: null, problems: [], hubs })?.body ?? "";
 		expect(body).toContain('balancing_hub_synced{hub="manifests /a"} 0\n');
-		for (const name of ["sync_duration_seconds", "hub_last_event_timestamp_seconds"]) expect(body).not.toContain(name);
+		for (const name of ["sync_duration_seconds", "hub_last_event_timestamp_seconds", "hub_copy_timestamp_seconds"])
+			expect(body).not.toContain(name);
+	});
+
+	test("says how old the copy is that stands in for a hub", () => {
+		const copyOf = "2026-01-02T03:04:06.500Z";
+		const hub = { name: "a", synced: false, lastChange: null, staleSince: copyOf, copyOf, troubles: [] };
+		const body = page("/metrics", {
+			hubs: [hub, { ...hub, name: "b", synced: true, staleSince: null, copyOf: null }],
+		})?.body;
+		expect(body).toContain('balancing_hub_copy_timestamp_seconds{hub="a"} 1767323046.5\n');
+		expect(body).not.toContain('balancing_hub_copy_timestamp_seconds{hub="b"}');
+		expect(body).toMatch(/^balancing_hub_stale_seconds\{hub="a"\} [1-9]\d+/m);
 	});
 
 	test("has every metric of the format once, with help and type before its samples", () => {

@@ -74,6 +74,14 @@ function metricsOf(status: AgentStatus, sources: PageSources): readonly Metric[]
 			type: "gauge",
 			samples: hubs.map(({ name, staleSince }) => ({ labels: { hub: name }, value: secondsSince(staleSince) })),
 		},
+		{
+			name: "hub_copy_timestamp_seconds",
+			help: "Of what time the copy on disk is that stands in for the hub, in seconds since the epoch; absent if none does.",
+			type: "gauge",
+			samples: hubs.flatMap(({ name, copyOf }) =>
+				copyOf === null ? [] : [{ labels: { hub: name }, value: Date.parse(copyOf) / 1000 }],
+			),
+		},
 		byMap("map_entries", "Elements in the kernel's maps.", sources.entries()),
 		byMap("map_capacity", "Elements that the kernel's maps can hold.", CAPACITIES),
 		gauge("plan_entries", "Frontends that the plan wants.", sources.planned()),

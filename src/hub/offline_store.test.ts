@@ -20,7 +20,10 @@ const SLICE = projectEndpointSlice({
 	ports: [{ name: "http", port: 8080 }],
 	endpoints: [{ addresses: ["10.1.0.1"], nodeName: "n1", conditions: { ready: true } }, { addresses: ["10.1.0.2"] }],
 }).value;
+const ORIGIN = "https://a:6443, CA 0123";
 const NOW = new Date("2026-11-20T12:00:00.000Z");
+
+const OF = { origin: ORIGIN, now: NOW };
 
 function cluster(): Cluster {
 	if (SERVICE === undefined || SLICE === undefined) throw new Error("Cannot project the test's own objects");
@@ -31,33 +34,40 @@ function cluster(): Cluster {
 let folder: string;
 let file: string;
 let warnings: string[];
+let errors: string[];
 beforeEach(() => {
 	folder = mkdtempSync(join(tmpdir(), `balancing-test-${process.pid}-store-`));
 	file = join(folder, "hubs", "one.json");
 	warnings = [];
+	errors = [];
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
 function store() {
 	const say = () => {};
-	const log: Log = { debug: say, info: say, error: say, warn: (_, message) => void warnings.push(message) };
+	const warn: Log["warn"] = (fields, message) => {
+		warnings.push(message);
+		const err: unknown = Reflect.get(fields, "err");
+		if (err instanceof Error) errors.push(err.message);
+	};
+	const log: Log = { debug: say, info: say, error: say, warn };
 	return createOfflineStore(file, log);
 }
 
 test("read() gives back what write() was given, without the problems", () => {
-	store().write(cluster(), NOW);
-	expect(store().read()).toEqual({ cluster: { ...cluster(), problems: [] }, savedAt: NOW });
+	store().write(cluster(), OF);
+	expect(store().read(ORIGIN)).toEqual({ cluster: { ...cluster(), problems: [] }, savedAt: NOW });
 	expect(warnings).toEqual([]);
 });
 
 test("read() of no copy is undefined, without a word", () => {
-	expect(store().read()).toBeUndefined();
+	expect(store().read(ORIGIN)).toBeUndefined();
 	expect(warnings).toEqual([]);
 });
 
 test("the copy is its user's alone, and nothing else is left beside it", () => {
-	store().write(cluster(), NOW);
-	store().write(cluster(), NOW);
+	store().write(cluster(), OF);
+	store().write(cluster(), OF);
 	expect(statSync(file).mode & 0o777).toBe(0o600);
 	expect(statSync(join(folder, "hubs")).mode & 0o777).toBe(0o700);
 	expect(readdirSync(join(folder, "hubs"))).toEqual(["one.json"]);
@@ -70,6 +80,7 @@ describe("a copy that cannot be believed is ignored with a warning:", () => {
 		["cut in the middle", () => truncateSync(file, Math.floor(size() / 2))],
 		["empty", () => truncateSync(file, 0)],
 		["one byte changed", () => writeFileSync(file, readFileSync(file, "utf8").replace("10.1.0.1", "10.1.0.3"))],
+		["another origin", () => writeFileSync(file, readFileSync(file, "utf8").replace("CA 0123", "CA 0124"))],
 		["another time", () => writeFileSync(file, readFileSync(file, "utf8").replace("12:00", "13:00"))],
 		[
 			"another format",
@@ -78,20 +89,30 @@ describe("a copy that cannot be believed is ignored with a warning:", () => {
 		["something else", () => writeFileSync(file, "null\nnull\n")],
 		["too large", () => truncateSync(file, 64 * 1024 * 1024 + 1)],
 	])("%s", (_, damage) => {
-		store().write(cluster(), NOW);
+		store().write(cluster(), OF);
 		damage();
-		expect(store().read()).toBeUndefined();
+		expect(store().read(ORIGIN)).toBeUndefined();
 		expect(warnings).toEqual(["The hub's copy on disk cannot be used"]);
 	});
 });
 
+test("a copy of another cluster is ignored, and both are named", () => {
+	store().write(cluster(), OF);
+	expect(store().read("https://b:6443, CA 4567")).toBeUndefined();
+	expect(warnings).toEqual(["The hub's copy on disk cannot be used"]);
+	expect(errors).toEqual([
+		"it is of another cluster, https://a:6443, CA 0123, and this one is https://b:6443, CA 4567",
+	]);
+	expect(store().read(ORIGIN)?.savedAt).toEqual(NOW);
+});
+
 test("write() that cannot write is told once, and the old copy stays", () => {
 	const one = store();
-	one.write(cluster(), NOW);
+	one.write(cluster(), OF);
 	rmSync(join(folder, "hubs"), { recursive: true });
 	writeFileSync(join(folder, "hubs"), "a file in the way");
-	one.write(cluster(), NOW);
-	one.write(cluster(), NOW);
+	one.write(cluster(), OF);
+	one.write(cluster(), OF);
 	expect(warnings).toEqual(["Cannot keep a copy of the hub on disk"]);
 });
 

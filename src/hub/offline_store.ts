@@ -18,16 +18,27 @@ export interface Copy {
 	readonly savedAt: Date;
 }
 
+/** Where a snapshot comes from. */
+export interface Provenance {
+	/** Which cluster it is of, in words that are no other cluster's: `https://10.0.0.1:6443, CA 0123456789abcdef`. */
+	readonly origin: string;
+	readonly now: Date;
+}
+
 export interface OfflineStore {
-	/** Undefined if there is no copy, or none that can be believed: truncated, damaged, of another version. Never throws. */
-	read(): Copy | undefined;
+	/**
+	 * Undefined if there is no copy, or none that can be believed: truncated, damaged, of another version, of another origin than
+	 * this one. Never throws.
+	 */
+	read(origin: string): Copy | undefined;
 	/** In one step: a reader, or a start after a power cut, finds the old copy or the new one. Never throws. */
-	write(cluster: Cluster, now: Date): void;
+	write(cluster: Cluster, of: Provenance): void;
 }
 
 interface Header {
 	readonly format: number;
 	readonly savedAt: string;
+	readonly origin: string;
 	readonly sha256: string;
 }
 
@@ -36,25 +47,32 @@ interface Body {
 	readonly slices: readonly (readonly [string, readonly EndpointSlice[]])[];
 }
 
-function checksum(savedAt: string, body: string): string {
-	return createHash("sha256").update(savedAt).update("\n").update(body).digest("hex");
+function checksum(savedAt: string, origin: string, body: string): string {
+	return createHash("sha256")
+		.update(JSON.stringify([savedAt, origin]))
+		.update("\n")
+		.update(body)
+		.digest("hex");
 }
 
-function encode({ services, slices }: Cluster, now: Date): string {
+function encode({ services, slices }: Cluster, { origin, now }: Provenance): string {
 	const content: Body = { services: [...services], slices: [...slices] };
 	const body = JSON.stringify(content);
 	const savedAt = now.toISOString();
-	const header: Header = { format: STORE_FORMAT, savedAt, sha256: checksum(savedAt, body) };
+	const header: Header = { format: STORE_FORMAT, savedAt, origin, sha256: checksum(savedAt, origin, body) };
 	return `${JSON.stringify(header)}\n${body}\n`;
 }
 
-/** Throws with the reason if it is not, to the letter, what a version with this format wrote. */
-function decode(text: string): Copy {
+/** Throws with the reason if it is not, to the letter, what a version with this format wrote about this origin. */
+function decode(text: string, wanted: string): Copy {
 	const end = text.indexOf("\n");
-	const { format, savedAt, sha256 }: Partial<Header> = JSON.parse(text.slice(0, end));
+	const { format, savedAt, origin, sha256 }: Partial<Header> = JSON.parse(text.slice(0, end));
 	if (format !== STORE_FORMAT) throw new Error(`format ${format} instead of ${STORE_FORMAT}`);
 	const body = text.slice(end + 1, -1);
-	if (savedAt === undefined || sha256 !== checksum(savedAt, body)) throw new Error("the checksum is wrong");
+	if (savedAt === undefined || origin === undefined || sha256 !== checksum(savedAt, origin, body)) {
+		throw new Error("the checksum is wrong");
+	}
+	if (origin !== wanted) throw new Error(`it is of another cluster, ${origin}, and this one is ${wanted}`);
 	const { services, slices }: Body = JSON.parse(body);
 	return {
 		cluster: { services: new Map(services), slices: new Map(slices), problems: [] },
@@ -85,18 +103,18 @@ export function createOfflineStore(file: string, log: Log): OfflineStore {
 	}
 
 	return {
-		read() {
+		read(origin) {
 			try {
 				if (statSync(file).size > MAX_SIZE) throw new Error(`it is over ${MAX_SIZE} bytes`);
-				return decode(readFileSync(file, "utf8"));
+				return decode(readFileSync(file, "utf8"), origin);
 			} catch (err) {
 				if (errorCode(err) !== "ENOENT") log.warn({ file, err }, "The hub's copy on disk cannot be used");
 				return undefined;
 			}
 		},
-		write(cluster, now) {
+		write(cluster, of) {
 			try {
-				const text = encode(cluster, now);
+				const text = encode(cluster, of);
 				const size = Buffer.byteLength(text);
 				if (size > MAX_SIZE) return complain("The hub is too large for a copy on disk", { size, most: MAX_SIZE });
 				mkdirSync(dirname(file), { recursive: true, mode: 0o700 });

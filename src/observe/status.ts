@@ -11,7 +11,10 @@ export interface HubStatus {
 	readonly copyOf: string | null;
 	/** RFC 3339; null before the first change. */
 	readonly lastChange: string | null;
-	/** RFC 3339: it was last heard of then, and what is known since is the last good state; null while it is followed. */
+	/**
+	 * RFC 3339: it was last heard of then, and what is known since is the last good state; null while it is followed. The time of the
+	 * copy while one stands in for it.
+	 */
 	readonly staleSince: string | null;
 	/** What is the matter with it, one sentence each. */
 	readonly troubles: readonly string[];

@@ -96,10 +96,40 @@ test("after a boot without its API server an agent serves from the copy, and fol
 	const { code, out } = await place.run("status");
 	expect(code).toBe(1);
 	expect(out).toMatch(/ not read yet, serving the copy of 20\S+: /);
+	const copied = JSON.parse((await agent.page("/status"))?.body ?? "{}").hubs[1];
+	expect(Date.parse(copied.copyOf)).toBeLessThan(Date.now());
+	expect(copied.staleSince).toBe(copied.copyOf);
+	const metrics = async () => (await agent.page("/metrics"))?.body ?? "";
+	expect(await metrics()).toContain(
+		`hub_copy_timestamp_seconds{hub="${copied.name}"} ${Date.parse(copied.copyOf) / 1000}\n`,
+	);
+	expect(await metrics()).toMatch(/hub_stale_seconds\{hub="Kubernetes, .*"\} 0?\.?[1-9]/);
 	await server.restart();
 	server.apply(serviceYaml("web", "10.96.0.9", ["10.1.0.2"]));
 	await agent.ready();
 	expect(String((await held(place))["10.96.0.9:80/TCP"])).toBe("10.1.0.2:8080/TCP");
+	expect(await metrics()).not.toContain("hub_copy_timestamp_seconds");
+}, 60_000);
+
+test("after a boot the copy of one cluster does not stand in for another one that has come under its context", async () => {
+	await using server = await startHub({ kubernetes: false });
+	await using other = await startHub({ kubernetes: false });
+	using place = agentPlace();
+	const flags = await programOnce(server, place);
+	await server.kill();
+	await other.kill();
+	expect((await place.run("detach")).code).toBe(0);
+	writeFileSync(`${place.folder}/kubeconfig`, other.kubeconfig());
+	await using agent = place.start({ flags });
+	await until("a word about the copy", () =>
+		agent.log().some(({ msg }) => msg === "The hub's copy on disk cannot be used"),
+	);
+	const line = agent.log().find(({ msg }) => msg === "The hub's copy on disk cannot be used");
+	expect(JSON.stringify(line)).toContain(`it is of another cluster, ${server.url}, CA `);
+	expect(JSON.stringify(line)).toContain(`and this one is ${other.url}, CA `);
+	await until("an answer", async () => (await agent.page("/readyz"))?.body.includes("ECONNREFUSED") === true);
+	expect(await held(place)).toEqual({});
+	expect((await place.run("status")).out).not.toContain("copy");
 }, 60_000);
 
 test("a kernel that holds something is not taken back to an older copy", async () => {

@@ -1,5 +1,7 @@
 // Everything that a request to an API server needs besides its path.
 
+import type { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import type { Tls } from "./http.ts";
 
 export interface Access {
@@ -13,5 +15,12 @@ export interface Access {
 
 /** What was read from files; a plugin's part is asked for anew each time, it keeps its own time. */
 export interface AccessSource extends Access {
+	/** Which cluster it is: `https://10.0.0.1:6443, CA 0123456789abcdef`, as it was written down, wherever it is connected to. */
+	readonly cluster: string;
 	readonly plugin?: () => Promise<Pick<Access, "tls" | "headers">>;
+}
+
+/** Two clusters have not both the same address and the same CA. */
+export function clusterOf(url: string, ca: Buffer | string | undefined): string {
+	return ca === undefined ? url : `${url}, CA ${createHash("sha256").update(ca).digest("hex").slice(0, 16)}`;
 }

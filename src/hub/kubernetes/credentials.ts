@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { Clock } from "../../lib/clock.ts";
 import { errorCode } from "../../lib/error_code.ts";
 import type { Log } from "../../lib/log.ts";
-import type { Access, AccessSource } from "./access.ts";
+import { type Access, type AccessSource, clusterOf } from "./access.ts";
 import { readKubeconfig } from "./kubeconfig.ts";
 import { accessOfContext } from "./kubeconfig_access.ts";
 import { type ProxyEnvironment, proxyFor } from "./proxy.ts";
@@ -22,6 +22,10 @@ export interface Credentials {
 	readonly name: string;
 	/** Reads what has to be read. Throws Error with what is wrong and what to do, until it was read once. */
 	access(): Promise<Access>;
+	/** Which cluster they are for. Reads what has to be read, and runs no plugin. Throws as `access` does. */
+	identify(): Promise<string>;
+	/** Which cluster the last access was for; undefined before the first one. */
+	accessed(): string | undefined;
 	/** The server did not accept it: the next access is read from the beginning, plugins are run again. */
 	renew(): void;
 }
@@ -53,6 +57,7 @@ export function createCredentials(options: CredentialOptions): Credentials {
 	let readAt = 0;
 	let stale = true;
 	let reading: Promise<AccessSource> | undefined;
+	let accessed: string | undefined;
 
 	async function refresh(): Promise<AccessSource> {
 		try {
@@ -79,11 +84,14 @@ export function createCredentials(options: CredentialOptions): Credentials {
 	return {
 		name,
 		async access() {
-			const { plugin, ...access } = await current();
+			const { plugin, cluster, ...access } = await current();
+			accessed = cluster;
 			if (plugin === undefined) return access;
 			const { tls, headers } = await plugin();
 			return { ...access, tls: { ...access.tls, ...tls }, headers: { ...access.headers, ...headers } };
 		},
+		identify: async () => (await current()).cluster,
+		accessed: () => accessed,
 		renew() {
 			stale = true;
 		},
@@ -107,7 +115,9 @@ async function readSource({ source, apiServer }: CredentialOptions): Promise<Acc
 	}
 	const token = (await readNeeded(join(folder, "token"))).toString().trim();
 	const ca = await readNeeded(join(folder, "ca.crt"));
-	return { url: `https://${address}`, tls: { ca }, headers: { authorization: `Bearer ${token}` }, proxy: undefined };
+	const url = `https://${address}`;
+	const headers = { authorization: `Bearer ${token}` };
+	return { url, tls: { ca }, headers, proxy: undefined, cluster: clusterOf(url, ca) };
 }
 
 async function readNeeded(file: string): Promise<Buffer> {

@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { isAbsolute, resolve } from "node:path";
 import { errorCode } from "../../lib/error_code.ts";
 import { field, isRaw, type Raw } from "../../model/raw.ts";
-import type { AccessSource } from "./access.ts";
+import { type AccessSource, clusterOf } from "./access.ts";
 import { createPlugin } from "./auth_plugin.ts";
 import type { Tls } from "./http.ts";
 import { type ChosenContext, type ConfigEntry, textOf } from "./kubeconfig.ts";
@@ -14,9 +14,10 @@ import { type ChosenContext, type ConfigEntry, textOf } from "./kubeconfig.ts";
 export async function accessOfContext(chosen: ChosenContext): Promise<AccessSource> {
 	const { cluster, user } = chosen;
 	const url = serverOf(cluster);
-	const tls = { ...(await clusterTls(cluster)), ...(user === undefined ? {} : await userTls(user)) };
+	const authority = await clusterTls(cluster);
+	const tls = { ...authority, ...(user === undefined ? {} : await userTls(user)) };
 	const headers = user === undefined ? {} : await userHeaders(user);
-	const access = { url, tls, headers, proxy: proxyOf(cluster) };
+	const access = { url, tls, headers, proxy: proxyOf(cluster), cluster: clusterOf(url, authority.ca) };
 	return user !== undefined && hasPlugin(user) ? { ...access, plugin: createPlugin(chosen, url) } : access;
 }
 

@@ -30,12 +30,20 @@ export interface KubernetesOptions extends Partial<Narrowing> {
 	readonly random?: () => number;
 }
 
+/** Names of clusters: `https://10.0.0.1:6443, CA 0123456789abcdef`. */
+export interface ApiServerHub extends KubernetesHub {
+	/** Which cluster the snapshots come from; undefined before it was asked for anything. */
+	origin(): string | undefined;
+	/** Which cluster the credentials are for now, without asking it; rejects if they cannot be read. */
+	identify(): Promise<string>;
+}
+
 /**
  * Follows an API server until the signal is aborted; starts with the iteration, which is for one reader. The first snapshot comes
  * when every kind has been read completely; each further one differs from the one before it. Never ends or throws because of what
  * the server does, or does not.
  */
-export function watchKubernetes(options: KubernetesOptions): KubernetesHub {
+export function watchKubernetes(options: KubernetesOptions): ApiServerHub {
 	const { log, clock = systemClock } = options;
 	const credentials = createCredentials({ ...options, clock });
 	const view = createClusterView();
@@ -55,5 +63,6 @@ export function watchKubernetes(options: KubernetesOptions): KubernetesHub {
 	}
 
 	const kinds = named.map(({ state }) => state);
-	return createKindHub({ ...options, name: credentials.name, kinds, view, alarm, clock, run });
+	const hub = createKindHub({ ...options, name: credentials.name, kinds, view, alarm, clock, run });
+	return { ...hub, origin: credentials.accessed, identify: credentials.identify };
 }
