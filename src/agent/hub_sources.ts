@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { UsageError } from "../config/command_line.ts";
 import type { HubChoice, KubernetesChoice } from "../config/hub_choice.ts";
 import type { Config, Surroundings } from "../config.ts";
-import { type CredentialSource, SERVICE_ACCOUNT } from "../hub/kubernetes/credentials.ts";
+import { type CredentialSource, nameSource, SERVICE_ACCOUNT } from "../hub/kubernetes/credentials.ts";
 import type { KubernetesStatus } from "../hub/kubernetes/kind_hub.ts";
 import { watchKubernetes } from "../hub/kubernetes/kubernetes.ts";
 import { manifestsName, watchManifests } from "../hub/manifests/manifests.ts";
@@ -47,6 +47,7 @@ export interface HubHealth {
 interface Following {
 	/** One for each hub. */
 	readonly ownWay: () => AgentOwnWay;
+	/** Where there are several hubs each line says of which it speaks. */
 	readonly log: Log;
 	readonly signal: AbortSignal;
 }
@@ -59,7 +60,7 @@ export function openHubs(config: Config, following: Following): readonly HubSour
 function openHub(choice: HubChoice, config: Config, following: Following): HubSource {
 	switch (choice.kind) {
 		case "manifests":
-			return openManifests(choice.path, following);
+			return openManifests(choice.path, config, following);
 		case "kubernetes":
 			return openKubernetes(choice, config, following);
 		case "metaserver":
@@ -70,37 +71,49 @@ function openHub(choice: HubChoice, config: Config, following: Following): HubSo
 	}
 }
 
-function openManifests(path: string, { log, signal }: Following): HubSource {
+function openManifests(path: string, config: Config, following: Following): HubSource {
+	const name = manifestsName(path);
 	return {
-		name: manifestsName(path),
-		snapshots: watchManifests({ path, log, signal }),
+		name,
+		snapshots: watchManifests({ path, log: logOf(name, config, following), signal: following.signal }),
 		// A path that is gone is a Problem of its own.
 		health: () => ({ staleSince: null, troubles: [] }),
 		kept: undefined,
 	};
 }
 
-function openKubernetes(choice: KubernetesChoice, config: Config, { log, signal, ...following }: Following): HubSource {
+function openKubernetes(choice: KubernetesChoice, config: Config, following: Following): HubSource {
 	const { namespaces, selector, surroundings } = config;
 	const source = demandSource(choice, surroundings);
+	const name = `Kubernetes, ${nameSource(source)}`;
+	const log = logOf(name, config, following);
 	const ownWay = following.ownWay();
 	const hub = watchKubernetes({
 		source,
 		ownWay,
 		log,
-		signal,
+		signal: following.signal,
 		apiServer: choice.apiServer,
 		namespaces,
 		...(selector === undefined ? {} : { selector }),
 		proxies: surroundings.proxies,
 		userAgent: `balancing/${getVersion().version}`,
 	});
-	const name = `Kubernetes, ${hub.status().name}`;
 	return {
 		name,
 		snapshots: hub,
 		health: () => healthOf(hub.status(), ownWay),
 		kept: { store: storeOf(name, config, log), origin: hub.origin, identify: hub.identify },
+	};
+}
+
+function logOf(hub: string, { hubs }: Config, { log }: Following): Log {
+	if (hubs.length === 1) return log;
+	return {
+		debug: (fields, message) => log.debug({ hub, ...fields }, message),
+		info: (fields, message) => log.info({ hub, ...fields }, message),
+		warn: (fields, message) => log.warn({ hub, ...fields }, message),
+		error: (fields, message) => log.error({ hub, ...fields }, message),
 	};
 }
 

@@ -78,6 +78,10 @@ test("two kubeconfigs: Services of both, a conflict for the later one, and each 
 			},
 		]);
 
+		// Both have read their kinds, and say which hub they speak of.
+		const read = agent.log().filter(({ msg }) => msg === "Read completely");
+		expect(read.map(({ hub }) => hub).sort()).toEqual([eastName, eastName, westName, westName]);
+
 		await west.kill();
 		await until("west stale", async () => (await status(agent)).hubs[2].staleSince !== null);
 		expect((await status(agent)).hubs[1].staleSince).toBeNull();

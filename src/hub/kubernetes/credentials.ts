@@ -52,7 +52,7 @@ export interface CredentialOptions {
 
 export function createCredentials(options: CredentialOptions): Credentials {
 	const { source, log, clock } = options;
-	const name = nameOf(source);
+	const name = nameSource(source);
 	let read: AccessSource | undefined;
 	let readAt = 0;
 	let stale = true;
@@ -98,7 +98,8 @@ export function createCredentials(options: CredentialOptions): Credentials {
 	};
 }
 
-function nameOf(source: CredentialSource): string {
+/** `context NAME of FILE` or `in-cluster`. */
+export function nameSource(source: CredentialSource): string {
 	if (source.kind === "in-cluster") return "in-cluster";
 	const context = source.context === undefined ? "current context" : `context ${source.context}`;
 	return `${context} of ${source.files.join(":")}`;
