@@ -87,7 +87,7 @@ describe("without the annotation", () => {
 		expect(planned(east, west)).toEqual([
 			FRONTEND("10.96.0.1:80/TCP", "10.0.0.1:8080", "demo/young:http"),
 			FRONTEND("10.96.0.2:80/TCP", "10.1.0.1:8080"),
-			"PROBLEM Service demo/web spec.clusterIPs FrontendConflict: 10.96.0.1:80/TCP belongs to Service demo/young of east (an earlier hub): give the Service another address or port (west)",
+			"PROBLEM Service demo/web spec.clusterIPs FrontendConflict: 10.96.0.1:80/TCP belongs to Service demo/young of east, an earlier hub: put this hub before it, or give one of the two another address (west)",
 		]);
 		expect(planned(west, east)[0]).toBe(FRONTEND("10.96.0.1:80/TCP", "10.1.0.1:8080"));
 	});
@@ -97,7 +97,7 @@ describe("without the annotation", () => {
 		const west = clusterOf({ ips: ["10.96.0.1"], pods: ["10.1.0.1"] });
 		expect(planned(east, west)).toEqual([
 			FRONTEND("10.96.0.1:80/TCP", "10.0.0.1:8080"),
-			"PROBLEM Service demo/web spec.clusterIPs FrontendConflict: 10.96.0.1:80/TCP belongs to Service demo/web of east (an earlier hub): give the Service another address or port (west)",
+			"PROBLEM Service demo/web spec.clusterIPs FrontendConflict: 10.96.0.1:80/TCP belongs to Service demo/web of east, an earlier hub: put this hub before it, or give one of the two another address (west)",
 		]);
 	});
 
@@ -196,7 +196,7 @@ describe("global Services", () => {
 		const named = (portName: string) => clusterOf({ ips: ["10.96.0.1"], portName, ...GLOBAL });
 		expect(planned(named("http"), named("web"))).toEqual([
 			FRONTEND("10.96.0.1:80/TCP", "refused"),
-			"PROBLEM Service demo/web spec.clusterIPs FrontendConflict: 10.96.0.1:80/TCP belongs to Service demo/web of east (an earlier hub): give the Service another address or port (west)",
+			"PROBLEM Service demo/web spec.clusterIPs FrontendConflict: 10.96.0.1:80/TCP belongs to Service demo/web of east, an earlier hub: put this hub before it, or give one of the two another address (west)",
 		]);
 	});
 

@@ -174,18 +174,23 @@ function collectHub(hub: HubMemory, chunks: Map<string, Chunk>, problems: Proble
 }
 
 function conflict(memory: Memory, { claim }: Entry, address: L4Address): Problem {
-	const winner = memory.claims.winner(address);
-	const hub = winner === undefined || winner.rank === claim.rank ? undefined : memory.hubs[winner.rank];
-	const owner =
-		winner === undefined || winner.rank < 0
-			? "is reserved for the agent's own check"
-			: `belongs to Service ${winner.object} ${hub === undefined ? "(older, or first by name)" : `of ${hub.name} (an earlier hub)`}`;
 	return {
 		object: `Service ${claim.object}`,
 		field: "spec.clusterIPs",
 		reason: "FrontendConflict",
-		message: `${address} ${owner}: give the Service another address or port`,
+		message: `${address} ${whoseAddress(memory, claim, address)}`,
 	};
+}
+
+/** The fact and the fix. */
+function whoseAddress(memory: Memory, { rank }: Claim, address: L4Address): string {
+	const winner = memory.claims.winner(address);
+	if (winner === undefined || winner.rank < 0)
+		return "is reserved for the agent's own check: give the Service another address or port";
+	const hub = winner.rank === rank ? undefined : memory.hubs[winner.rank];
+	return hub === undefined
+		? `belongs to Service ${winner.object} (older, or first by name): give the Service another address or port`
+		: `belongs to Service ${winner.object} of ${hub.name}, an earlier hub: put this hub before it, or give one of the two another address`;
 }
 
 function byObject(a: Problem, b: Problem): number {

@@ -74,7 +74,7 @@ test("two kubeconfigs: Services of both, a conflict for the later one, and each 
 				field: "spec.clusterIPs",
 				source: westName,
 				reason: "FrontendConflict",
-				message: `${EAST}:80/TCP belongs to Service demo/web of ${eastName} (an earlier hub): give the Service another address or port`,
+				message: `${EAST}:80/TCP belongs to Service demo/web of ${eastName}, an earlier hub: put this hub before it, or give one of the two another address`,
 			},
 		]);
 

@@ -96,8 +96,9 @@ export function followHub(server: TestHub, { kubeconfig, ...options }: FollowOpt
 
 function logInto(lines: string[]): Log {
 	const line = (level: string) => (fields: object, message: string) => {
-		const error: unknown = Reflect.get(fields, "err");
-		lines.push(`${level} ${message}${error instanceof Error ? ` ${error.message}` : ""}`);
+		const { err, failure }: { err?: unknown; failure?: string } = fields;
+		const fact = err instanceof Error ? `${err}` : failure;
+		lines.push(`${level} ${message}${fact === undefined ? "" : ` ${fact}`}`);
 	};
 	return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
 }

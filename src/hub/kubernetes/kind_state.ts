@@ -84,7 +84,12 @@ export function createKindState({ scope, view, log, onChange }: KindStateOptions
 			staleSince ??= lastHeard;
 			const message = error instanceof Error ? error.message : String(error);
 			// Tried again and again, told once.
-			if (message !== problem) log.warn({ kind: title, err: error }, "Cannot follow the hub");
+			if (message !== problem) {
+				// What the hub did says nothing of our own calls; anything else is a fault of ours.
+				const facts = error instanceof HubError ? { failure: message } : { err: error };
+				log.warn({ kind: title, ...facts }, "Cannot follow the hub");
+				log.debug({ kind: title, err: error }, "Where it failed");
+			}
 			problem = message;
 			complain(problemOf(scope, error));
 		},
