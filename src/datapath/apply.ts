@@ -71,7 +71,25 @@ export function apply(maps: Maps, difference: Difference, options: ApplyOptions)
 	return { failures: round.failures, left: round.left, changes: round.changes };
 }
 
+/** Elements that are written before the next ones are looked at. */
+const PART = 4096;
+
 function putAll(round: Round, map: MapName, entries: Entries): void {
+	if (entries.size <= PART) {
+		putSome(round, map, entries);
+		return;
+	}
+	let part = new Map<string, string>();
+	for (const [key, value] of entries) {
+		part.set(key, value);
+		if (part.size < PART) continue;
+		putSome(round, map, part);
+		part = new Map();
+	}
+	putSome(round, map, part);
+}
+
+function putSome(round: Round, map: MapName, entries: Entries): void {
 	const allowed = withFreshStats(round, map, entries);
 	if (allowed.size === 0) return;
 	const failed = failedKeys(round, "put", map, round.maps.put(map, allowed));

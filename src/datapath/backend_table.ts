@@ -12,8 +12,6 @@ import type { Restored } from "./restore.ts";
 /** One backend for as long as it has its id: the same address under a new id is another record. */
 export interface Backend {
 	readonly id: number;
-	/** The key of its elements. */
-	readonly key: string;
 	/** Undefined: an id that is only kept from being given. */
 	readonly address: L4Address | undefined;
 	/** Wanted frontends that have it. */
@@ -81,14 +79,14 @@ export function unclaim(table: BackendTable, backends: readonly Backend[]): void
 	for (const backend of backends) {
 		backend.references -= 1;
 		if (backend.references > 0) continue;
-		table.wanted.delete("backends", backend.key);
+		table.wanted.delete("backends", encodeId(backend.id));
 		table.leaving.add(backend);
 	}
 }
 
 /** Gives ids free that have rested; returns how many. */
 export function settleBackends(table: BackendTable, actual: Contents): number {
-	const rested = table.leaving.settle((backend) => !actual.backends.has(backend.key));
+	const rested = table.leaving.settle((backend) => !actual.backends.has(encodeId(backend.id)));
 	for (const { id, address } of rested) {
 		if (address !== undefined) table.byAddress.delete(address);
 		table.ids.give(id);
@@ -99,7 +97,7 @@ export function settleBackends(table: BackendTable, actual: Contents): number {
 function want(table: BackendTable, backend: Backend): void {
 	if (backend.address === undefined) return;
 	table.leaving.remove(backend);
-	table.wanted.put("backends", backend.key, encodeBackend(backend.address));
+	table.wanted.put("backends", encodeId(backend.id), encodeBackend(backend.address));
 }
 
 function giveId(table: BackendTable, address: L4Address): Backend {
@@ -109,7 +107,7 @@ function giveId(table: BackendTable, address: L4Address): Backend {
 }
 
 function addBackend(table: BackendTable, id: number, address: L4Address | undefined): Backend {
-	const backend: Backend = { id, key: encodeId(id), address, references: 0 };
+	const backend: Backend = { id, address, references: 0 };
 	if (address !== undefined) table.byAddress.set(address, backend);
 	return backend;
 }

@@ -1,14 +1,21 @@
 // The contents of all maps as flat bytes: what is, what should be, and the keys where the two may differ.
 
+import { createArrayElements, type Elements } from "./elements.ts";
+import { sizeOf } from "./layout.ts";
 import type { MapName, Maps } from "./maps.ts";
 
 /** Key to value, by map. */
-export type Contents = Readonly<Record<MapName, Map<string, string>>>;
+export type Contents = Readonly<Record<MapName, Elements>>;
 /** Keys, by map. */
 export type Keys = Readonly<Record<MapName, Set<string>>>;
 
 export function emptyContents(): Contents {
-	return { backends: new Map(), slots: new Map(), names: new Map(), frontends: new Map() };
+	return {
+		backends: createArrayElements(sizeOf("backend")),
+		slots: createArrayElements(sizeOf("slot")),
+		names: new Map(),
+		frontends: new Map(),
+	};
 }
 
 export function emptyKeys(): Keys {

@@ -2,6 +2,7 @@
 
 import type { Contents, Keys } from "./contents.ts";
 import { emptyContents, emptyKeys } from "./contents.ts";
+import type { Elements, ReadonlyElements } from "./elements.ts";
 import { MAP_NAMES } from "./maps.ts";
 
 export interface Difference {
@@ -13,7 +14,8 @@ export interface Difference {
 
 /** Compares these keys, or all there are. */
 export function diff(actual: Contents, wanted: Contents, keys: Keys | "all"): Difference {
-	const difference: Difference = { puts: emptyContents(), deletes: emptyKeys() };
+	const puts = keys === "all" ? emptyContents() : fewContents();
+	const difference: Difference = { puts, deletes: emptyKeys() };
 	for (const map of MAP_NAMES) {
 		const sides = {
 			actual: actual[map],
@@ -27,11 +29,16 @@ export function diff(actual: Contents, wanted: Contents, keys: Keys | "all"): Di
 	return difference;
 }
 
+/** For some elements out of many: they need no room for those between them. */
+function fewContents(): Contents {
+	return { backends: new Map(), slots: new Map(), names: new Map(), frontends: new Map() };
+}
+
 /** One map. */
 interface Sides {
-	readonly actual: ReadonlyMap<string, string>;
-	readonly wanted: ReadonlyMap<string, string>;
-	readonly puts: Map<string, string>;
+	readonly actual: ReadonlyElements;
+	readonly wanted: ReadonlyElements;
+	readonly puts: Elements;
 	readonly deletes: Set<string>;
 }
 

@@ -2,7 +2,8 @@
 
 import { Buffer } from "node:buffer";
 import { type BpfMap, errnoNumber } from "bun-ffi-libbpf";
-import type { EntryFailure, MapName, Maps, StatsName } from "./maps.ts";
+import { createArrayElements, type Elements } from "./elements.ts";
+import type { Entries, EntryFailure, MapName, Maps, StatsName } from "./maps.ts";
 
 /** Elements in one system call: some milliseconds at the most, so that the event loop stays awake. */
 const BATCH = 4096;
@@ -46,7 +47,7 @@ function putBatch(map: BpfMap, { keys, values }: Batch): EntryFailure[] {
 }
 
 /** In batches of elements of the right size: one of another size would shift all that follow. */
-function put(map: BpfMap, entries: ReadonlyMap<string, string>): EntryFailure[] {
+function put(map: BpfMap, entries: Entries): EntryFailure[] {
 	const { keySize, valueSize } = map.info;
 	const failures: EntryFailure[] = [];
 	let keys: string[] = [];
@@ -77,16 +78,33 @@ function remove(map: BpfMap, keys: Iterable<string>): EntryFailure[] {
 	return failures;
 }
 
-function dump(map: BpfMap, leaveOutZeros: boolean): Map<string, string> {
+/** Without a string for each of half a million elements, most of which are absent. */
+function dumpArray(map: BpfMap): Elements {
+	const { keySize, valueSize } = map.info;
+	const found = createArrayElements(valueSize);
+	for (const { keys, values, count } of map.chunks()) {
+		const indices = new DataView(keys.buffer, keys.byteOffset, keys.byteLength);
+		for (let at = 0; at < count; at++) {
+			if (isZero(values, at * valueSize, valueSize)) continue;
+			found.copy(indices.getUint32(at * keySize, true), values, at * valueSize);
+		}
+	}
+	return found;
+}
+
+function isZero(bytes: Uint8Array, from: number, length: number): boolean {
+	for (let at = from; at < from + length; at++) if (bytes[at] !== 0) return false;
+	return true;
+}
+
+function dumpHash(map: BpfMap): Elements {
 	const found = new Map<string, string>();
 	const { keySize, valueSize } = map.info;
-	const zero = "\0".repeat(valueSize);
 	for (const { keys, values, count } of map.chunks()) {
 		const keyBytes = Buffer.from(keys.buffer, keys.byteOffset, keys.byteLength);
 		const valueBytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 		for (let index = 0; index < count; index++) {
 			const value = valueBytes.toString("latin1", index * valueSize, (index + 1) * valueSize);
-			if (leaveOutZeros && value === zero) continue;
 			found.set(keyBytes.toString("latin1", index * keySize, (index + 1) * keySize), value);
 		}
 	}
@@ -96,7 +114,7 @@ function dump(map: BpfMap, leaveOutZeros: boolean): Map<string, string> {
 /** The maps stay open as long as their owner keeps them open. */
 export function createKernelMaps(set: KernelMapSet): Maps {
 	return {
-		dump: (name) => dump(set[name], ARRAYS.has(name)),
+		dump: (name) => (ARRAYS.has(name) ? dumpArray(set[name]) : dumpHash(set[name])),
 		put: (name, entries) => put(set[name], entries),
 		delete(name, keys) {
 			const map = set[name];

@@ -1,5 +1,7 @@
 // One door to the kernel's maps, three verbs for all of them; kernel_maps.ts and memory_maps.ts stand behind it.
 
+import type { Elements, ReadonlyElements } from "./elements.ts";
+
 /** The maps that a plan is written to, in the order of references: each one refers only to those before it. */
 export const MAP_NAMES = ["backends", "slots", "names", "frontends"] as const;
 export type MapName = (typeof MAP_NAMES)[number];
@@ -10,7 +12,7 @@ export type StatsName = "backend_stats" | "frontend_stats";
  * Keys and values are the kernel's bytes as binary (latin1) strings: they compare by ===, key a Map and cannot be
  * changed by accident. An all-zero element of an array map counts as absent: `dump` leaves it out, `delete` makes it.
  */
-export type Entries = ReadonlyMap<string, string>;
+export type Entries = ReadonlyElements;
 
 /** One element that could not be written. */
 export interface EntryFailure {
@@ -20,7 +22,8 @@ export interface EntryFailure {
 }
 
 export interface Maps {
-	dump(map: MapName | StatsName): Map<string, string>;
+	/** A copy. */
+	dump(map: MapName | StatsName): Elements;
 	/** Writes in the given order; returns those that failed, the others are written. */
 	put(map: MapName | StatsName, entries: Entries): readonly EntryFailure[];
 	/** An element that is absent already is not a failure. */

@@ -125,7 +125,7 @@ function restoreLooseSlots(
 
 function restoreDangling(actual: Contents, capacity: Capacity): readonly number[] {
 	const ids = new Set<number>();
-	for (const bytes of actual.slots.values()) {
+	for (const [, bytes] of actual.slots) {
 		const { backendId } = decodeSlot(bytes);
 		if (isId(backendId, capacity.backends) && !actual.backends.has(encodeId(backendId))) ids.add(backendId);
 	}

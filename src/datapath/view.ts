@@ -14,6 +14,7 @@ import {
 	encodeId,
 	type FrontendValue,
 } from "./codec.ts";
+import type { ReadonlyElements } from "./elements.ts";
 import { offsetOf } from "./layout.ts";
 import type { Maps } from "./maps.ts";
 
@@ -69,10 +70,12 @@ const CONNECTIONS = offsetOf("backend_stats", "connections");
 const OPENED = offsetOf("backend_stats", "opened");
 const CLOSED = offsetOf("backend_stats", "closed");
 
-type Elements = ReadonlyMap<string, string>;
-
 /** The slots of a frontend, as far as they are there. */
-function backendsOf(frontend: FrontendValue, slots: Elements, backends: Elements): readonly BackendRef[] {
+function backendsOf(
+	frontend: FrontendValue,
+	slots: ReadonlyElements,
+	backends: ReadonlyElements,
+): readonly BackendRef[] {
 	const { slotBase, active, members } = frontend;
 	const refs: BackendRef[] = [];
 	// No more than there are, whatever a damaged element says.
@@ -163,7 +166,7 @@ export function viewBackends(maps: Maps): readonly BackendView[] {
 const CANARIES: readonly string[] = CANARY.frontends.map(({ address }) => encodeFrontendKey(address));
 
 /** How many of the map's elements are frontends of users, not our own canaries. */
-export function countFrontends(frontends: Elements): number {
+export function countFrontends(frontends: ReadonlyElements): number {
 	return frontends.size - CANARIES.filter((key) => frontends.has(key)).length;
 }
 

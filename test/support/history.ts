@@ -1,6 +1,7 @@
 // Lives through a random history of plans, faults, crashes and restarts, and looks at the maps after every element.
 
 import type { Capacity } from "../../src/datapath/capacity.ts";
+import type { ReadonlyElements } from "../../src/datapath/elements.ts";
 import { Crash, createFaultyMaps } from "../../src/datapath/faulty_maps.ts";
 import type { Maps, StatsName } from "../../src/datapath/maps.ts";
 import { MAP_NAMES } from "../../src/datapath/maps.ts";
@@ -71,7 +72,7 @@ interface World {
 	/** What was found must stay: not all hubs are synced. */
 	keepsFound: boolean;
 	/** Slots before the last element was written. */
-	slots: ReadonlyMap<string, string>;
+	slots: ReadonlyElements;
 }
 
 export function createHistory(options: HistoryOptions): History {
@@ -175,7 +176,7 @@ function demandNoRest({ options, maps, found, keepsFound }: World, plan: Plan): 
 			Array.from({ length: members }, (_, index) => u32Key(base + index)),
 		),
 	);
-	const backends = new Set([...memory.slots.values()].map((slot) => slot.slice(0, 4)));
+	const backends = new Set([...memory.slots].map(([, slot]) => slot.slice(0, 4)));
 	const counts = [memory.names.size - memory.frontends.length, memory.slots.size - slots.size];
 	const rest = [...counts, memory.backends.size - backends.size];
 	if (rest.some((count) => count !== 0)) throw new Error(`Names, slots and backends too many: ${rest.join(", ")}`);

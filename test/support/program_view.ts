@@ -1,5 +1,6 @@
 // What an eBPF program reads in the maps, decoded on its own: nothing of src/datapath/layout.ts or codec.ts is used.
 
+import type { ReadonlyElements } from "../../src/datapath/elements.ts";
 import type { Maps } from "../../src/datapath/maps.ts";
 
 /** A frontend as a program has copied it. */
@@ -27,8 +28,8 @@ export interface Memory {
 	readonly frontends: readonly FrontendCopy[];
 	/** By frontend id. */
 	readonly names: ReadonlyMap<number, string>;
-	readonly slots: ReadonlyMap<string, string>;
-	readonly backends: ReadonlyMap<string, string>;
+	readonly slots: ReadonlyElements;
+	readonly backends: ReadonlyElements;
 }
 
 export function readMemory(maps: Maps): Memory {
