@@ -40,6 +40,8 @@ export interface ApiOptions {
 	readonly clock: Clock;
 	readonly userAgent: string;
 	readonly ownWay: OwnWay;
+	/** What is asked, for errors. */
+	readonly peer?: string;
 }
 
 interface Sent {
@@ -55,7 +57,7 @@ interface Try {
 	other: Way | undefined;
 }
 
-export function createApi({ credentials, clock, userAgent, ownWay }: ApiOptions): Api {
+export function createApi({ credentials, clock, userAgent, ownWay, peer = "API server" }: ApiOptions): Api {
 	async function send(request: ApiRequest, dog: Watchdog, one: Try): Promise<Sent> {
 		const access = await dog.guard(readAccess(credentials, request.action));
 		const url = `${access.url}${request.path}?${new URLSearchParams(request.query)}`;
@@ -75,7 +77,7 @@ export function createApi({ credentials, clock, userAgent, ownWay }: ApiOptions)
 			return { access, response };
 		} catch (cause) {
 			if (!dog.stopped()) one.other = way.failed();
-			throw dog.bark() ?? unreachable(access, request.action, cause);
+			throw dog.bark() ?? unreachable({ access, peer, cause }, request.action);
 		}
 	}
 
@@ -92,7 +94,8 @@ export function createApi({ credentials, clock, userAgent, ownWay }: ApiOptions)
 		dog.setLimit(request.silence ?? ANSWER);
 		const open = stack.move();
 		return {
-			chunks: () => readChunks(response, { dog, fail: (cause) => unreachable(access, request.action, cause) }),
+			chunks: () =>
+				readChunks(response, { dog, fail: (cause) => unreachable({ access, peer, cause }, request.action) }),
 			[Symbol.dispose]: () => open.dispose(),
 		};
 	}
@@ -114,7 +117,7 @@ export function createApi({ credentials, clock, userAgent, ownWay }: ApiOptions)
 			credentials.renew();
 			const second = await reach(request);
 			if (second !== "unauthorized") return second;
-			const message = `Cannot ${request.action}: 401 Unauthorized (the API server does not accept the credentials of ${credentials.name})`;
+			const message = `Cannot ${request.action}: 401 Unauthorized (the ${peer} does not accept the credentials of ${credentials.name})`;
 			throw new HubError(message, { status: 401, reason: "Unauthorized" });
 		},
 	};
@@ -170,9 +173,7 @@ async function readErrorBody(response: Response): Promise<string> {
 }
 
 const HINTS: Readonly<Record<string, string>> = {
-	ECONNREFUSED: "is the API server running there?",
 	ENOTFOUND: "no such host",
-	ConnectionRefused: "is the API server running there?",
 	UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is not signed by the configured CA",
 	UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate is not signed by the configured CA",
 	SELF_SIGNED_CERT_IN_CHAIN: "its certificate is not signed by the configured CA",
@@ -182,9 +183,17 @@ const HINTS: Readonly<Record<string, string>> = {
 	ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for other names; set tls-server-name in the kubeconfig",
 };
 
-function unreachable({ url, tls, proxy }: Access, action: string, cause: unknown): HubError {
+const REFUSED: ReadonlySet<string> = new Set(["ECONNREFUSED", "ConnectionRefused"]);
+
+interface Attempt {
+	readonly access: Access;
+	readonly peer: string;
+	readonly cause: unknown;
+}
+
+function unreachable({ access: { url, tls, proxy }, peer, cause }: Attempt, action: string): HubError {
 	const code = errorCode(cause);
-	const hint = HINTS[code];
+	const hint = REFUSED.has(code) ? `is the ${peer} running there?` : HINTS[code];
 	const way = proxy === undefined ? "" : ` through ${withoutPassword(proxy)}`;
 	const name = tls.serverName === undefined ? "" : ` as ${tls.serverName}`;
 	const why = hint === undefined ? "" : ` (${hint})`;

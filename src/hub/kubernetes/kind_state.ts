@@ -23,8 +23,12 @@ export interface KindStatus {
 export interface KindState {
 	/** A byte has come. */
 	heard(): void;
-	/** A list was read completely. */
+	/** A list was read completely, and what is known is up to date. */
 	listed(): void;
+	/** A list was read completely, but nothing tells of changes after it. */
+	read(): void;
+	/** A list was read completely, and not all of it is believed. */
+	listedInDoubt(message: string): void;
 	/** A watch is open: what is known is up to date. */
 	live(): void;
 	/** An object came or went. */
@@ -64,16 +68,33 @@ export function createKindState({ scope, view, log, onChange }: KindStateOptions
 		staleSince = null;
 	}
 
+	function read(): void {
+		if (!synced) log.info({ kind: title }, "Read completely");
+		synced = true;
+		lastEvent ??= new Date();
+		onChange();
+	}
+
+	function doubt(message: string): void {
+		// Confirmed again and again, told once.
+		if (message !== problem) log.warn({ kind: title }, message);
+		problem = message;
+		complain({ object: title, reason: "Doubtful", message });
+	}
+
 	return {
 		heard() {
 			lastHeard = new Date();
 		},
 		listed() {
-			if (!synced) log.info({ kind: title }, "Read completely");
-			synced = true;
-			lastEvent ??= new Date();
 			recover();
-			onChange();
+			read();
+		},
+		read,
+		listedInDoubt(message) {
+			staleSince = null;
+			doubt(message);
+			read();
 		},
 		live: recover,
 		changed() {
@@ -93,11 +114,7 @@ export function createKindState({ scope, view, log, onChange }: KindStateOptions
 			problem = message;
 			complain(problemOf(scope, error));
 		},
-		doubted(message) {
-			log.warn({ kind: title }, message);
-			problem = message;
-			complain({ object: title, reason: "Doubtful", message });
-		},
+		doubted: doubt,
 		status: () => ({ title, synced, lastEvent, staleSince, problem }),
 	};
 }

@@ -1,7 +1,8 @@
 // Who asks, and what they may do: client certificates, bearer tokens, and rules as RBAC has them.
 
 import { randomBytes, X509Certificate } from "node:crypto";
-import type { TLSSocket } from "node:tls";
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { HttpRequest } from "./http_request.ts";
 import { type Fields, fieldsOf, listOf } from "./object.ts";
 import { selectedName } from "./selector.ts";
@@ -42,7 +43,7 @@ export interface User {
 
 export interface Access {
 	/** A user of the request, or 401. */
-	authenticate(request: HttpRequest, socket: TLSSocket): User;
+	authenticate(request: HttpRequest, socket: Socket): User;
 	/** 403 if the user may not. */
 	authorize(user: User, target: Target, query: URLSearchParams): void;
 	may(user: User, asked: Asked): boolean;
@@ -147,7 +148,8 @@ function refusal(user: User, { verb, group, resource, namespace, name }: Resourc
 }
 
 /** The user that a client certificate names. */
-function certifiedUser(socket: TLSSocket, refused: ReadonlySet<string>): User | "untrusted" | undefined {
+function certifiedUser(socket: Socket, refused: ReadonlySet<string>): User | "untrusted" | undefined {
+	if (!(socket instanceof TLSSocket)) return undefined;
 	const certificate = socket.getPeerCertificate();
 	const subject = certificate?.subject as { readonly CN?: unknown; readonly O?: unknown } | undefined;
 	if (typeof subject?.CN !== "string") return undefined;

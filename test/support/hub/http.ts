@@ -1,8 +1,8 @@
-// HTTP/1.1 on a TLS socket, small enough that every chunk, record and missing byte is under a test's control.
+// HTTP/1.1 on a socket, mostly of TLS, small enough that every chunk, record and missing byte is under a test's control.
 
 import { Buffer } from "node:buffer";
 import { STATUS_CODES } from "node:http";
-import type { TLSSocket } from "node:tls";
+import type { Socket } from "node:net";
 import { expectsContinue, type Headers, type HttpRequest, parseRequest } from "./http_request.ts";
 
 /** How bytes leave: small chunks and small TLS records show who relies on their boundaries. */
@@ -34,7 +34,7 @@ export interface Response {
 
 export interface Connection {
 	readonly id: number;
-	readonly socket: TLSSocket;
+	readonly socket: Socket;
 	/** FIN after what was written: the answer just ends. */
 	fin(): void;
 	/** RST. */
@@ -59,7 +59,7 @@ export interface ConnectionOptions {
 }
 
 /** Serves the requests of a connection, one after the other, until it is closed. */
-export function serveConnection(socket: TLSSocket, { id, shape, answer }: ConnectionOptions): Connection {
+export function serveConnection(socket: Socket, { id, shape, answer }: ConnectionOptions): Connection {
 	let closed = false;
 	let received: Buffer = Buffer.alloc(0);
 	let busy = false;
@@ -154,7 +154,7 @@ function createApart(write: (piece: Buffer) => void): Apart {
 }
 
 /** What leaves by a socket, and how. */
-function createOutlet(socket: TLSSocket, shape: () => Shape): Outlet {
+function createOutlet(socket: Socket, shape: () => Shape): Outlet {
 	let silent = false;
 	let left = Number.POSITIVE_INFINITY;
 	let broken: () => void = () => undefined;

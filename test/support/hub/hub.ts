@@ -12,6 +12,7 @@ import { createListener } from "./listener.ts";
 import { createRequestLog, type RequestFilter, type RequestRecord } from "./log.ts";
 import type { KubeObject } from "./object.ts";
 import { serve } from "./serve.ts";
+import type { Change } from "./store.ts";
 import { type Credentials, createUsers, type KubeconfigOptions, type UserOptions } from "./user.ts";
 import type { OpenWatch } from "./watch.ts";
 
@@ -67,6 +68,8 @@ export interface TestHub extends AsyncDisposable {
 	list(kind: string): readonly KubeObject[];
 	get(kind: string, namespace: string | undefined, name: string): KubeObject | undefined;
 	readonly revision: () => number;
+	/** Tells of every change, also after restarts; returns how to end it. */
+	subscribe(listener: (change: Change) => void): () => void;
 	/** Versions pass as if others had written something. */
 	skip(versions: number): void;
 
@@ -141,6 +144,13 @@ export async function startHub(options: HubOptions = {}): Promise<TestHub> {
 			definitions: options.definitions ?? POLICY_DEFINITIONS,
 		});
 	let core = newCore();
+	const listeners = new Set<(change: Change) => void>();
+	const follow = () => {
+		core.store.subscribe((change) => {
+			for (const listener of [...listeners]) listener(change);
+		});
+	};
+	follow();
 	const accept = (socket: TLSSocket) => {
 		traffic = { ...traffic, accepted: traffic.accepted + 1 };
 		const connection = serveConnection(socket, {
@@ -188,6 +198,10 @@ export async function startHub(options: HubOptions = {}): Promise<TestHub> {
 			return core.store.get(idOf(kind), kind.namespaced ? `${namespace ?? "default"}/${object}` : object);
 		},
 		revision: () => core.store.revision(),
+		subscribe(listener) {
+			listeners.add(listener);
+			return () => void listeners.delete(listener);
+		},
 		skip: (versions) => core.store.skip(versions),
 
 		watches: (filter = {}) =>
@@ -226,8 +240,10 @@ export async function startHub(options: HubOptions = {}): Promise<TestHub> {
 		async restart({ store = "same", how } = {}) {
 			await kill(how);
 			core.watches.clear();
-			if (store === "empty") core = newCore();
-			else core.store.compact({ watches: true, pages: false });
+			if (store === "empty") {
+				core = newCore();
+				follow();
+			} else core.store.compact({ watches: true, pages: false });
 			await listen();
 		},
 

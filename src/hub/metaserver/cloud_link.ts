@@ -1,0 +1,48 @@
+// Whether lists come from the cloud: a MetaServer that cannot reach it answers from its own store, and does not say so.
+
+import type { Log } from "../../lib/log.ts";
+import { field, isRaw } from "../../model/raw.ts";
+import { API_SERVER } from "../kubernetes/api_server_guard.ts";
+import type { Scope } from "../kubernetes/needs.ts";
+
+/**
+ * Whether a list, without its items, can only be the API server's own. KubeEdge's store writes its key (`/core/v1/services`) into
+ * metadata.selfLink, where Kubernetes writes nothing since 1.20, and no metadata at all when it has nothing
+ * (kubeedge edge/pkg/metamanager/metaserver/kubernetes/storage/sqlite/store.go).
+ */
+export function isFromCloud(frame: unknown, scope: Scope, has: (key: string) => boolean): boolean {
+	const metadata = isRaw(frame) ? field(frame, "metadata") : undefined;
+	if (!isRaw(metadata)) return false;
+	const version = field(metadata, "resourceVersion");
+	const link = field(metadata, "selfLink") ?? "";
+	if (typeof version !== "string" || version === "" || version === "0") return false;
+	if (typeof link !== "string" || (link !== "" && !link.startsWith("/api"))) return false;
+	return isNarrow(scope) || has(API_SERVER);
+}
+
+/** Every cluster has default/kubernetes, a Service and a slice: a list of everything without it is not the cluster's. */
+function isNarrow({ need, namespace, labelSelector }: Scope): boolean {
+	return namespace !== undefined || labelSelector !== need.labels.join(",");
+}
+
+export interface CloudLink {
+	/** A list of a kind came; `proved` if from the cloud. */
+	answered(kind: string, proved: boolean): void;
+	/** When a list came from the store for the first time since the cloud answered for that kind; null if no kind's did. */
+	lostSince(): Date | null;
+}
+
+export function createCloudLink(log: Log): CloudLink {
+	const since = new Map<string, Date>();
+	return {
+		answered(kind, proved) {
+			const before = since.size;
+			if (proved) since.delete(kind);
+			else if (!since.has(kind)) since.set(kind, new Date());
+			if (before === 0 && since.size > 0)
+				log.warn({ kind }, "The MetaServer answers from its own store, without the cloud");
+			if (before > 0 && since.size === 0) log.info({}, "The cloud answers the MetaServer again");
+		},
+		lostSince: () => [...since.values()].sort((a, b) => a.getTime() - b.getTime())[0] ?? null,
+	};
+}

@@ -1,0 +1,168 @@
+// What is known of one kind from a source that loses things: what it says is believed, what it leaves out is not at once.
+
+import { isEqual } from "../../lib/equal.ts";
+import { type LabelSelector, matchesLabels } from "../../model/label_selector.ts";
+import { field, isRaw } from "../../model/raw.ts";
+import { type Held, keyOf, readHeld } from "../kubernetes/held.ts";
+import { MANY } from "../kubernetes/limits.ts";
+import { type Absences, createAbsences } from "./absences.ts";
+import { type Contents, type ContentsOptions, createContents } from "./contents.ts";
+
+export interface LossyStore {
+	/** An object came or changed. True if that is news. */
+	put(object: unknown): boolean;
+	/** An object as it once was: nothing changes, a list will tell. */
+	hint(object: unknown): void;
+	/** Said to be deleted: nothing changes, a list will tell. */
+	announce(object: unknown): void;
+	/** One at a time: another one begins anew. */
+	startListing(): LossyListing;
+}
+
+export interface LossyListing {
+	put(object: unknown): void;
+	/** Whether the list has this object, selected or not. */
+	has(key: string): boolean;
+	/** Takes effect. `proved`: the list came from the cloud. */
+	commit(proved: boolean): Outcome;
+}
+
+/** What became of a list. */
+export interface Outcome {
+	readonly changed: boolean;
+	/** Nothing was known before, and the list has nothing. */
+	readonly blank: boolean;
+	/** What happened while it came says otherwise: another list has to tell. */
+	readonly disturbed: boolean;
+	/** Objects that it lacks go if another list lacks them as well. */
+	readonly pending: boolean;
+	/** What is not believed; undefined if all is. */
+	readonly doubt: string | undefined;
+}
+
+export interface LossyStoreOptions extends ContentsOptions {
+	/** Applied to whatever comes: a MetaServer may ignore it. */
+	readonly selector: LabelSelector;
+}
+
+/** What a watch tells while a list is on its way. */
+interface Meanwhile {
+	/** Of these the watch knows better than the list. */
+	readonly told: Set<string>;
+	/** Of these nobody knows whether they are old. */
+	readonly hints: Map<string, Held>;
+}
+
+interface Known {
+	readonly contents: Contents;
+	readonly absences: Absences;
+}
+
+/** By key; undefined: it is there, and not selected. */
+type Listed = ReadonlyMap<string, Held | undefined>;
+
+export function createLossyStore(options: LossyStoreOptions): LossyStore {
+	const { need, selector } = options;
+	const contents = createContents(options);
+	const absences = createAbsences();
+	/** Undefined while no list is on its way. */
+	let meanwhile: Meanwhile | undefined;
+
+	/** The projection, or undefined if it is not selected. */
+	function read(key: string, object: unknown): Held | undefined {
+		return selects(selector, object) ? readHeld(need, object, contents.get(key)) : undefined;
+	}
+
+	return {
+		put(object) {
+			const key = keyOf(need, object);
+			meanwhile?.told.add(key);
+			return take({ contents, absences }, key, read(key, object));
+		},
+		hint(object) {
+			const key = keyOf(need, object);
+			const held = meanwhile && read(key, object);
+			if (held !== undefined) meanwhile?.hints.set(key, held);
+		},
+		announce(object) {
+			const key = keyOf(need, object);
+			meanwhile?.told.add(key);
+			// What is called deleted because it is no longer selected shows that itself.
+			if (!selects(selector, object)) take({ contents, absences }, key, undefined);
+			else if (contents.get(key) !== undefined) absences.announce(key);
+		},
+		startListing() {
+			const next = new Map<string, Held | undefined>();
+			const during: Meanwhile = { told: new Set(), hints: new Map() };
+			meanwhile = during;
+			return {
+				put(object) {
+					const key = keyOf(need, object);
+					next.set(key, read(key, object));
+				},
+				has: (key) => next.has(key),
+				commit(proved) {
+					meanwhile = undefined;
+					return commit({ contents, absences }, { next, during, proved });
+				},
+			};
+		},
+	};
+}
+
+function selects(selector: LabelSelector, object: unknown): boolean {
+	const metadata = isRaw(object) ? field(object, "metadata") : undefined;
+	const labels = isRaw(metadata) ? field(metadata, "labels") : undefined;
+	return matchesLabels(selector, (key) => (isRaw(labels) ? field(labels, key) : undefined));
+}
+
+/** True if it is news. */
+function take({ contents, absences }: Known, key: string, held: Held | undefined): boolean {
+	absences.end(key);
+	return held === undefined ? contents.remove(key) : contents.set(key, held);
+}
+
+interface List {
+	readonly next: Listed;
+	readonly during: Meanwhile;
+	/** It came from the cloud. */
+	readonly proved: boolean;
+}
+
+function commit(known: Known, list: List): Outcome {
+	const { contents, absences } = known;
+	const { next, during, proved } = list;
+	const before = contents.keys();
+	const absent = before.filter((key) => !next.has(key));
+	const lacking = absent.filter((key) => !during.told.has(key));
+	let changed = false;
+	for (const [key, held] of next) {
+		// A store that has not heard of a deletion.
+		const isStale = !proved && contents.isBuried(key);
+		if (!during.told.has(key) && !isStale) changed = take(known, key, held) || changed;
+	}
+	const isLarge = lacking.length === before.length || (before.length >= MANY && lacking.length > before.length / 2);
+	const { gone, pending, doubted } = absences.judge(lacking, { proved, isLarge });
+	for (const key of gone) take(known, key, undefined);
+	return {
+		changed: changed || gone.length > 0,
+		blank: before.length === 0 && next.size === 0,
+		disturbed: contradicts(contents, next, during),
+		pending,
+		doubt: doubted === 0 ? undefined : describe(doubted, before.length, proved),
+	};
+}
+
+/** Whether the list says otherwise than what was told while it came. */
+function contradicts(contents: Contents, next: Listed, { told, hints }: Meanwhile): boolean {
+	for (const key of told) if (!isEqual(contents.get(key), next.get(key))) return true;
+	for (const [key, held] of hints) if (!told.has(key) && !isEqual(contents.get(key), held)) return true;
+	return false;
+}
+
+function describe(doubted: number, known: number, proved: boolean): string {
+	const lack = `lacks ${doubted} of ${known} objects`;
+	return proved
+		? `A list ${lack}: not believed until a second list says the same`
+		: `A list that the cloud has not answered ${lack}: they stay until it has`;
+}
