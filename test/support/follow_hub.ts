@@ -11,11 +11,9 @@ import type { TestHub } from "./hub/hub.ts";
 import { createJumpClock, type JumpClock } from "./jump_clock.ts";
 import { until } from "./wait.ts";
 
-export interface Follower extends AsyncDisposable {
-	readonly hub: KubernetesHub;
+export interface Following<Hub> extends AsyncDisposable {
+	readonly hub: Hub;
 	readonly clock: JumpClock;
-	/** Replaces the kubeconfig. */
-	configure(kubeconfig: string): void;
 	/** All snapshots so far. */
 	readonly seen: readonly Cluster[];
 	/** Log lines as `warn Cannot follow the hub Cannot list ...`. */
@@ -28,6 +26,11 @@ export interface Follower extends AsyncDisposable {
 	shows(...services: readonly string[]): Promise<void>;
 	/** Problems of the newest snapshot, as `object: reason`. */
 	problems(): readonly string[];
+}
+
+export interface Follower extends Following<KubernetesHub> {
+	/** Replaces the kubeconfig. */
+	configure(kubeconfig: string): void;
 }
 
 /** A folder for files of one test; away with it. */
@@ -53,16 +56,35 @@ export type FollowOptions = Partial<Omit<KubernetesOptions, "clock" | "log" | "s
 export function followHub(server: TestHub, { kubeconfig, ...options }: FollowOptions = {}): Follower {
 	const folder = temporaryFolder();
 	const file = folder.write("config", kubeconfig ?? server.kubeconfig());
+	const client = follow((given) =>
+		watchKubernetes({ source: { kind: "kubeconfig", files: [file] }, proxies: {}, ...given, ...options }),
+	);
+	return {
+		...client,
+		configure: (text) => void folder.write("config", text),
+		async [Symbol.asyncDispose]() {
+			await client[Symbol.asyncDispose]();
+			folder[Symbol.dispose]();
+		},
+	};
+}
+
+/** What every hub is given. */
+export type Given = Pick<KubernetesOptions, "log" | "signal"> & {
+	readonly userAgent: string;
+	readonly random: () => number;
+	readonly clock: JumpClock;
+};
+
+/** Starts at once to read a hub, and keeps what it says. */
+export function follow<Hub extends AsyncIterable<Cluster>>(watch: (given: Given) => Hub): Following<Hub> {
 	const clock = createJumpClock();
 	const stop = new AbortController();
 	const log: string[] = [];
 	const seen: Cluster[] = [];
-	const hub = watchKubernetes({
-		source: { kind: "kubeconfig", files: [file] },
-		proxies: {},
+	const hub = watch({
 		userAgent: "balancing/test",
 		random: () => 0,
-		...options,
 		clock,
 		log: logInto(log),
 		signal: stop.signal,
@@ -78,7 +100,6 @@ export function followHub(server: TestHub, { kubeconfig, ...options }: FollowOpt
 	return {
 		hub,
 		clock,
-		configure: (text) => void folder.write("config", text),
 		seen,
 		log,
 		services,
@@ -89,7 +110,6 @@ export function followHub(server: TestHub, { kubeconfig, ...options }: FollowOpt
 		async [Symbol.asyncDispose]() {
 			stop.abort();
 			await running;
-			folder[Symbol.dispose]();
 		},
 	};
 }

@@ -184,8 +184,7 @@ function take(round: Round, event: LossyEvent): void {
 			if (store.put(event.object)) state.changed();
 			return;
 		case "deleted":
-			store.announce(event.object);
-			askSoon(round);
+			takeDeleted(round, event.object);
 			return;
 		case "error":
 			throw event.error;
@@ -198,6 +197,13 @@ function take(round: Round, event: LossyEvent): void {
 		default:
 			assertNever(event);
 	}
+}
+
+function takeDeleted(round: Round, object: unknown): void {
+	const { store, state } = round;
+	const found = store.announce(object);
+	if (found === "unsure") askSoon(round);
+	else if (found === "news") state.changed();
 }
 
 function askSoon({ agenda, random }: Round): void {

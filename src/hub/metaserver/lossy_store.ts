@@ -13,8 +13,11 @@ export interface LossyStore {
 	put(object: unknown): boolean;
 	/** An object as it once was: nothing changes, a list will tell. */
 	hint(object: unknown): void;
-	/** Said to be deleted: nothing changes, a list will tell. */
-	announce(object: unknown): void;
+	/**
+	 * Said to be deleted. `unsure`: nothing changes, a list will tell. What is called deleted because it is no longer selected shows
+	 * that itself, and goes: `news`.
+	 */
+	announce(object: unknown): "unsure" | "news" | "old";
 	/** One at a time: another one begins anew. */
 	startListing(): LossyListing;
 }
@@ -87,9 +90,10 @@ export function createLossyStore(options: LossyStoreOptions): LossyStore {
 		announce(object) {
 			const key = keyOf(need, object);
 			meanwhile?.told.add(key);
-			// What is called deleted because it is no longer selected shows that itself.
-			if (!selects(selector, object)) take({ contents, absences }, key, undefined);
-			else if (contents.get(key) !== undefined) absences.announce(key);
+			if (contents.get(key) === undefined) return "old";
+			if (!selects(selector, object)) return take({ contents, absences }, key, undefined) ? "news" : "old";
+			absences.announce(key);
+			return "unsure";
 		},
 		startListing() {
 			const next = new Map<string, Held | undefined>();
@@ -141,7 +145,7 @@ function commit(known: Known, list: List): Outcome {
 		const isStale = !proved && contents.isBuried(key);
 		if (!during.told.has(key) && !isStale) changed = take(known, key, held) || changed;
 	}
-	const isLarge = lacking.length === before.length || (before.length >= MANY && lacking.length > before.length / 2);
+	const isLarge = absent.length === before.length || (before.length >= MANY && absent.length > before.length / 2);
 	const { gone, pending, doubted } = absences.judge(lacking, { proved, isLarge });
 	for (const key of gone) take(known, key, undefined);
 	return {
@@ -149,7 +153,7 @@ function commit(known: Known, list: List): Outcome {
 		blank: before.length === 0 && next.size === 0,
 		disturbed: contradicts(contents, next, during),
 		pending,
-		doubt: doubted === 0 ? undefined : describe(doubted, before.length, proved),
+		doubt: doubted === 0 ? undefined : describe(isLarge ? absent.length : doubted, before.length, proved),
 	};
 }
 

@@ -10,7 +10,7 @@ import { apiVersionOf, BUILTIN, idOf, type Kind } from "./kind.ts";
 import { selectionOf } from "./list.ts";
 import { createMetaCache, type MetaEventType, rewriteApiServer } from "./meta_cache.ts";
 import { createMetaWatch, type MetaStream, type MetaWatch } from "./meta_watch.ts";
-import { type KubeObject, withMeta } from "./object.ts";
+import { type KubeObject, keyOf, withMeta } from "./object.ts";
 import { pageNotFound, serverError } from "./status.ts";
 import { type ResourceTarget, targetOf } from "./target.ts";
 
@@ -19,6 +19,12 @@ export interface MetaQuirks {
 	readonly link: "up" | "down" | "half-open";
 	/** How long; KubeEdge: 10 s. */
 	readonly stallMs: number;
+	/** Milliseconds between what a list says and its arrival. */
+	readonly slowMs: number;
+	/** Keys of objects that lists from the cloud leave out. */
+	readonly lacks: readonly string[];
+	/** Objects of any kind at the end of lists. */
+	readonly strangers: readonly object[];
 	/** False: nothing is answered without the cloud. */
 	readonly autonomy: boolean;
 	readonly ignoresSelectors: boolean;
@@ -30,6 +36,8 @@ export interface MetaQuirks {
 	readonly emptyEvents: boolean;
 	/** Watches open and say nothing, for ever. */
 	readonly silentWatches: boolean;
+	/** Watches end as soon as they have begun. */
+	readonly endsWatches: boolean;
 	/** The endpoints of default/kubernetes become 127.0.0.1:10550. */
 	readonly rewritesApiServer: boolean;
 }
@@ -37,6 +45,9 @@ export interface MetaQuirks {
 const USUAL: MetaQuirks = {
 	link: "up",
 	stallMs: 20,
+	slowMs: 0,
+	lacks: [],
+	strangers: [],
 	autonomy: true,
 	ignoresSelectors: false,
 	listKind: undefined,
@@ -44,6 +55,7 @@ const USUAL: MetaQuirks = {
 	hidesStore: false,
 	emptyEvents: false,
 	silentWatches: false,
+	endsWatches: false,
 	rewritesApiServer: true,
 };
 
@@ -63,6 +75,8 @@ export interface TestMetaServer extends AsyncDisposable {
 	set(quirks: Partial<MetaQuirks>): void;
 	watches(resource?: string): readonly MetaWatch[];
 	requests(verb?: string, resource?: string): readonly MetaRequest[];
+	/** No list is being answered. */
+	isIdle(): boolean;
 	/** Says DELETED of an object that is there, and forgets it, as KubeEdge does. */
 	fakeDelete(kind: string, namespace: string, name: string): void;
 	/** The store loses all of a kind, or one object of it, without a word. */
@@ -85,6 +99,7 @@ export async function startMetaServer(hub: TestHub, settings: MetaServerSettings
 	let port = settings.port ?? 0;
 	let server: Server | undefined;
 	let requests: MetaRequest[] = [];
+	let answering = 0;
 	const cache = createMetaCache();
 	/** Kinds that a watch has asked the cloud for: their changes come down. */
 	const followed = new Map<string, Kind>();
@@ -121,15 +136,17 @@ export async function startMetaServer(hub: TestHub, settings: MetaServerSettings
 		if (!fromCloud && !quirks.autonomy) return sendError(response, serverError(500, "connection is lost"));
 		const { matches } = selectionOf(kind, target.namespace, queryOf(request));
 		const all = fromCloud ? hub.list(idOf(kind)).map((object) => asSent(kind, object)) : cache.list(idOf(kind));
-		const items = all.filter(matches);
+		const items = all.filter((object) => matches(object) && !(fromCloud && quirks.lacks.includes(keyOf(object))));
 		const metadata = metadataOf(kind, fromCloud, items.length);
 		const body = {
 			apiVersion: apiVersionOf(kind),
-			items,
+			items: [...items, ...quirks.strangers],
 			kind: quirks.listKind ?? kind.listKind,
 			...(metadata === undefined ? {} : { metadata }),
 		};
-		return response.full(200, headersFor("application/json"), JSON.stringify(body));
+		const text = JSON.stringify(body);
+		await delay(quirks.slowMs);
+		return response.full(200, headersFor("application/json"), text);
 	};
 	const metadataOf = (kind: Kind, fromCloud: boolean, count: number): object | undefined => {
 		if (fromCloud || quirks.hidesStore) return quirks.listVersion ? { resourceVersion: `${hub.revision()}` } : {};
@@ -156,6 +173,7 @@ export async function startMetaServer(hub: TestHub, settings: MetaServerSettings
 			emptyEvents: () => quirks.emptyEvents,
 			onEnd: () => watches.delete(stream),
 		});
+		if (quirks.endsWatches) return stream.end();
 		if (quirks.silentWatches) return stream.ended;
 		for (const object of cache.list(resource)) stream.change("ADDED", object);
 		watches.add(stream);
@@ -175,7 +193,12 @@ export async function startMetaServer(hub: TestHub, settings: MetaServerSettings
 					)
 				: undefined;
 		if (target.kind !== "resource" || kind === undefined) return sendError(response, pageNotFound());
-		if (target.verb === "list") return list(kind, target, { request, response });
+		if (target.verb === "list") {
+			answering += 1;
+			await list(kind, target, { request, response });
+			answering -= 1;
+			return;
+		}
 		if (target.verb === "watch") return watch(kind, target, { request, response });
 		return sendError(response, serverError(500, "unsupported req verb"));
 	};
@@ -218,6 +241,7 @@ export async function startMetaServer(hub: TestHub, settings: MetaServerSettings
 			const known = hub.get(name, namespace, object);
 			if (known !== undefined) push(kind, "DELETED", withMeta(known, {}));
 		},
+		isIdle: () => answering === 0,
 		forget: (name, key) => cache.forget(idOf(kindNamed(name)), key),
 		stop,
 		start,

@@ -1,0 +1,411 @@
+// A MetaServer that misleads in every way that KubeEdge's is known for: what is known stays in force until it is known better.
+
+import { expect, test } from "bun:test";
+import { webService } from "../support/follow_hub.ts";
+import {
+	followMetaServer,
+	type MetaFollower,
+	type MetaPlace,
+	metaPlace,
+	pass,
+	settled,
+} from "../support/follow_metaserver.ts";
+import type { MetaQuirks } from "../support/hub/metaserver.ts";
+import { until } from "../support/wait.ts";
+
+const SLICES = "endpointslices.discovery.k8s.io";
+const many = (count: number) => Array.from({ length: count }, (_, index) => `s${String(index).padStart(2, "0")}`);
+const services = (...names: readonly string[]) => names.flatMap((name) => webService(name));
+const keys = (names: readonly string[]) => names.map((name) => `demo/${name}`);
+const TEN_MINUTES = 660;
+
+interface Started extends AsyncDisposable {
+	readonly place: MetaPlace;
+	readonly client: MetaFollower;
+}
+
+/** Followed, with all that begins with it behind. */
+async function started(names: readonly string[], quirks: Partial<MetaQuirks> = {}): Promise<Started> {
+	const place = await metaPlace(services(...names), quirks);
+	const client = followMetaServer(place.server);
+	await settled(place, client);
+	expect(client.services()).toEqual(keys(names).sort());
+	return {
+		place,
+		client,
+		async [Symbol.asyncDispose]() {
+			await client[Symbol.asyncDispose]();
+			await place[Symbol.asyncDispose]();
+		},
+	};
+}
+
+/** Whether all snapshots from now on have a Service. */
+function alwaysHas(client: MetaFollower, key: string, from = 0): boolean {
+	return client.seen.slice(from).every((cluster) => cluster.services.has(key));
+}
+
+test("DELETED of a Service that lives is not believed", async () => {
+	await using test = await started(["web", "more"]);
+	const { place, client } = test;
+	for (let round = 0; round < 5; round++) {
+		place.server.fakeDelete("Service", "demo", "web");
+		place.server.fakeDelete("EndpointSlice", "demo", "web-1");
+		await pass(place, client, 3);
+	}
+	expect(alwaysHas(client, "demo/web")).toBe(true);
+	expect(client.ips("demo/web")).toEqual(["10.1.0.1"]);
+	expect(client.problems()).toEqual([]);
+});
+
+test("many DELETED at once lead to one list", async () => {
+	await using test = await started(many(12));
+	const { place, client } = test;
+	const before = place.server.requests("list", "services").length;
+	for (const name of many(12)) place.server.fakeDelete("Service", "demo", name);
+	await pass(place, client, 20);
+	expect(place.server.requests("list", "services").length).toBe(before + 1);
+	expect(client.services()).toEqual(keys(many(12)));
+});
+
+test("DELETED is not believed while no list can be had", async () => {
+	await using test = await started(["web", "more"]);
+	const { place, client } = test;
+	place.server.set({ link: "down", autonomy: false });
+	place.server.fakeDelete("Service", "demo", "web");
+	await pass(place, client, 120);
+	expect(alwaysHas(client, "demo/web")).toBe(true);
+	expect(client.hub.status().staleSince).not.toBeNull();
+	expect(client.hub.status().kinds[0]?.problem).toBe("Cannot list Services: 500 connection is lost");
+	place.server.set({ link: "up", autonomy: true });
+	await client.jumpUntil("followed again", () => client.hub.status().staleSince === null);
+});
+
+test("what a list lacks without a word from the watch goes when a second list lacks it as well", async () => {
+	await using test = await started(["web", "more", "last"]);
+	const { place, client } = test;
+	place.server.set({ lacks: ["demo/web"] });
+	for (const watch of place.server.watches("services")) watch.reset();
+	const before = place.server.requests("list", "services").length;
+	await client.jumpUntil("one list", () => place.server.requests("list", "services").length === before + 1);
+	await pass(place, client, 1);
+	expect(client.services()).toEqual(keys(["last", "more", "web"]));
+	await pass(place, client, 4);
+	expect(client.services()).toEqual(keys(["last", "more"]));
+	expect(client.problems()).toEqual([]);
+});
+
+test("what one list lacks and the next one has was never gone", async () => {
+	await using test = await started(["web", "more", "last"]);
+	const { place, client } = test;
+	for (let round = 0; round < 3; round++) {
+		place.server.set({ lacks: ["demo/web"] });
+		for (const watch of place.server.watches("services")) watch.reset();
+		const before = place.server.requests("list", "services").length;
+		await client.jumpUntil("one list", () => place.server.requests("list", "services").length === before + 1);
+		await pass(place, client, 1);
+		place.server.set({ lacks: [] });
+		await pass(place, client, 10);
+	}
+	expect(alwaysHas(client, "demo/web")).toBe(true);
+});
+
+test("the loss of most is believed when the cloud has said it twice", async () => {
+	await using test = await started(many(12));
+	const { place, client } = test;
+	for (const name of many(8)) place.cloud.delete("Service", "demo", name);
+	const doubt = "A list lacks 8 of 13 objects: not believed until a second list says the same";
+	await until("events", () => place.server.watches("services").every((watch) => watch.sent() >= 13 + 8));
+	const before = place.server.requests("list", "services").length;
+	await client.jumpUntil("gone", () => client.services()?.length === 4);
+	expect(client.log).toContain(`warn ${doubt}`);
+	expect(place.server.requests("list", "services").length).toBe(before + 2);
+	expect(new Set(client.seen.map((cluster) => cluster.services.size))).toEqual(new Set([12, 4]));
+	await client.jumpUntil("no doubt left", () => client.problems().length === 0);
+});
+
+test("while the cloud is away, a store that has lost most takes nothing away, however long it takes", async () => {
+	await using test = await started(many(12));
+	const { place, client } = test;
+	place.server.set({ link: "down" });
+	for (const name of many(8)) place.server.forget("Service", `demo/${name}`);
+	for (const name of many(12)) place.server.forget("EndpointSlice", `demo/${name}-1`);
+	await pass(place, client, 2 * TEN_MINUTES);
+	expect(place.server.requests("list", "services").at(-1)?.fromCloud).toBe(false);
+	expect(client.services()).toEqual(keys(many(12)));
+	expect(client.ips("demo/s00")).toEqual(["10.1.0.1"]);
+	expect(client.problems().toSorted()).toEqual(["EndpointSlices: Doubtful", "Services: Doubtful"]);
+	expect(client.hub.status().staleSince).toBeNull();
+	expect(client.hub.status().withoutCloudSince).not.toBeNull();
+	expect(client.log.filter((line) => line.includes("8 of 13"))).toHaveLength(1);
+	expect(client.log.filter((line) => line.includes("without the cloud"))).toHaveLength(1);
+	place.server.set({ link: "up" });
+	await client.jumpUntil("no doubt left", () => client.problems().length === 0);
+	expect(client.hub.status().withoutCloudSince).toBeNull();
+	expect(client.log).toContain("info The cloud answers the MetaServer again");
+});
+
+test("while the cloud is away, a store that lacks a few takes nothing away either", async () => {
+	await using test = await started(many(12));
+	const { place, client } = test;
+	place.server.set({ link: "down" });
+	place.server.forget("Service", "demo/s00");
+	await pass(place, client, TEN_MINUTES);
+	expect(alwaysHas(client, "demo/s00")).toBe(true);
+	expect(client.problems()).toEqual(["Services: Doubtful"]);
+});
+
+test("while the cloud is away, the watch and two lists of the store are believed, but not of most", async () => {
+	await using test = await started(many(12));
+	const { place, client } = test;
+	place.server.set({ link: "down" });
+	place.server.fakeDelete("Service", "demo", "s00");
+	await client.jumpUntil("a list", () => client.hub.status().withoutCloudSince !== null);
+	expect(client.services()).toHaveLength(12);
+	await client.jumpUntil("gone", () => client.services()?.length === 11);
+	for (const name of many(12)) place.server.fakeDelete("Service", "demo", name);
+	await pass(place, client, TEN_MINUTES);
+	expect(client.services()).toHaveLength(11);
+	expect(client.problems()).toEqual(["Services: Doubtful"]);
+});
+
+test.each([
+	["lacks default/kubernetes", ["default/kubernetes", ...keys(many(8))]],
+	["is empty", [undefined]],
+])("a store whose lists look like the cloud's is not believed when it %s", async (_, forgotten) => {
+	await using test = await started(many(12));
+	const { place, client } = test;
+	place.server.set({ link: "down", hidesStore: true });
+	for (const key of forgotten) place.server.forget("Service", key);
+	await pass(place, client, TEN_MINUTES);
+	expect(client.services()).toEqual(keys(many(12)));
+	expect(client.problems()).toEqual(["Services: Doubtful"]);
+});
+
+test("objects that the store kept over their deletion are not raised from the dead", async () => {
+	await using test = await started(["web", "dead"]);
+	const { place, client } = test;
+	place.server.set({ link: "down" });
+	place.cloud.delete("Service", "demo", "dead");
+	place.cloud.delete("EndpointSlice", "demo", "dead-1");
+	place.server.set({ link: "up" });
+	for (const watch of place.server.watches()) watch.reset();
+	await client.jumpUntil("gone", () => client.services()?.length === 1);
+	const from = client.seen.length;
+	// A watch repeats them as ADDED, and so does a list without the cloud.
+	for (const watch of place.server.watches()) watch.reset();
+	await settled(place, client);
+	place.server.set({ link: "down" });
+	for (const watch of place.server.watches()) watch.reset();
+	await settled(place, client);
+	await pass(place, client, TEN_MINUTES);
+	expect(place.server.requests("list", "services").at(-1)?.fromCloud).toBe(false);
+	expect(client.seen.slice(from - 1).flatMap(({ services }) => [...services.keys()])).not.toContain("demo/dead");
+	// A new one of that name is another matter.
+	place.server.set({ link: "up" });
+	place.cloud.apply(webService("dead"));
+	await client.jumpUntil("born again", () => client.services()?.length === 2);
+});
+
+test("a watch that begins with an old state does not bring it back", async () => {
+	await using test = await started(["web"]);
+	const { place, client } = test;
+	const old = place.cloud.get("EndpointSlice", "demo", "web-1");
+	place.cloud.apply(webService("web", ["10.1.0.2"]));
+	await until("the new endpoint", () => client.ips("demo/web")[0] === "10.1.0.2");
+	const from = client.seen.length;
+	place.server.watches(SLICES)[0]?.reset();
+	await client.jumpUntil("a new watch", () => place.server.watches(SLICES).length === 1);
+	place.server.watches(SLICES)[0]?.event("ADDED", { kind: "EndpointSlice", ...old });
+	await pass(place, client, 5);
+	const shown = client.seen.slice(from - 1).map(({ slices }) => slices.get("demo/web")?.[0]?.endpoints[0]?.ip);
+	expect(new Set<unknown>(shown)).toEqual(new Set(["10.1.0.2"]));
+	// Once that is over, ADDED is believed at once.
+	place.server.watches(SLICES)[0]?.event("ADDED", { kind: "EndpointSlice", ...old });
+	await until("the event", () => client.ips("demo/web")[0] === "10.1.0.1");
+});
+
+test("a list that is older than the watch does not win, and another one follows", async () => {
+	await using test = await started(["web", "more"]);
+	const { place, client } = test;
+	place.server.set({ slowMs: 100 });
+	const before = place.server.requests("list", SLICES).length;
+	place.server.fakeDelete("EndpointSlice", "demo", "more-1");
+	await client.jumpUntil("a list under way", () => place.server.requests("list", SLICES).length > before);
+	place.cloud.apply(webService("web", ["10.1.0.2"]));
+	await until("the new endpoint", () => client.ips("demo/web")[0] === "10.1.0.2");
+	const from = client.seen.length;
+	place.cloud.apply(webService("born"));
+	await client.jumpUntil("another list", () => place.server.requests("list", SLICES).length === before + 2);
+	await pass(place, client, 5);
+	const shown = client.seen.slice(from).map(({ slices }) => slices.get("demo/web")?.[0]?.endpoints[0]?.ip);
+	expect(new Set<unknown>(shown)).toEqual(new Set(["10.1.0.2"]));
+	expect(client.ips("demo/born")).toEqual(["10.1.0.1"]);
+	expect(place.server.requests("list", SLICES).length).toBe(before + 2);
+});
+
+test("what a silent watch does not tell is found by a list within some ten minutes", async () => {
+	await using place = await metaPlace(services("web", "old"), { silentWatches: true });
+	await using client = followMetaServer(place.server);
+	await client.shows("demo/old", "demo/web");
+	await pass(place, client, 10);
+	const watches = place.server.requests("watch").length;
+	place.cloud.apply(webService("web", ["10.1.0.2"]));
+	place.cloud.delete("Service", "demo", "old");
+	await pass(place, client, TEN_MINUTES);
+	expect(client.services()).toEqual(["demo/web"]);
+	expect(client.ips("demo/web")).toEqual(["10.1.0.2"]);
+	// Silence is no reason to connect again.
+	expect(place.server.requests("watch")).toHaveLength(watches);
+	expect(client.hub.status().staleSince).toBeNull();
+});
+
+test("calls that stall for long are no failure below 30 s, and one above", async () => {
+	await using place = await metaPlace(services("web"));
+	{
+		await using client = followMetaServer(place.server);
+		await settled(place, client);
+	}
+	place.server.set({ link: "half-open", stallMs: 300 });
+	await using client = followMetaServer(place.server);
+	await until("a call", () => !place.server.isIdle());
+	client.clock.jump(28_000);
+	await client.shows("demo/web");
+	expect(client.log.filter((line) => line.startsWith("warn"))).toEqual([
+		"warn The MetaServer answers from its own store, without the cloud",
+	]);
+	await until("watched", () => place.server.watches().length === 2);
+	await client.jumpUntil("a call again", () => !place.server.isIdle());
+	await client.jumpUntil("given up", () => client.hub.status().staleSince !== null);
+	expect(client.hub.status().kinds.map(({ problem }) => problem)).toContain(
+		"Cannot list Services: nothing was heard for 30 s",
+	);
+	place.server.set({ stallMs: 1 });
+	await client.jumpUntil("followed again", () => client.hub.status().staleSince === null);
+});
+
+test("events that say nothing are skipped, and the watch goes on", async () => {
+	await using test = await started(["web"], { emptyEvents: true });
+	const { place, client } = test;
+	const watches = place.server.requests("watch").length;
+	for (const watch of place.server.watches()) {
+		watch.text('garbage\n\n[]\nnull\n{"type":"ADDED"}\n{"type":7,"object":{"metadata":{"name":"x"}}}\n');
+		watch.event("BOOKMARK", { metadata: { resourceVersion: "9" } });
+		watch.event("DELETED", { metadata: { name: 7 } });
+	}
+	place.cloud.apply(webService("more"));
+	await client.shows("demo/more", "demo/web");
+	expect(place.server.requests("watch")).toHaveLength(watches);
+	expect(client.log.filter((line) => line.startsWith("debug An event is skipped"))).not.toEqual([]);
+	expect(client.log.filter((line) => line.startsWith("warn"))).toEqual([]);
+	expect(client.problems()).toEqual([]);
+});
+
+test("an ERROR event leads to another watch, after a pause", async () => {
+	await using test = await started(["web"]);
+	const { place, client } = test;
+	place.server
+		.watches("services")[0]
+		?.event("ERROR", { status: "Failure", message: "stop to watch sqlite", code: 500 });
+	await until("told", () => client.hub.status().staleSince !== null);
+	expect(client.hub.status().kinds[0]?.problem).toBe("Cannot go on watching: 500 stop to watch sqlite");
+	await client.jumpUntil("followed again", () => client.hub.status().staleSince === null);
+});
+
+test("watches that end again and again at once are not begun without a pause, and lists go on", async () => {
+	await using test = await started(["web"]);
+	const { place, client } = test;
+	const before = place.server.requests("watch", "services").length;
+	const lists = place.server.requests("list", "services").length;
+	place.server.set({ endsWatches: true });
+	for (const watch of place.server.watches("services")) watch.reset();
+	await pass(place, client, 90);
+	// After 0.8, 1.6, 3.2 ... seconds: not ninety of them.
+	expect(place.server.requests("watch", "services").length - before).toBeLessThan(10);
+	expect(place.server.requests("list", "services").length - lists).toBeGreaterThan(5);
+	place.server.set({ endsWatches: false });
+	await client.jumpUntil("a watch", () => place.server.watches("services").length === 1);
+});
+
+test.each([
+	["wrong kinds", { listKind: "EndpointslicList" }, true],
+	["no resourceVersion", { listVersion: false }, false],
+] as const)("lists with %s are read all the same", async (_, quirks, fromCloud) => {
+	await using test = await started(["web", "more"], quirks);
+	const { place, client } = test;
+	place.cloud.delete("Service", "demo", "web");
+	await client.jumpUntil("gone", () => String(client.services()) === "demo/more");
+	expect(client.hub.status().withoutCloudSince === null).toBe(fromCloud);
+});
+
+test("objects of another kind are left out of lists and watches, and that is said once", async () => {
+	const strangers = [{ kind: "Pod", apiVersion: "v1", metadata: { name: "pod", namespace: "demo" }, spec: {} }];
+	await using test = await started(["web"], { strangers });
+	const { place, client } = test;
+	for (const watch of place.server.watches()) watch.event("MODIFIED", strangers[0]);
+	place.cloud.apply(webService("more"));
+	await client.shows("demo/more", "demo/web");
+	expect(client.problems()).toEqual([]);
+	// Once for each kind that is followed.
+	expect(client.log.filter((line) => line.includes("objects of another kind"))).toHaveLength(2);
+	expect(client.log.filter((line) => line.startsWith("debug"))).toEqual([]);
+});
+
+test("items that do not say their kind are taken", async () => {
+	const [bare] = webService("bare").map((object) => ({ ...object, kind: undefined, apiVersion: undefined }));
+	await using place = await metaPlace(services("web"), { strangers: bare === undefined ? [] : [bare] });
+	await using client = followMetaServer(place.server);
+	await client.shows("demo/bare", "demo/web");
+});
+
+/** A watch that says nothing. */
+function openStream(): ReadableStream<string> {
+	return new ReadableStream({ start: (controller) => controller.enqueue("\n") });
+}
+
+test.each([
+	["a web page", "<html></html>", /^Cannot read the list: it is not JSON, or not complete$/],
+	[
+		"a Status",
+		'{"kind":"Status","code":200}',
+		/^Cannot list Services: the answer is no list \(is a MetaServer there\?\)$/,
+	],
+	["a List without items", '{"kind":"ServiceList"}', /^Cannot list Services: the answer is no list/],
+	[
+		"half a List",
+		'{"kind":"ServiceList","items":[{"metadata":',
+		/^Cannot read the list: it is not JSON, or not complete$/,
+	],
+])("%s is no list", async (_, body, message) => {
+	using server = Bun.serve({
+		port: 0,
+		hostname: "127.0.0.1",
+		fetch: ({ url }) => new Response(url.includes("watch=true") ? openStream() : body),
+	});
+	await using client = followMetaServer({ url: `http://127.0.0.1:${server.port}` });
+	await client.jumpUntil("told", () => client.hub.status().kinds[0]?.problem !== null);
+	expect(client.hub.status().kinds[0]?.problem).toMatch(message);
+	expect(client.hub.status().synced).toBe(false);
+	expect(client.seen).toEqual([]);
+});
+
+test("a MetaServer that is gone is stale, told once, and followed again when it is back", async () => {
+	await using test = await started(["web"]);
+	const { place, client } = test;
+	await place.server.stop();
+	await client.jumpUntil("stale", () => client.hub.status().kinds.every(({ staleSince }) => staleSince !== null));
+	expect(client.hub.status().kinds[0]?.problem).toMatch(/^Cannot watch Services at http:\/\/127\.0\.0\.1:\d+: /);
+	const refused = () => client.log.filter((line) => line.startsWith("warn") && line.includes("running there"));
+	await client.jumpUntil("told of both kinds", () => refused().length === 2);
+	expect(client.hub.status().kinds[0]?.problem).toMatch(
+		/^Cannot watch Services at http:\/\/127\.0\.0\.1:\d+: \w+ \(is the MetaServer running there\?\)$/,
+	);
+	const sleeps = client.clock.sleeps.length;
+	await client.jumpUntil("many attempts", () => client.clock.sleeps.length > sleeps + 100);
+	expect(client.services()).toEqual(["demo/web"]);
+	expect(refused()).toHaveLength(2);
+	place.cloud.apply(webService("more"));
+	await place.server.start();
+	await client.jumpUntil("followed again", () => client.services()?.length === 2);
+	await client.jumpUntil("not stale", () => client.hub.status().staleSince === null);
+});
