@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startHub, type TestHub } from "../test/support/hub/hub.ts";
+import { startMetaServer } from "../test/support/hub/metaserver.ts";
 
 const USAGE = `Usage: scripts/dev_hub [DIR] [options]
 
@@ -12,13 +13,17 @@ Serves the Kubernetes API over TLS on loopback, with the manifests (*.yaml, *.ym
 
   --port N            listen there (default: a free port)
   --minor N           be a server 1.N (default 36)
-  --kubeconfig FILE   write the kubeconfig there (default: a temporary file, removed at the end)`;
+  --kubeconfig FILE   write the kubeconfig there (default: a temporary file, removed at the end)
+  --metaserver PORT   also serve it there, without TLS, as the MetaServer of a KubeEdge node does (0: a free port);
+                      SIGUSR1 cuts its link to the cloud, and mends it`;
 
 interface Settings {
 	readonly folder: string | undefined;
 	readonly port: number;
 	readonly minor: number;
 	readonly kubeconfig: string | undefined;
+	/** Port; undefined: none. */
+	readonly metaserver: number | undefined;
 }
 
 function readSettings(args: readonly string[]): Settings | "help" {
@@ -29,6 +34,7 @@ function readSettings(args: readonly string[]): Settings | "help" {
 			port: { type: "string", default: "0" },
 			minor: { type: "string", default: "36" },
 			kubeconfig: { type: "string" },
+			metaserver: { type: "string" },
 			help: { type: "boolean", short: "h", default: false },
 		},
 	});
@@ -39,6 +45,7 @@ function readSettings(args: readonly string[]): Settings | "help" {
 		port: wholeNumber("--port", values.port, 65_535),
 		minor: wholeNumber("--minor", values.minor, 99),
 		kubeconfig: values.kubeconfig,
+		metaserver: values.metaserver === undefined ? undefined : wholeNumber("--metaserver", values.metaserver, 65_535),
 	};
 }
 
@@ -68,6 +75,19 @@ function load(hub: TestHub, folder: string): number {
 	}, 0);
 }
 
+/** Serves the hub a second time as an edge node would see it. */
+async function serveAtEdge(hub: TestHub, port: number): Promise<AsyncDisposable> {
+	const server = await startMetaServer(hub, { port });
+	let isUp = true;
+	process.on("SIGUSR1", () => {
+		isUp = !isUp;
+		server.set({ link: isUp ? "up" : "down" });
+		console.log(`The MetaServer's link to the cloud is ${isUp ? "up" : "down"}`);
+	});
+	console.log(`  balancing agent --metaserver ${server.url}   (kill -USR1 ${process.pid} cuts and mends its link)`);
+	return server;
+}
+
 async function main(): Promise<void> {
 	const settings = readSettings(process.argv.slice(2));
 	if (settings === "help") {
@@ -84,7 +104,9 @@ async function main(): Promise<void> {
 	console.log(
 		`Serving ${hub.url} as Kubernetes 1.${minor}${folder === undefined ? "" : ` with ${count} objects of ${folder}`}`,
 	);
-	console.log(`  export KUBECONFIG=${kubeconfig}\n  kubectl get services,endpointslices -A\nStop it with Ctrl-C`);
+	console.log(`  export KUBECONFIG=${kubeconfig}\n  kubectl get services,endpointslices -A`);
+	await using _ = settings.metaserver === undefined ? undefined : await serveAtEdge(hub, settings.metaserver);
+	console.log("Stop it with Ctrl-C");
 	await new Promise((resolve) => {
 		process.once("SIGINT", resolve);
 		process.once("SIGTERM", resolve);

@@ -240,6 +240,10 @@ describe("resolveConfig()", () => {
 		[["--namespaces=Demo"], "it must be names of namespaces, as demo,prod"],
 		[["--namespaces=a,,b"], "it must be names of namespaces"],
 		[["--selector=app=web&x=1"], "it must be a label selector, as app=web"],
+		[
+			["--selector=app=web,tier in test"],
+			'it must be a label selector, as app=web,tier!=test: "tier in test" is no requirement: write app=web, app in (a,b), app or !app',
+		],
 	])("refuses %j", (args, message) => {
 		expect(complaint(() => configure(args))).toContain(message);
 	});

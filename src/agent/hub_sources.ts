@@ -10,6 +10,7 @@ import { type CredentialSource, nameSource, SERVICE_ACCOUNT } from "../hub/kuber
 import type { KubernetesStatus } from "../hub/kubernetes/kind_hub.ts";
 import { watchKubernetes } from "../hub/kubernetes/kubernetes.ts";
 import { manifestsName, watchManifests } from "../hub/manifests/manifests.ts";
+import { watchMetaServer } from "../hub/metaserver/metaserver.ts";
 import { createOfflineStore, type OfflineStore } from "../hub/offline_store.ts";
 import { assertNever } from "../lib/assert_never.ts";
 import type { Log } from "../lib/log.ts";
@@ -64,8 +65,7 @@ function openHub(choice: HubChoice, config: Config, following: Following): HubSo
 		case "kubernetes":
 			return openKubernetes(choice, config, following);
 		case "metaserver":
-			// No command has this flag yet.
-			throw new UsageError(`Cannot follow the MetaServer ${choice.url}: this version does not know how`);
+			return openMetaServer(choice.url, config, following);
 		default:
 			return assertNever(choice);
 	}
@@ -104,6 +104,41 @@ function openKubernetes(choice: KubernetesChoice, config: Config, following: Fol
 		snapshots: hub,
 		health: () => healthOf(hub.status(), ownWay),
 		kept: { store: storeOf(name, config, log), origin: hub.origin, identify: hub.identify },
+	};
+}
+
+function openMetaServer(url: string, config: Config, following: Following): HubSource {
+	const { namespaces, selector } = config;
+	const name = `MetaServer ${url}`;
+	const log = logOf(name, config, following);
+	const ownWay = following.ownWay();
+	const store = storeOf(name, config, log);
+	const hub = watchMetaServer({
+		url,
+		ownWay,
+		log,
+		signal: following.signal,
+		namespaces,
+		...(selector === undefined ? {} : { selector }),
+		// Not only after a boot: a MetaServer without the cloud may have forgotten what it told us before.
+		baseline: store.read(name)?.cluster,
+		userAgent: `balancing/${getVersion().version}`,
+	});
+	return {
+		name,
+		snapshots: hub,
+		health() {
+			const { withoutCloudSince, ...status } = hub.status();
+			const { staleSince, troubles } = healthOf(status, ownWay);
+			if (withoutCloudSince === null) return { staleSince, troubles };
+			const since = withoutCloudSince.toISOString();
+			return {
+				staleSince,
+				troubles: [...troubles, `It answers from its own store, without the cloud, since ${since}`],
+			};
+		},
+		// Nothing tells one cluster's MetaServer from another's; what is not of this cluster goes once the cloud answers.
+		kept: { store, origin: () => name, identify: async () => name },
 	};
 }
 

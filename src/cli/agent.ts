@@ -15,6 +15,7 @@ export const agent: Command = {
 		"kubeconfig",
 		"context",
 		"api-server",
+		"metaserver",
 		"namespaces",
 		"selector",
 		"node-name",

@@ -2,6 +2,7 @@
 
 import { normalize } from "node:path";
 import * as v from "valibot";
+import { parseLabelSelector } from "../model/label_selector.ts";
 
 const text = v.pipe(v.string("must be text"), v.minLength(1, "must not be empty"));
 /** A NUL would end the path early in every system call. */
@@ -49,6 +50,11 @@ const namespaces = v.pipe(
 	),
 );
 
+function whyNoSelector(given: string): string {
+	const parsed = parseLabelSelector(given);
+	return `must be a label selector, as app=web,tier!=test${parsed.kind === "wrong" ? `: ${parsed.message}` : ""}`;
+}
+
 const metaServer = v.pipe(
 	v.string(META_SERVER),
 	v.check((given) => /^https?:\/\/[^\s/]/.test(given) && URL.canParse(given), META_SERVER),
@@ -80,7 +86,13 @@ export const schema = v.object({
 	metaserver: several("a URL, or a list of URLs", metaServer),
 	namespaces: v.optional(namespaces, []),
 	selector: v.optional(
-		v.pipe(text, v.regex(/^[\w./!=<>,() -]+$/, "must be a label selector, as app=web,tier!=test")),
+		v.pipe(
+			text,
+			v.check(
+				(given) => parseLabelSelector(given).kind === "selector",
+				({ input }) => whyNoSelector(input),
+			),
+		),
 		undefined,
 	),
 	"node-name": v.optional(v.pipe(text, v.maxLength(253, "is longer than 253 characters"))),

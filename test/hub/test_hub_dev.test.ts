@@ -72,3 +72,31 @@ test("dev_hub names the file that it cannot load", async () => {
 		`Cannot load ${folder}/bad.yaml: Cannot read a manifest: no apiVersion, kind or metadata.name in`,
 	);
 });
+
+test("dev_hub --metaserver serves the same objects without TLS, and SIGUSR1 cuts its link", async () => {
+	const folder = folderWith(
+		"web.yaml",
+		"apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { ports: [{ port: 80 }] }\n",
+	);
+	const child = devHub(folder, "--metaserver", "0");
+	let said = "";
+	const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+	const says = (text: string) =>
+		until(text, async () => {
+			said += (await reader.read()).value ?? "";
+			return said.includes(text);
+		});
+	await says("Ctrl-C");
+	const url = /--metaserver (\S+)/.exec(said)?.[1] ?? "";
+	const names = async () => {
+		const answer: unknown = await (await fetch(`${url}/api/v1/services`)).json();
+		return listOf(at(answer, "items")).map((item) => at(item, "metadata", "name"));
+	};
+	expect(await names()).toEqual(["kubernetes", "web"]);
+	child.kill("SIGUSR1");
+	await says("is down");
+	// No watch has brought anything to the node.
+	expect(await names()).toEqual([]);
+	child.kill("SIGINT");
+	expect(await child.exited).toBe(0);
+});

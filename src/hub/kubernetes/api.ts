@@ -35,8 +35,11 @@ export interface Api {
 	get(request: ApiRequest): Promise<Answer>;
 }
 
+/** All that requests need of credentials. */
+export type Login = Pick<Credentials, "name" | "access" | "renew">;
+
 export interface ApiOptions {
-	readonly credentials: Credentials;
+	readonly credentials: Login;
 	readonly clock: Clock;
 	readonly userAgent: string;
 	readonly ownWay: OwnWay;
@@ -132,7 +135,7 @@ async function insteadOf<T>(error: unknown, second: Promise<T>): Promise<T> {
 	}
 }
 
-async function readAccess(credentials: Credentials, action: string): Promise<Access> {
+async function readAccess(credentials: Login, action: string): Promise<Access> {
 	try {
 		return await credentials.access();
 	} catch (cause) {

@@ -138,14 +138,9 @@ function commit(known: Known, list: List): Outcome {
 	const { next, during, proved } = list;
 	const before = contents.keys();
 	const absent = before.filter((key) => !next.has(key));
-	const lacking = absent.filter((key) => !during.told.has(key));
-	let changed = false;
-	for (const [key, held] of next) {
-		// A store that has not heard of a deletion.
-		const isStale = !proved && contents.isBuried(key);
-		if (!during.told.has(key) && !isStale) changed = take(known, key, held) || changed;
-	}
+	const changed = takeAll(known, list);
 	const isLarge = absent.length === before.length || (before.length >= MANY && absent.length > before.length / 2);
+	const lacking = absent.filter((key) => !during.told.has(key));
 	const { gone, pending, doubted } = absences.judge(lacking, { proved, isLarge });
 	for (const key of gone) take(known, key, undefined);
 	return {
@@ -155,6 +150,17 @@ function commit(known: Known, list: List): Outcome {
 		pending,
 		doubt: doubted === 0 ? undefined : describe(isLarge ? absent.length : doubted, before.length, proved),
 	};
+}
+
+/** What the list has. True if some of it is news. */
+function takeAll(known: Known, { next, during, proved }: List): boolean {
+	let changed = false;
+	for (const [key, held] of next) {
+		// A store that has not heard of a deletion.
+		const isStale = !proved && known.contents.isBuried(key);
+		if (!during.told.has(key) && !isStale) changed = take(known, key, held) || changed;
+	}
+	return changed;
 }
 
 /** Whether the list says otherwise than what was told while it came. */

@@ -4,13 +4,14 @@ import type { Buffer } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode } from "../../lib/error_code.ts";
-import { type Credentials, SERVICE_ACCOUNT } from "../kubernetes/credentials.ts";
+import type { Login } from "../kubernetes/api.ts";
+import { SERVICE_ACCOUNT } from "../kubernetes/credentials.ts";
 
 /**
  * Reads the files for each request: requests are rare, and the kubelet replaces tokens. Never through a proxy: a MetaServer is on
  * this node. A token never goes over plain HTTP.
  */
-export function createMetaAccess(url: string, folder: string = SERVICE_ACCOUNT): Credentials {
+export function createMetaAccess(url: string, folder: string = SERVICE_ACCOUNT): Login {
 	const clean = url.replace(/\/+$/, "");
 	return {
 		name: `MetaServer ${clean}`,
