@@ -35,26 +35,33 @@ const BEST_FIRST: readonly Use[] = ["new", "fallback", "old"];
  * better state counts.
  */
 export function chooseBackends(clusters: readonly Slices[], want: Want): Backends {
-	const uses = clusters.map((slices) => usesOf(slices, want));
-	const active = addressesOf(uses, "new") ?? addressesOf(uses, "fallback") ?? [];
-	const old = new Set(uses.flatMap((cluster) => [...cluster.keys()]));
-	for (const address of active) old.delete(address);
-	return { active: active.sort(), terminating: [...old].sort() };
+	const all = clusters.map((slices) => sortedByUse(slices, want));
+	const active = all.find((uses) => uses.new.length > 0)?.new ?? all.find(hasFallback)?.fallback ?? [];
+	const rest: L4Address[] = [];
+	for (const uses of all) for (const use of BEST_FIRST) if (uses[use] !== active) rest.push(...uses[use]);
+	// Within one cluster nothing stands in two of the lists.
+	const terminating = all.length > 1 ? without(rest, active) : rest;
+	return { active: active.sort(), terminating: terminating.sort() };
 }
 
-/** Of the first cluster that has any. */
-function addressesOf(clusters: readonly ReadonlyMap<L4Address, Use>[], wanted: Use): L4Address[] | undefined {
-	for (const uses of clusters) {
-		const found = [...uses].flatMap(([address, use]) => (use === wanted ? address : []));
-		if (found.length > 0) return found;
-	}
-	return undefined;
+type ByUse = Readonly<Record<Use, L4Address[]>>;
+
+function hasFallback({ fallback }: ByUse): boolean {
+	return fallback.length > 0;
 }
 
-function usesOf(slices: Slices, want: Want): ReadonlyMap<L4Address, Use> {
+function without(addresses: readonly L4Address[], others: readonly L4Address[]): L4Address[] {
+	const left = new Set(addresses);
+	for (const address of others) left.delete(address);
+	return [...left];
+}
+
+function sortedByUse(slices: Slices, want: Want): ByUse {
 	const uses = new Map<L4Address, Use>();
 	for (const slice of slices) if (slice.addressType === want.family) collect(slice, want, uses);
-	return uses;
+	const byUse: ByUse = { new: [], fallback: [], old: [] };
+	for (const [address, use] of uses) byUse[use].push(address);
+	return byUse;
 }
 
 function collect(slice: EndpointSlice, want: Want, uses: Map<L4Address, Use>): void {

@@ -16,6 +16,8 @@ export interface Entry {
 	readonly clusters: readonly Slices[];
 	readonly draft: Draft;
 	readonly claim: Claim;
+	/** The chunk's in the plan. */
+	readonly key: string;
 	chunk: Chunk;
 	/** Of the Service itself and of what it lost to others. */
 	problems: readonly Problem[];

@@ -104,7 +104,13 @@ function refreshService(memory: Memory, { hub, service, group, self }: Input, to
 	const all = clusters ?? [own];
 	const claim: Claim = { rank: hub.rank, object: key, created: ageOf(service.created) };
 	const draft = draftService(service, all, self);
-	enter(memory, hub, { service, clusters: all, draft, claim, chunk: NO_CHUNK, problems: [] }, touched);
+	const chunkKey = chunkKeyOf(hub, key);
+	enter(memory, hub, { service, clusters: all, draft, claim, key: chunkKey, chunk: NO_CHUNK, problems: [] }, touched);
+}
+
+/** No name of a Service has a blank. */
+function chunkKeyOf({ rank }: HubMemory, key: string): string {
+	return rank === 0 ? key : `${key} ${rank}`;
 }
 
 function isSame(before: readonly Slices[], group: readonly Slices[] | undefined, own: Slices): boolean {
@@ -163,12 +169,10 @@ function collect({ hubs }: Memory): Plan {
 
 function collectHub(hub: HubMemory, chunks: Map<string, Chunk>, problems: Problem[]): void {
 	for (const problem of hub.problems) problems.push(problem);
-	// No name of a Service has a blank.
-	const suffix = hub.rank === 0 ? "" : ` ${hub.rank}`;
 	for (const key of hub.cluster.services.keys()) {
 		const entry = hub.entries.get(key);
 		if (entry === undefined) continue;
-		if (entry.chunk.frontends.length > 0) chunks.set(`${key}${suffix}`, entry.chunk);
+		if (entry.chunk.frontends.length > 0) chunks.set(entry.key, entry.chunk);
 		problems.push(...entry.problems);
 	}
 }
