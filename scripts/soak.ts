@@ -13,7 +13,7 @@ const ROUND = 200;
 /** Rounds in which the agent is killed and stopped; the process of the last one lives to the end, and its memory is looked at. */
 const RESTARTS = 10;
 /** Rounds: some faults take a client a minute, and the soak is to end on the same day. */
-const SLOW_EVERY = 5;
+const SLOW_EVERY = 6;
 /** Milliseconds of each calm: Bun collects garbage once a second after the heap has changed. */
 const REST = 3000;
 const MIB = 2 ** 20;

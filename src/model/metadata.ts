@@ -42,7 +42,9 @@ export function titleOf(kind: string, object: unknown): string {
 }
 
 function claimed(name: unknown): string {
-	return typeof name === "string" && name !== "" ? ownString(name.slice(0, SHOWN_NAME)) : "?";
+	if (typeof name !== "string" || name === "") return "?";
+	// It goes to terminals.
+	return ownString(name.slice(0, SHOWN_NAME).replace(/[\p{C}\u2028\u2029]/gu, "?"));
 }
 
 /** Reads the metadata; undefined (after a Problem) if the object has no identity. */

@@ -2,7 +2,6 @@
 
 import type { Fault, Injected } from "../support/hub/fault.ts";
 import type { TestHub } from "../support/hub/hub.ts";
-import type { RequestFilter } from "../support/hub/log.ts";
 import { expired, serverError, tooManyRequests } from "../support/hub/status.ts";
 import type { OpenWatch } from "../support/hub/watch.ts";
 import { createDeck, type Dice } from "./dice.ts";
@@ -16,9 +15,15 @@ export const RULES = [
 	{ verbs: ["list", "watch"], resources: ["endpointslices"], groups: ["discovery.k8s.io"] },
 ] as const;
 
+/**
+ * `resuming`: a client goes on from where it was, and what it loses on the way it has lost; `quick`: those, and others after which it
+ * lists everything anew; `all`: those, and others that take it half a minute and more to get over.
+ */
+export type FaultSet = "resuming" | "quick" | "all";
+
 export interface Faults {
-	/** The next fault; `slow`: perhaps one that takes a client half a minute and more to get over. */
-	strike(slow: boolean): Promise<void>;
+	/** The next fault of a set. */
+	strike(set: FaultSet): Promise<void>;
 	/** Some faults end by themselves, after some changes. */
 	tick(): Promise<void>;
 	/** Takes all faults away. What a client noticed of them it must get over by itself. */
@@ -48,9 +53,13 @@ export function createFaults(options: FaultOptions): Faults {
 	const undos = new Set<Undo>();
 	const counts = new Map<string, number>();
 	const later = (undo: Strike, most = 20): void => void undos.add({ left: 1 + dice.below(most), undo });
-	const cards = cardsOf(options, later);
-	const draw = createDeck(dice, cards);
-	const drawAny = createDeck(dice, [...cards, ...slowCardsOf(options, later)]);
+	const resuming = resumingCardsOf(options, later);
+	const quick = [...resuming, ...listingCardsOf(options, later)];
+	const decks: Readonly<Record<FaultSet, () => Card>> = {
+		resuming: createDeck(dice, resuming),
+		quick: createDeck(dice, quick),
+		all: createDeck(dice, [...quick, ...slowCardsOf(options, later)]),
+	};
 
 	async function undoAll(due: readonly Undo[]): Promise<void> {
 		for (const each of due) {
@@ -61,8 +70,8 @@ export function createFaults(options: FaultOptions): Faults {
 
 	return {
 		counts,
-		async strike(slow) {
-			const [name, strike] = slow ? drawAny() : draw();
+		async strike(set) {
+			const [name, strike] = decks[set]();
 			counts.set(name, (counts.get(name) ?? 0) + 1);
 			await strike();
 		},
@@ -81,15 +90,21 @@ export function createFaults(options: FaultOptions): Faults {
 type Card = readonly [name: string, strike: Strike];
 type Later = (undo: Strike, most?: number) => void;
 
-function cardsOf(options: FaultOptions, later: Later): readonly Card[] {
-	return [...watchCards(options, later), ...requestCards(options), ...serverCards(options, later)];
+function resumingCardsOf(options: FaultOptions, later: Later): readonly Card[] {
+	return [...watchCards(options, later), ...answerCards(options), ...reachCards(options, later)];
+}
+
+function listingCardsOf(options: FaultOptions, later: Later): readonly Card[] {
+	return [...errorCards(options), ...serverCards(options, later)];
+}
+
+function anyWatch(hub: TestHub, dice: Dice): (does: (watch: OpenWatch) => void) => Strike {
+	return (does) => () => dice.some(hub.watches({ user: USER }), 1).forEach(does);
 }
 
 /** To one of the open watches. */
 function watchCards({ hub, dice }: FaultOptions, later: Later): readonly Card[] {
-	const any = (does: (watch: OpenWatch) => void): Strike => {
-		return () => dice.some(hub.watches({ user: USER }), 1).forEach(does);
-	};
+	const any = anyWatch(hub, dice);
 	return [
 		["watch ends", any((watch) => watch.end())],
 		["watch ends by FIN", any((watch) => watch.fin())],
@@ -111,8 +126,6 @@ function watchCards({ hub, dice }: FaultOptions, later: Later): readonly Card[] 
 		],
 		["half an event, then the next", any((watch) => watch.text('{"type":"ADDED","obj'))],
 		["garbage in a watch", any((watch) => watch.text("<html>502 Bad Gateway</html>\n"))],
-		["ERROR 500 in a watch", any((watch) => watch.error(serverError(500, "etcd is away")))],
-		["ERROR 410 in a watch", any((watch) => watch.error(expired("too old resource version")))],
 		["unknown event", any((watch) => watch.event("NONSENSE", { metadata: { resourceVersion: "1" } }))],
 		["bookmark", any((watch) => watch.bookmark())],
 		["an event again", any((watch) => repeat(hub, dice, watch))],
@@ -127,22 +140,24 @@ function repeat(hub: TestHub, dice: Dice, watch: OpenWatch): void {
 }
 
 /** To the next request, or two. */
-function requestCards({ hub, dice }: FaultOptions): readonly Card[] {
+function nextRequest({ hub, dice }: FaultOptions): (name: string, make: () => Fault) => Card {
 	let last: Injected | undefined;
-	const next = (name: string, make: () => Fault, filter: RequestFilter = {}): Card => [
+	return (name, make) => [
 		name,
 		() => {
 			// One at a time: many in a row would only make a client wait longer and longer.
 			last?.remove();
-			last = hub.inject({ user: USER, ...filter }, make(), 1 + dice.below(2));
+			last = hub.inject({ user: USER }, make(), 1 + dice.below(2));
 		},
 	];
+}
+
+function answerCards(options: FaultOptions): readonly Card[] {
+	const { dice } = options;
+	const next = nextRequest(options);
 	const bytes = () => 100 + dice.below(8000);
 	return [
 		next("429", () => ({ kind: "error", error: tooManyRequests(1) })),
-		next("500", () => ({ kind: "error", error: serverError(500, "no") })),
-		next("503", () => ({ kind: "error", error: serverError(503, "no") })),
-		next("410 on a request", () => ({ kind: "error", error: expired("The provided continue parameter is too old") })),
 		next("reset instead of an answer", () => ({ kind: "break", how: "reset" })),
 		next("FIN instead of an answer", () => ({ kind: "break", how: "fin" })),
 		next("answer cut by a reset", () => ({ kind: "cut", bytes: bytes(), how: "reset" })),
@@ -159,25 +174,26 @@ function requestCards({ hub, dice }: FaultOptions): readonly Card[] {
 	];
 }
 
-function serverCards({ hub, world, dice, configure }: FaultOptions, later: Later): readonly Card[] {
-	const whole = (): void => hub.shape({});
+function errorCards(options: FaultOptions): readonly Card[] {
+	const next = nextRequest(options);
+	const any = anyWatch(options.hub, options.dice);
 	return [
-		["history compacted", () => hub.compact()],
-		["streaming lists refused", () => hub.setFeatures({ initialEvents: dice.pick(["forbidden", "bad-request"]) })],
-		["streaming lists served", () => hub.setFeatures({ initialEvents: "served" })],
+		next("500", () => ({ kind: "error", error: serverError(500, "no") })),
+		next("503", () => ({ kind: "error", error: serverError(503, "no") })),
+		next("410 on a request", () => ({ kind: "error", error: expired("The provided continue parameter is too old") })),
+		["ERROR 500 in a watch", any((watch) => watch.error(serverError(500, "etcd is away")))],
+		["ERROR 410 in a watch", any((watch) => watch.error(expired("too old resource version")))],
+	];
+}
+
+/** The way to the server, and who we are to it. */
+function reachCards({ hub, dice, configure }: FaultOptions, later: Later): readonly Card[] {
+	return [
 		[
 			"answers in small pieces",
 			() => {
 				hub.shape({ chunkBytes: 1 + dice.below(300), writeBytes: 1 + dice.below(300), apart: dice.percent(50) });
-				later(whole);
-			},
-		],
-		["server restarted", () => hub.restart({ how: dice.pick(["reset", "fin"]) })],
-		[
-			"server down for a while",
-			async () => {
-				await hub.kill(dice.pick(["reset", "fin"]));
-				later(() => hub.restart());
+				later(() => hub.shape({}));
 			},
 		],
 		[
@@ -187,8 +203,6 @@ function serverCards({ hub, world, dice, configure }: FaultOptions, later: Later
 				later(() => hub.resumeAccepting());
 			},
 		],
-		["store lost, all put back", () => loseStore(hub, world, true)],
-		["store lost", () => loseStore(hub, world, false)],
 		[
 			"credentials rotated",
 			() => {
@@ -196,15 +210,24 @@ function serverCards({ hub, world, dice, configure }: FaultOptions, later: Later
 				later(configure);
 			},
 		],
-		// Whatever the watch knows, the next request is another user's.
+	];
+}
+
+function serverCards({ hub, world, dice }: FaultOptions, later: Later): readonly Card[] {
+	return [
+		["history compacted", () => hub.compact()],
+		["streaming lists refused", () => hub.setFeatures({ initialEvents: dice.pick(["forbidden", "bad-request"]) })],
+		["streaming lists served", () => hub.setFeatures({ initialEvents: "served" })],
+		["server restarted", () => hub.restart({ how: dice.pick(["reset", "fin"]) })],
 		[
-			"rights and token renewed",
-			() => {
-				hub.setRules(USER, RULES);
-				hub.rotateCredentials(USER);
-				configure();
+			"server down for a while",
+			async () => {
+				await hub.kill(dice.pick(["reset", "fin"]));
+				later(() => hub.restart());
 			},
 		],
+		["store lost, all put back", () => loseStore(hub, world, true)],
+		["store lost", () => loseStore(hub, world, false)],
 	];
 }
 

@@ -5,7 +5,7 @@ import { type Round, soak } from "./soak.ts";
 
 /** BALANCING_SEED repeats a run, as far as the kernel's and the network's timing lets it. */
 const SEED = Number(process.env["BALANCING_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-const ROUNDS = [150, 150, 150, 150];
+const ROUNDS = Array.from({ length: 8 }, () => 100);
 /** Connections to the hub may be few or many at a moment; each one that a fault leaves behind would be one more. */
 const SPARE_DESCRIPTORS = 12;
 
@@ -21,7 +21,7 @@ test("an agent is right after changes and faults at random, and its steady clien
 		seed: SEED,
 		rounds: ROUNDS,
 		slowEvery: 0,
-		restarts: 2,
+		restarts: 4,
 		rest: 100,
 		onRound: tell,
 	});

@@ -11,7 +11,7 @@ import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { lab } from "../support/lab.ts";
 import { until } from "../support/wait.ts";
 import { createDeck, createDice, type Dice } from "./dice.ts";
-import { createFaults, type Faults, RULES, USER } from "./faults.ts";
+import { createFaults, type FaultSet, type Faults, RULES, USER } from "./faults.ts";
 import { difference, expectedFrontends, expectedState, kernelState } from "./kernel_state.ts";
 import { NODE } from "./objects.ts";
 import { connectSteadily, findAstray, type SteadyClient } from "./traffic.ts";
@@ -23,7 +23,7 @@ export interface SoakOptions {
 	readonly rounds: Iterable<number>;
 	/** In every so many rounds faults strike, too, that a client needs half a minute and more for; 0: never. */
 	readonly slowEvery: number;
-	/** Rounds in which the agent is killed, or stopped, and started again; after them one process lives to the end. */
+	/** Of so many rounds those in which lists are made anyway: the agent is killed, and stopped, and started again. After them one process lives to the end. */
 	readonly restarts: number;
 	/** Milliseconds of rest in each calm, for the runtime to clean up before memory is measured. */
 	readonly rest: number;
@@ -116,6 +116,9 @@ function createAgents(start: () => AgentProcess, dice: Dice): Agents {
 		},
 		async replace(signal) {
 			ensure();
+			// One that has hardly begun ends as any process does.
+			if (signal === "SIGTERM")
+				await until("the agent running", async () => (await current().page("/healthz")) !== undefined);
 			const code = await current().stop(signal);
 			if (signal === "SIGTERM" && code !== 0) throw new Error(`The agent ended with ${code}: ${current().err()}`);
 			missing = 1 + dice.below(10);
@@ -134,8 +137,9 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
 	let changes = 0;
 	let faults = 0;
 	for (const count of options.rounds) {
-		const slow = options.slowEvery > 0 && rounds.length % options.slowEvery === 0;
-		faults += await disturb(stage, { count, slow, restarts: rounds.length < options.restarts });
+		const set = setOf(rounds.length, options);
+		const restarts = rounds.length < options.restarts && set !== "resuming";
+		faults += await disturb(stage, { count, set, restarts });
 		changes += count;
 		const round = { changes, faults, ...(await settle(stage, options.rest)) };
 		rounds.push(round);
@@ -146,13 +150,31 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
 	return { rounds, faults: stage.faults.counts, strange };
 }
 
+/** What a list heals would not be noticed where lists are made all the time: every other round does without. */
+function setOf(round: number, { slowEvery }: SoakOptions): FaultSet {
+	if (slowEvery > 0 && round % slowEvery === 0) return "all";
+	return round % 2 === 0 ? "quick" : "resuming";
+}
+
+/** Below the ports that the kernel gives to others while the hub is down (ip_local_port_range). */
+const PORTS = { first: 20_000, count: 12_000 } as const;
+
+async function startOnFixedPort(): Promise<TestHub> {
+	for (let port = PORTS.first + (process.pid % PORTS.count); ; port++) {
+		try {
+			const users = { [USER]: { credentials: "token", rules: RULES } } as const;
+			return await startHub({ port, timing: { bookmarkMs: BOOKMARK }, users });
+		} catch (error) {
+			if (!String(error).includes("EADDRINUSE") || port > PORTS.first + PORTS.count) throw error;
+		}
+	}
+}
+
 async function setStage(options: SoakOptions, stack: AsyncDisposableStack): Promise<Stage> {
 	const dice = createDice(options.seed);
 	const network = stack.use(await lab());
 	const place = stack.use(agentPlace());
-	const hub = stack.use(
-		await startHub({ timing: { bookmarkMs: BOOKMARK }, users: { [USER]: { credentials: "token", rules: RULES } } }),
-	);
+	const hub = stack.use(await startOnFixedPort());
 	const world = createWorld(hub, dice);
 	const kubeconfig = `${place.folder}/kubeconfig`;
 	const configure = (): void => {
@@ -183,12 +205,12 @@ async function setStage(options: SoakOptions, stack: AsyncDisposableStack): Prom
 interface Disturbance {
 	/** Changes. */
 	readonly count: number;
-	readonly slow: boolean;
+	readonly set: FaultSet;
 	readonly restarts: boolean;
 }
 
 /** Returns how many faults struck. */
-async function disturb(stage: Stage, { count, slow, restarts }: Disturbance): Promise<number> {
+async function disturb(stage: Stage, { count, set, restarts }: Disturbance): Promise<number> {
 	const { dice, world, faults, agents } = stage;
 	const end = createDeck(dice, ["SIGKILL", "SIGTERM"] as const);
 	// Both ends within a round, wherever they fall.
@@ -200,7 +222,7 @@ async function disturb(stage: Stage, { count, slow, restarts }: Disturbance): Pr
 		await faults.tick();
 		if (ends.has(made)) await agents.replace(end());
 		if (dice.percent(12)) {
-			await faults.strike(slow);
+			await faults.strike(set);
 			struck++;
 		}
 		// Bursts, and pauses in which events get through.

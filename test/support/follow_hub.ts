@@ -53,7 +53,10 @@ export type FollowOptions = Partial<Omit<KubernetesOptions, "clock" | "log" | "s
 };
 
 /** Starts at once. */
-export function followHub(server: TestHub, { kubeconfig, ...options }: FollowOptions = {}): Follower {
+export function followHub(
+	server: Pick<TestHub, "kubeconfig">,
+	{ kubeconfig, ...options }: FollowOptions = {},
+): Follower {
 	const folder = temporaryFolder();
 	const file = folder.write("config", kubeconfig ?? server.kubeconfig());
 	const client = follow((given) =>

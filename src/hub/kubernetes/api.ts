@@ -11,7 +11,7 @@ import { createWatchdog, type Watchdog } from "./watchdog.ts";
 
 /** Milliseconds until an answer must begin; and within a list, until more of it must come. */
 const ANSWER = 30_000;
-/** Characters of an error's body that are read. */
+/** Bytes of an error's body that are read. */
 const ERROR_BODY = 65_536;
 
 export interface ApiRequest {
@@ -28,6 +28,8 @@ export interface ApiRequest {
 export interface Answer extends Disposable {
 	/** The body, decompressed. Throws HubError when it breaks or falls silent; ends at once when the signal is aborted. */
 	chunks(): AsyncGenerator<Uint8Array, void>;
+	/** Milliseconds without a byte after which the connection counts as dead, from now on. */
+	setSilence(milliseconds: number): void;
 }
 
 export interface Api {
@@ -88,15 +90,18 @@ export function createApi({ credentials, clock, userAgent, ownWay, peer = "API s
 		using stack = new DisposableStack();
 		const dog = stack.use(createWatchdog({ clock, limit: ANSWER, signal: request.signal, action: request.action }));
 		const { access, response } = await send(request, dog, one);
-		if (!response.ok) {
-			const body = await readErrorBody(response);
-			if (response.status === 401) return "unauthorized";
+		if (response.status === 401) return "unauthorized";
+		// An API server answers a list and a watch with 200, and with nothing else where it went well.
+		if (response.status !== 200) {
 			const retryAfter = response.headers.get("retry-after");
+			const body = await readErrorBody(response);
 			throw errorOfAnswer(request.action, { status: response.status, retryAfter, body });
 		}
+		refuseHtml(request.action, response);
 		dog.setLimit(request.silence ?? ANSWER);
 		const open = stack.move();
 		return {
+			setSilence: dog.setLimit,
 			chunks: () =>
 				readChunks(response, { dog, fail: (cause) => unreachable({ access, peer, cause }, request.action) }),
 			[Symbol.dispose]: () => open.dispose(),
@@ -135,6 +140,13 @@ async function insteadOf<T>(error: unknown, second: Promise<T>): Promise<T> {
 	}
 }
 
+/** A page for people is no API server's: before its first byte is taken for an open watch. */
+function refuseHtml(action: string, { headers }: Response): void {
+	if (headers.get("content-type")?.startsWith("text/html") !== true) return;
+	const hint = "is it an API server, or does a proxy or a login page stand before it?";
+	throw new HubError(`Cannot ${action}: the answer is HTML (${hint})`, { status: 0, reason: "Protocol" });
+}
+
 async function readAccess(credentials: Login, action: string): Promise<Access> {
 	try {
 		return await credentials.access();
@@ -167,12 +179,21 @@ async function* readChunks(response: Response, { dog, fail }: Reading): AsyncGen
 	}
 }
 
-async function readErrorBody(response: Response): Promise<string> {
+/** The beginning of it, as far as it comes. */
+async function readErrorBody({ body }: Response): Promise<string> {
+	const decoder = new TextDecoder("utf-8");
+	let text = "";
+	let read = 0;
 	try {
-		return (await response.text()).slice(0, ERROR_BODY);
+		for await (const chunk of body ?? []) {
+			text += decoder.decode(chunk.subarray(0, ERROR_BODY - read), { stream: true });
+			read += chunk.length;
+			if (read >= ERROR_BODY) break;
+		}
 	} catch {
-		return "";
+		// What has come says more than how it ended.
 	}
+	return text;
 }
 
 const HINTS: Readonly<Record<string, string>> = {

@@ -4,6 +4,8 @@ import { field, isRaw, type Raw } from "../../model/raw.ts";
 
 /** Characters of a server's message that are kept. */
 const SHOWN = 300;
+/** Milliseconds: who asks us to wait longer is asked again then. Timers cannot wait as long as some servers say. */
+const LONGEST_RETRY = 300_000;
 
 interface Facts {
 	/** HTTP status, or the code of a watch's ERROR event; 0 if there was no answer. */
@@ -51,7 +53,7 @@ export function errorOfStatus(action: string, status: Raw, fallback = 0): HubErr
 	return new HubError(`Cannot ${action}: ${describe(number, typeof message === "string" ? message : "")}`, {
 		status: number,
 		reason: typeof reason === "string" ? reason : "",
-		retryAfter: typeof seconds === "number" && seconds > 0 ? seconds * 1000 : undefined,
+		retryAfter: typeof seconds === "number" && seconds > 0 ? retryIn(seconds) : undefined,
 	});
 }
 
@@ -63,8 +65,14 @@ export function errorOfAnswer(
 	const { status, body } = answer;
 	const parsed = errorOfStatus(action, parseObject(body) ?? { message: body.trim() }, status);
 	const seconds = answer.retryAfter === null ? Number.NaN : Number(answer.retryAfter);
-	const retryAfter = Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : parsed.retryAfter;
+	// A date is not used: it would be by a clock that need not be ours.
+	const retryAfter = Number.isFinite(seconds) && seconds >= 0 ? retryIn(seconds) : parsed.retryAfter;
 	return new HubError(parsed.message, { status, reason: parsed.reason, retryAfter });
+}
+
+/** Milliseconds. */
+function retryIn(seconds: number): number {
+	return Math.min(seconds * 1000, LONGEST_RETRY);
 }
 
 function parseObject(text: string): Raw | undefined {

@@ -27,6 +27,7 @@ export function createListSplitter(limit: number): ListSplitter {
 	const scan = createJsonScan();
 	let inItems = false;
 	let inItem = false;
+	let between = 0;
 
 	/** All of these return the place up to which the chunk is done. */
 	function takeFrame(chunk: Uint8Array, from: number): number {
@@ -43,7 +44,10 @@ export function createListSplitter(limit: number): ListSplitter {
 
 	function takeBetween(chunk: Uint8Array, from: number): number {
 		const byte = chunk[from] ?? 0;
-		if (byte === COMMA || byte <= SPACE) return from + 1;
+		if (byte === COMMA || byte <= SPACE) {
+			if (++between > limit) throw protocolError(`over ${limit} bytes stand between items`);
+			return from + 1;
+		}
 		if (byte === OPEN_OBJECT) inItem = true;
 		else if (byte === CLOSE_LIST) inItems = false;
 		else throw protocolError("an item is no object");

@@ -3,13 +3,15 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { ClusterView } from "./cluster_view.ts";
 import { type Held, keyOf, readHeld, showHeld } from "./held.ts";
-import { MANY } from "./limits.ts";
+import { HubError } from "./hub_error.ts";
+import { MANY, MAX_OBJECTS } from "./limits.ts";
 import type { Need } from "./needs.ts";
 
 /** Milliseconds in which deletions count together. */
 const WINDOW = 60_000;
 
 export interface KindStore {
+	/** Throws HubError if there are more than anybody has. */
 	put(object: unknown): void;
 	/** False, with nothing done, if too many would be gone: a list has to confirm it. */
 	drop(object: unknown): boolean;
@@ -19,6 +21,7 @@ export interface KindStore {
 }
 
 export interface Listing {
+	/** Throws HubError if there are more than anybody has: a list without end must not fill the memory. */
 	put(object: unknown): void;
 	drop(object: unknown): void;
 	/** Objects that would go. */
@@ -48,6 +51,7 @@ export function createKindStore({ need, view, clock }: KindStoreOptions): KindSt
 
 	function startListing(): Listing {
 		const next = new Map<string, Held>();
+		let read = 0;
 		function losses(): number {
 			let lost = 0;
 			for (const key of objects.keys()) if (!next.has(key)) lost++;
@@ -55,6 +59,8 @@ export function createKindStore({ need, view, clock }: KindStoreOptions): KindSt
 		}
 		return {
 			put(object) {
+				// One that comes again and again counts as well.
+				if (++read > MAX_OBJECTS) throw tooMany(need);
 				const key = keyOf(need, object);
 				next.set(key, readHeld(need, object, objects.get(key)));
 			},
@@ -77,6 +83,7 @@ export function createKindStore({ need, view, clock }: KindStoreOptions): KindSt
 		put(object) {
 			const key = keyOf(need, object);
 			const before = objects.get(key);
+			if (before === undefined && objects.size >= MAX_OBJECTS) throw tooMany(need);
 			const after = readHeld(need, object, before);
 			objects.set(key, after);
 			showHeld(place, key, before, after);
@@ -94,4 +101,9 @@ export function createKindStore({ need, view, clock }: KindStoreOptions): KindSt
 		startListing,
 		size: () => objects.size,
 	};
+}
+
+function tooMany({ kind }: Need): HubError {
+	const message = `Cannot read ${kind}s: there are over ${MAX_OBJECTS} (narrow them with --namespaces or --selector)`;
+	return new HubError(message, { status: 0, reason: "TooMany" });
 }

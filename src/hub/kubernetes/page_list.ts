@@ -5,7 +5,7 @@ import type { Api } from "./api.ts";
 import { HubError, isExpired } from "./hub_error.ts";
 import { createListSplitter } from "./json_list.ts";
 import type { Listing } from "./kind_store.ts";
-import { MAX_OBJECT } from "./limits.ts";
+import { MAX_OBJECT, MAX_PAGES } from "./limits.ts";
 import type { Scope } from "./needs.ts";
 
 /** Objects in one page; client-go's number. */
@@ -44,19 +44,20 @@ async function readPages(options: ListOptions, query: Readonly<Record<string, st
 	const listing = options.start();
 	let token = "";
 	let first: string | undefined;
+	let pages = 0;
 	do {
 		const page = await readPage(options, listing, token === "" ? query : { ...query, continue: token });
 		// Every page has the version of the first.
 		first ??= page.version;
-		if (page.token !== "" && page.token === token) {
-			throw new HubError(`Cannot list ${options.scope.title}: the same page comes again and again`, {
-				status: 0,
-				reason: "Protocol",
-			});
-		}
+		if (page.token !== "" && page.token === token) throw endless(options, "the same page comes again and again");
+		if (++pages > MAX_PAGES) throw endless(options, `it has over ${MAX_PAGES} pages`);
 		token = page.token;
 	} while (token !== "");
 	return { listing, version: first };
+}
+
+function endless({ scope }: ListOptions, fact: string): HubError {
+	return new HubError(`Cannot list ${scope.title}: ${fact}`, { status: 0, reason: "Protocol" });
 }
 
 interface Page {

@@ -18,6 +18,9 @@ import { watchEvents } from "./watch_stream.ts";
 /** Milliseconds: a watch that ends sooner is no normal end. */
 const SHORT = 1000;
 
+/** The first bookmark of a streaming list is the mark of its end, wherever `sendInitialEvents` means something. */
+const NOT_STREAMED = "Cannot list: the server sends bookmarks, and no mark after the initial events";
+
 /** What all kinds of one hub share. */
 export interface HubFeatures {
 	/** False after the server refused a streaming list. */
@@ -90,10 +93,9 @@ function phaseOf({ position, features }: Round): Phase {
 }
 
 async function list(round: Round): Promise<void> {
-	const { store, state, backoff } = round;
+	const { store, state } = round;
 	const { listing, version } = await listByPages({ ...round, start: store.startListing, onBytes: state.heard });
 	commit(round, listing, version);
-	backoff.reset();
 }
 
 function commit({ position, store, state }: Round, listing: Listing, version: string): void {
@@ -119,7 +121,8 @@ async function watch(round: Round): Promise<void> {
 	for await (const events of watchEvents({ ...round, version: position.version, onOpen })) {
 		position.unproven = false;
 		state.heard();
-		backoff.reset();
+		// Not by a list: where lists work and watches do not, it would be read again and again without a pause.
+		if (listing === undefined) backoff.reset();
 		for (const event of events) listing = take(round, event, listing);
 	}
 	if (signal.aborted) return;
@@ -146,7 +149,8 @@ function take(round: Round, event: WatchEvent, listing: Listing | undefined): Li
 			state.changed();
 			break;
 		case "bookmark":
-			if (listing === undefined || !event.complete) break;
+			if (listing === undefined) break;
+			if (!event.complete) throw new HubError(NOT_STREAMED, { status: 0, reason: "NotStreamed" });
 			commit(round, listing, event.version);
 			return undefined;
 		case "error":

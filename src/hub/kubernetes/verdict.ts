@@ -29,12 +29,19 @@ export type Phase = "watching" | "streaming" | "paging";
 export function judge(error: unknown, during: Phase): Verdict {
 	if (error instanceof Doubt) return { relist: true, pages: "once", wait: "confirm", quiet: false };
 	if (!(error instanceof HubError)) return { relist: true, wait: "backoff", quiet: false };
-	if (during === "streaming" && isInvalid(error)) return { relist: true, pages: "always", wait: "none", quiet: true };
+	if (during === "streaming" && isNotStreamed(error)) {
+		return { relist: true, pages: "always", wait: "none", quiet: true };
+	}
 	if (during === "watching" && isExpired(error)) return { relist: true, wait: "none", quiet: true };
 	if (error.status === 403 || error.status === 404) return { relist: true, wait: "refused", quiet: false };
-	if (error.reason === "Silent") return judgeSilence(during);
+	if (error.reason === "Silent" || error.reason === "Broken") return judgeSilence(during);
 	const wait = error.retryAfter === undefined ? "backoff" : "asked";
 	return { relist: during !== "watching" || !KEEPS_VERSION.has(error.status), wait, quiet: false };
+}
+
+/** Refused, or, as before 1.27, not understood. */
+function isNotStreamed(error: HubError): boolean {
+	return isInvalid(error) || error.reason === "NotStreamed";
 }
 
 /** A broken connection (0) and a server that is busy or does not know us say nothing about the version. Of the rest, a list can tell. */
@@ -43,7 +50,7 @@ const KEEPS_VERSION: ReadonlySet<number> = new Set([0, 401, 429]);
 function judgeSilence(during: Phase): Verdict {
 	// A dead connection is replaced at once: the next one tells whether the server is there.
 	if (during === "watching") return { relist: false, wait: "none", quiet: false };
-	// Before 1.27 `sendInitialEvents` could mean nothing, and the mark never came.
+	// Before 1.27 `sendInitialEvents` could mean nothing, and the mark never came, until the server ended the watch.
 	return { relist: true, pages: "once", wait: "backoff", quiet: false };
 }
 

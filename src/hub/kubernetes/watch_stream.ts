@@ -39,7 +39,8 @@ export async function* watchEvents(options: WatchOptions): AsyncGenerator<readon
 			...(version === undefined ? initial : { resourceVersion: version }),
 		},
 		action: `watch ${scope.title}`,
-		silence: SILENCE,
+		// What a streaming list begins with must come as any list does.
+		...(version === undefined ? {} : { silence: SILENCE }),
 		signal,
 	});
 	onOpen();
@@ -48,6 +49,7 @@ export async function* watchEvents(options: WatchOptions): AsyncGenerator<readon
 		const events: WatchEvent[] = [];
 		for (const line of lines.push(chunk)) {
 			const event = parseEvent(line);
+			if (event?.kind === "bookmark" && event.complete) answer.setSilence(SILENCE);
 			if (event !== undefined) events.push(event);
 		}
 		yield events;
