@@ -182,7 +182,7 @@ test("watchKubernetes() falls back to pages where the mark of a streaming list n
 	await until("both watchdogs awake", () => {
 		// What was sent may still be on its way at the first jump.
 		if (rounds++ % 100 === 0) client.clock.jump(31_000);
-		return client.log.filter((line) => line.includes("nothing was heard for 30 s")).length === 2;
+		return client.log.filter((line) => /^warn .* nothing was heard for 30 s/.test(line)).length === 2;
 	});
 	client.clock.jump(5000);
 	await client.shows("demo/web");

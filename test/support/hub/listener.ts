@@ -23,12 +23,17 @@ export interface ListenerOptions {
 	readonly failed: () => void;
 }
 
+/** How long a port that was ours may be another's before that is an error. */
+const DEADLINE_MS = 10_000;
+
 export function createListener({ host, port: wanted, accept, failed }: ListenerOptions): Listener {
 	let port = wanted;
+	let bound = false;
 	let server: Server | undefined;
 	const stalled = new Set<Socket>();
-	const listen = (next: Server) =>
+	const listenOnce = (next: Server) =>
 		new Promise<void>((resolve, reject) => {
+			next.removeAllListeners("error");
 			next.once("error", (cause) => reject(new Error(`Cannot listen on ${host}:${port}: ${cause.message}`, { cause })));
 			next.listen(port, host, () => {
 				const address = next.address();
@@ -37,6 +42,20 @@ export function createListener({ host, port: wanted, accept, failed }: ListenerO
 				resolve();
 			});
 		});
+	/** The socket before it may still be closing; the port is the hub's for good. */
+	const listen = async (next: Server): Promise<void> => {
+		const end = performance.now() + DEADLINE_MS;
+		for (;;) {
+			try {
+				await listenOnce(next);
+				bound = true;
+				return;
+			} catch (error) {
+				if (!bound || performance.now() > end || !String(error).includes("EADDRINUSE")) throw error;
+				await Bun.sleep(5);
+			}
+		}
+	};
 	const stop = async () => {
 		// Not awaited: it would wait for the connections that shall stay.
 		server?.close();
