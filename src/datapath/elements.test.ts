@@ -1,3 +1,5 @@
+// Elements in an array against a Map.
+
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { encodeId } from "./codec.ts";
