@@ -92,13 +92,13 @@ export function createSync({ hubs, writer, self, log, onNames }: SyncOptions): S
 	let last: WriteStatus | null = null;
 	let problems: readonly Problem[] = [];
 	let failures = 0;
-	let planned = 0;
+	let planned: Plan | undefined;
 	let unsettled: string | null = NOTHING_WRITTEN;
 
 	function write(): Written {
 		const started = performance.now();
 		const plan = planner(hubs.snapshots(), self);
-		planned = countPlanned(plan);
+		planned = plan;
 		const synced = hubs.synced();
 		const written = writer.write(plan, { synced });
 		unsettled = whyUnsettled(written, synced);
@@ -146,7 +146,7 @@ export function createSync({ hubs, writer, self, log, onNames }: SyncOptions): S
 			return { backends: backends.size, slots: slots.size, names: names.size, frontends: frontends.size };
 		},
 		counts: () => ({
-			planned,
+			planned: planned === undefined ? 0 : countPlanned(planned),
 			frontends: countFrontends(writer.actual().frontends),
 			backends: writer.actual().backends.size,
 		}),

@@ -1,5 +1,6 @@
 // Gives what a plan says numbers (ids, ranges of slots, generations), and keeps the wanted bytes of all maps up to date.
 
+import { keysBetween } from "../lib/layered_map.ts";
 import type { L4Address } from "../model/address.ts";
 import type { Chunk, Frontend, Plan } from "../plan/plan_types.ts";
 import type { Backend } from "./backend_table.ts";
@@ -105,15 +106,20 @@ function compare(
 	after: ReadonlyMap<string, Chunk>,
 ): { readonly changed: readonly Chunk[]; readonly gone: readonly L4Address[] } {
 	const changed: Chunk[] = [];
-	for (const [key, chunk] of after) if (before.get(key) !== chunk) changed.push(chunk);
 	const gone: L4Address[] = [];
-	for (const [key, chunk] of before) {
-		const next = after.get(key);
+	for (const key of keysBetween(before, after) ?? new Set([...before.keys(), ...after.keys()])) {
+		const [chunk, next] = [before.get(key), after.get(key)];
 		if (next === chunk) continue;
-		const kept = new Set(next?.frontends.map((frontend) => frontend.address));
-		for (const { address } of chunk.frontends) if (!kept.has(address)) gone.push(address);
+		if (next !== undefined) changed.push(next);
+		gone.push(...addressesLost(chunk, next));
 	}
 	return { changed, gone };
+}
+
+function addressesLost(before: Chunk | undefined, after: Chunk | undefined): readonly L4Address[] {
+	if (before === undefined) return [];
+	const kept = new Set(after?.frontends.map(({ address }) => address));
+	return before.frontends.flatMap(({ address }) => (kept.has(address) ? [] : address));
 }
 
 function createPlaces({ capacity, restored, firstGeneration }: AssignmentOptions): Places {

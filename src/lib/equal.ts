@@ -6,7 +6,13 @@ export function isEqual(a: unknown, b: unknown): boolean {
 	if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
 	if (Array.isArray(a) || Array.isArray(b)) return Array.isArray(a) && Array.isArray(b) && isEqualList(a, b);
 	if (a instanceof Map || b instanceof Map) return a instanceof Map && b instanceof Map && isEqualMap(a, b);
-	return isEqualMap(new Map(Object.entries(a)), new Map(Object.entries(b)));
+	return isEqualObject(a, b);
+}
+
+function isEqualObject(a: object, b: object): boolean {
+	const fields = Object.entries(a);
+	if (fields.length !== Object.keys(b).length) return false;
+	return fields.every(([key, value]) => Object.hasOwn(b, key) && isEqual(value, Reflect.get(b, key)));
 }
 
 function isEqualList(a: readonly unknown[], b: readonly unknown[]): boolean {

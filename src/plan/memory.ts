@@ -1,8 +1,9 @@
 // What a planner remembers: of each hub, of each Service, and who claims which address.
 
+import { createLayeredMap, keysBetween, type LayeredMap } from "../lib/layered_map.ts";
 import type { Cluster, Service } from "../model/cluster.ts";
 import type { Problem } from "../model/problem.ts";
-import { CANARY } from "./canary.ts";
+import { CANARY, CANARY_OBJECT } from "./canary.ts";
 import type { Claim, Claims } from "./claims.ts";
 import { createClaims } from "./claims.ts";
 import type { Draft } from "./draft.ts";
@@ -18,9 +19,6 @@ export interface Entry {
 	readonly claim: Claim;
 	/** The chunk's in the plan. */
 	readonly key: string;
-	chunk: Chunk;
-	/** Of the Service itself and of what it lost to others. */
-	problems: readonly Problem[];
 }
 
 export interface HubMemory {
@@ -28,8 +26,8 @@ export interface HubMemory {
 	readonly rank: number;
 	readonly entries: Map<string, Entry>;
 	cluster: Cluster;
-	/** It is another one than in the last plan. */
-	changed: boolean;
+	/** The one of the last plan. */
+	planned: Cluster;
 	/** The keys of its global Services. */
 	globals: readonly string[];
 	/** Of the cluster, with the hub's name if there are several. */
@@ -40,6 +38,10 @@ export interface Memory {
 	readonly nodeName: string;
 	readonly hubs: readonly HubMemory[];
 	readonly claims: Claims;
+	/** By the plan's keys. */
+	readonly chunks: LayeredMap<Chunk>;
+	/** Of Services, and of what they lost to others; by the same keys, and none of them empty. */
+	readonly problems: Map<string, readonly Problem[]>;
 	/** The last one. */
 	plan: Plan | undefined;
 }
@@ -51,11 +53,20 @@ const CANARY_CLAIM: Claim = { rank: -1, object: CANARY.object, created: Number.N
 export function createMemory(hubs: readonly HubSnapshot[], { nodeName }: Self): Memory {
 	const claims = createClaims();
 	for (const { address } of CANARY.frontends) claims.add(address, CANARY_CLAIM);
-	return { nodeName, hubs: hubs.map(({ name }, rank) => createHubMemory(name, rank)), claims, plan: undefined };
+	const chunks = createLayeredMap<Chunk>();
+	chunks.set(CANARY_OBJECT, CANARY);
+	return {
+		nodeName,
+		hubs: hubs.map(({ name }, rank) => createHubMemory(name, rank)),
+		claims,
+		chunks,
+		problems: new Map(),
+		plan: undefined,
+	};
 }
 
 function createHubMemory(name: string, rank: number): HubMemory {
-	return { name, rank, entries: new Map(), cluster: EMPTY, changed: true, globals: [], problems: [] };
+	return { name, rank, entries: new Map(), cluster: EMPTY, planned: EMPTY, globals: [], problems: [] };
 }
 
 /** Whether a plan for these hubs can go on from it. */
@@ -75,12 +86,21 @@ export function entryOf({ hubs }: Memory, { rank, object }: Claim): Entry | unde
 export function takeSnapshots({ hubs }: Memory, snapshots: readonly HubSnapshot[]): void {
 	for (const hub of hubs) {
 		const cluster = snapshots[hub.rank]?.cluster ?? EMPTY;
-		hub.changed = cluster !== hub.cluster || hub.changed;
-		if (!hub.changed) continue;
+		if (cluster === hub.cluster) continue;
 		if (hubs.length > 1) hub.globals = globalsOf(cluster);
 		if (cluster.problems !== hub.cluster.problems) hub.problems = withSource(cluster.problems, sourceOf(hubs, hub));
 		hub.cluster = cluster;
 	}
+}
+
+/** The keys of Services that may be other ones than in the last plan, and those that are merged with others'. */
+export function keysToRefresh({ cluster, planned, globals }: HubMemory): Iterable<string> {
+	// In a hub that is the same only those can have changed that are merged.
+	if (cluster === planned) return globals;
+	const services = keysBetween(planned.services, cluster.services);
+	const slices = keysBetween(planned.slices, cluster.slices);
+	if (services === undefined || slices === undefined) return cluster.services.keys();
+	return new Set([...services, ...slices, ...globals]);
 }
 
 /** What tells a hub's objects from those of others; undefined if there are no others. */

@@ -3,7 +3,6 @@
 import type { L4Address } from "../model/address.ts";
 import type { Service } from "../model/cluster.ts";
 import type { Problem } from "../model/problem.ts";
-import { CANARY, CANARY_OBJECT } from "./canary.ts";
 import type { Claim } from "./claims.ts";
 import { ageOf } from "./claims.ts";
 import { draftService } from "./draft.ts";
@@ -14,18 +13,18 @@ import {
 	entryOf,
 	type HubMemory,
 	isMemoryOf,
+	keysToRefresh,
 	type Memory,
 	sourceOf,
 	takeSnapshots,
 	withSource,
 } from "./memory.ts";
-import type { Chunk, Frontend, HubSnapshot, Plan, Self } from "./plan_types.ts";
+import type { Frontend, HubSnapshot, Plan, Self } from "./plan_types.ts";
 
 /** In the order in which the hubs win. A hub of which nothing is known yet has an empty cluster. */
 export type Planner = (hubs: readonly HubSnapshot[], self: Self) => Plan;
 
 const NO_SLICES: Slices = [];
-const NO_CHUNK: Chunk = { object: "", frontends: [] };
 
 /**
  * A planner remembers its last plan: an unchanged Service with unchanged slices (both ===) gives the identical chunk, and
@@ -61,16 +60,15 @@ function refresh(memory: Memory, self: Self): ReadonlySet<Claim> {
 	const groups = groupsOf(memory.hubs);
 	for (const hub of memory.hubs) {
 		const { services } = hub.cluster;
-		// In a hub that is the same only those can have changed that are merged with others'.
-		const keys = hub.changed ? services.keys() : hub.globals;
-		for (const key of keys) {
+		for (const key of keysToRefresh(hub)) {
 			const service = services.get(key);
-			if (service !== undefined) refreshService(memory, { hub, service, group: groups.get(key), self }, touched);
+			if (service === undefined) forget(memory, hub, key, touched);
+			else refreshService(memory, { hub, service, group: groups.get(key), self }, touched);
 		}
 		// All of the snapshot are in: if there are more, some are gone.
 		const gone = hub.entries.size > services.size ? [...hub.entries.keys()].filter((key) => !services.has(key)) : [];
 		for (const key of gone) forget(memory, hub, key, touched);
-		hub.changed = false;
+		hub.planned = hub.cluster;
 	}
 	return touched;
 }
@@ -104,8 +102,7 @@ function refreshService(memory: Memory, { hub, service, group, self }: Input, to
 	const all = clusters ?? [own];
 	const claim: Claim = { rank: hub.rank, object: key, created: ageOf(service.created) };
 	const draft = draftService(service, all, self);
-	const chunkKey = chunkKeyOf(hub, key);
-	enter(memory, hub, { service, clusters: all, draft, claim, key: chunkKey, chunk: NO_CHUNK, problems: [] }, touched);
+	enter(memory, hub, { service, clusters: all, draft, claim, key: chunkKeyOf(hub, key) }, touched);
 }
 
 /** No name of a Service has a blank. */
@@ -133,6 +130,8 @@ function forget(memory: Memory, hub: HubMemory, key: string, touched: Set<Claim>
 	for (const { address } of entry.draft.frontends)
 		for (const other of memory.claims.drop(address, entry.claim)) touched.add(other);
 	hub.entries.delete(key);
+	memory.chunks.delete(entry.key);
+	memory.problems.delete(entry.key);
 	touched.add(entry.claim);
 }
 
@@ -150,8 +149,20 @@ function settleClaims(memory: Memory, claim: Claim): void {
 		else if (!isTwin(entry, entryOf(memory, winner), frontend))
 			problems.push(conflict(memory, entry, frontend.address));
 	}
-	entry.chunk = { object: claim.object, frontends, ...(source === undefined ? {} : { hub: source }) };
-	entry.problems = withSource(problems, source);
+	const chunk = { object: claim.object, frontends, ...(source === undefined ? {} : { hub: source }) };
+	keep(memory.chunks, entry.key, frontends.length > 0 && chunk);
+	keep(memory.problems, entry.key, problems.length > 0 && withSource(problems, source));
+}
+
+interface Kept<V> {
+	set(key: string, value: V): unknown;
+	delete(key: string): unknown;
+}
+
+/** False: nothing is kept under this key. */
+function keep<V>(kept: Kept<V>, key: string, value: V | false): void {
+	if (value === false) kept.delete(key);
+	else kept.set(key, value);
 }
 
 /** Two that are merged want the same of an address that both have. */
@@ -160,21 +171,11 @@ function isTwin({ service }: Entry, other: Entry | undefined, { address, name }:
 	return other.draft.frontends.some((frontend) => frontend.address === address && frontend.name === name);
 }
 
-function collect({ hubs }: Memory): Plan {
-	const chunks = new Map<string, Chunk>([[CANARY_OBJECT, CANARY]]);
+function collect(memory: Memory): Plan {
 	const problems: Problem[] = [];
-	for (const hub of hubs) collectHub(hub, chunks, problems);
-	return { chunks, problems: problems.sort(byObject) };
-}
-
-function collectHub(hub: HubMemory, chunks: Map<string, Chunk>, problems: Problem[]): void {
-	for (const problem of hub.problems) problems.push(problem);
-	for (const key of hub.cluster.services.keys()) {
-		const entry = hub.entries.get(key);
-		if (entry === undefined) continue;
-		if (entry.chunk.frontends.length > 0) chunks.set(entry.key, entry.chunk);
-		problems.push(...entry.problems);
-	}
+	for (const hub of memory.hubs) for (const problem of hub.problems) problems.push(problem);
+	for (const some of memory.problems.values()) for (const problem of some) problems.push(problem);
+	return { chunks: memory.chunks.snapshot(), problems: problems.sort(byObject) };
 }
 
 function conflict(memory: Memory, { claim }: Entry, address: L4Address): Problem {

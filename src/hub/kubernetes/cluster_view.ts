@@ -2,6 +2,7 @@
 
 import { assertNever } from "../../lib/assert_never.ts";
 import { isSameList } from "../../lib/equal.ts";
+import { createLayeredMap } from "../../lib/layered_map.ts";
 import type { Cluster, EndpointSlice, Service } from "../../model/cluster.ts";
 import type { Problem } from "../../model/problem.ts";
 import { API_SERVER, createApiServerGuard } from "./api_server_guard.ts";
@@ -18,8 +19,8 @@ export interface ClusterView {
 }
 
 export function createClusterView(): ClusterView {
-	const services = new Map<string, Service>();
-	const slices = new Map<string, readonly EndpointSlice[]>();
+	const services = createLayeredMap<Service>();
+	const slices = createLayeredMap<readonly EndpointSlice[]>();
 	const problems = new Map<string, readonly Problem[]>();
 	const guard = createApiServerGuard();
 	let last: Cluster = { services: new Map(), slices: new Map(), problems: [] };
@@ -73,8 +74,8 @@ export function createClusterView(): ClusterView {
 		snapshot() {
 			if (!dirty.services && !dirty.slices && !dirty.problems) return last;
 			last = {
-				services: dirty.services ? new Map(services) : last.services,
-				slices: dirty.slices ? new Map(slices) : last.slices,
+				services: dirty.services ? services.snapshot() : last.services,
+				slices: dirty.slices ? slices.snapshot() : last.slices,
 				problems: dirty.problems ? [...problems.values()].flat() : last.problems,
 			};
 			dirty = { services: false, slices: false, problems: false };
