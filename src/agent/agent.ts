@@ -147,7 +147,7 @@ function startLoop({ config, datapath, log, signal }: AgentOptions & { datapath:
 	const attachAndProve = createAttachment({ datapath, proof, log });
 	const hubs = followHubs({
 		sources: openHubs(config, { ownWay: () => createOwnWay({ bypass, actual: writer.actual, log }), log, signal }),
-		fromCopies: writer.actual().frontends.size <= CANARY.frontends.length,
+		isKernelEmpty: writer.actual().frontends.size <= CANARY.frontends.length,
 		clock: systemClock,
 		signal,
 		onChange: () => runner.call(),

@@ -24,8 +24,11 @@ function rig() {
 		},
 	};
 	const origins: string[] = [];
+	/** How many were written before each. */
+	const outdated: number[] = [];
 	const store: OfflineStore = {
 		read: () => undefined,
+		outdate: () => void outdated.push(written.length),
 		write(one, of) {
 			written.push(one);
 			origins.push(of.origin);
@@ -38,7 +41,7 @@ function rig() {
 	};
 	/** Lets everything run that needs no time. */
 	const run = () => new Promise((resolve) => setImmediate(resolve));
-	return { copy, written, origins, move, sleeps, stop, run, pass: () => wake() };
+	return { copy, written, origins, outdated, move, sleeps, stop, run, pass: () => wake() };
 }
 
 test("a burst of snapshots is one write, of the newest, ten seconds after the first", async () => {
@@ -81,4 +84,18 @@ test("a snapshot is kept as one of the cluster that it came from, whatever is fo
 	stop.abort();
 	await copy.stopped;
 	expect(origins).toEqual(["one"]);
+});
+
+test("a copy is outdated at once, and only once until the next one is written", async () => {
+	const { copy, outdated, stop, run, pass } = rig();
+	copy.offer(cluster());
+	copy.offer(cluster());
+	expect(outdated).toEqual([0]);
+	await run();
+	pass();
+	await run();
+	copy.offer(cluster());
+	expect(outdated).toEqual([0, 1]);
+	stop.abort();
+	await copy.stopped;
 });

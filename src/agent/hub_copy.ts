@@ -51,6 +51,7 @@ export function createHubCopy({ store, origin, clock, signal }: HubCopyOptions):
 	return {
 		offer(cluster) {
 			const from = origin();
+			if (unsaved === undefined) store.outdate();
 			// Nothing comes from nowhere: it has been asked.
 			unsaved = from === undefined ? undefined : { cluster, origin: from };
 			wake();

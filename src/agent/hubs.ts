@@ -6,10 +6,13 @@ import type { Cluster } from "../model/cluster.ts";
 import type { HubStatus } from "../observe/status.ts";
 import type { HubSnapshot } from "../plan/plan_types.ts";
 import { createHubCopy, type HubCopy } from "./hub_copy.ts";
-import type { HubSource, KeptCopy } from "./hub_sources.ts";
+import type { HubSource } from "./hub_sources.ts";
 
 export interface Hubs {
-	/** Of each hub, in the order in which they win: the newest, or else the copy, or else nothing. */
+	/**
+	 * Of each hub, in the order in which they win: the newest, or else the copy, or else nothing. Nothing of any for a moment after the
+	 * start, as long as nothing is known of one.
+	 */
 	snapshots(): readonly HubSnapshot[];
 	/** Every hub has been read completely: what is absent is really gone. */
 	synced(): boolean;
@@ -21,10 +24,11 @@ export interface Hubs {
 export interface HubsOptions {
 	readonly sources: readonly HubSource[];
 	/**
-	 * Begin with the hubs' copies on disk. For a kernel that holds nothing, after a boot: what it holds otherwise is as
-	 * new as any copy.
+	 * Whatever copy there is on disk is better than what the kernel holds: nothing, after a boot. Otherwise a hub begins with its
+	 * copy only if that is as new as the kernel: an older one must not take the kernel back, and without any the other hubs'
+	 * claims would seem to be the only ones.
 	 */
-	readonly fromCopies: boolean;
+	readonly isKernelEmpty: boolean;
 	readonly clock: Clock;
 	readonly signal: AbortSignal;
 	/** There is a new snapshot. */
@@ -33,6 +37,12 @@ export interface HubsOptions {
 
 const EMPTY: Cluster = { services: new Map(), slices: new Map(), problems: [] };
 
+/**
+ * Milliseconds that what some hubs say waits for a word of the others, where the kernel serves meanwhile: one that is read a moment
+ * later may have the better claim.
+ */
+const GRACE = 5000;
+
 /** Milliseconds until it is asked again which cluster is meant. */
 const RETRY = 5000;
 
@@ -40,6 +50,8 @@ interface Followed {
 	readonly source: HubSource;
 	/** Stands in for `newest` until there is one, and is let go then. */
 	copy: Copy | undefined;
+	/** There is no use in looking for a copy any more. */
+	isLooked: boolean;
 	newest: Cluster | undefined;
 	changed: Date | undefined;
 }
@@ -60,28 +72,46 @@ async function followAndKeep(hub: Followed, options: HubsOptions): Promise<void>
 	const ended = new AbortController();
 	const signal = AbortSignal.any([options.signal, ended.signal]);
 	const keeper = createHubCopy({ ...kept, clock: options.clock, signal });
-	const begun = options.fromCopies ? beginWithCopy(hub, kept, { ...options, signal }) : undefined;
+	const looking = lookAgain(hub, { ...options, signal });
 	try {
 		await follow(hub, keeper, options.onChange);
 	} finally {
 		ended.abort();
-		await Promise.all([keeper.stopped, begun]);
+		await Promise.all([keeper.stopped, looking]);
 	}
 }
 
-/** The copy counts as soon as it is known which cluster is meant: it must not stand in for another one. */
-async function beginWithCopy(hub: Followed, kept: KeptCopy, { clock, signal, onChange }: HubsOptions): Promise<void> {
-	while (hub.newest === undefined && !signal.aborted) {
-		// Whoever follows the hub says why it cannot be told.
-		const origin = await kept.identify().catch(() => undefined);
-		if (hub.newest !== undefined) return;
-		if (origin === undefined) await clock.sleep(RETRY, signal);
-		else {
-			hub.copy = kept.store.read(origin);
-			if (hub.copy !== undefined) onChange();
-			return;
-		}
+/**
+ * The copy that may stand in for its hub. None before it is known which cluster is meant: it must not stand in for another one. Nor
+ * where there is no use for it: without other hubs a kernel that holds something stays as it is without a copy.
+ */
+async function findCopy(hub: Followed, { isKernelEmpty, sources }: HubsOptions): Promise<Copy | undefined> {
+	const { kept } = hub.source;
+	hub.isLooked = kept === undefined || !(isKernelEmpty || sources.length > 1);
+	if (kept === undefined || hub.isLooked) return undefined;
+	// Whoever follows the hub says why it cannot be told.
+	const origin = await kept.identify().catch(() => undefined);
+	if (origin === undefined) return undefined;
+	hub.isLooked = true;
+	if (hub.newest !== undefined) return undefined;
+	const copy = kept.store.read(origin);
+	return isKernelEmpty || copy?.isNewest ? copy : undefined;
+}
+
+async function lookAgain(hub: Followed, options: HubsOptions): Promise<void> {
+	while (!hub.isLooked && hub.newest === undefined && !options.signal.aborted) {
+		await options.clock.sleep(RETRY, options.signal);
+		if (hub.newest === undefined) hub.copy = await findCopy(hub, options);
+		if (hub.copy !== undefined) options.onChange();
 	}
+}
+
+/** All copies first, and all at once: what one hub says must not count before what is known of the others does. */
+async function followAll(hubs: readonly Followed[], options: HubsOptions): Promise<void> {
+	const copies = await Promise.all(hubs.map((hub) => findCopy(hub, options)));
+	for (const [index, hub] of hubs.entries()) hub.copy = copies[index];
+	if (copies.some((copy) => copy !== undefined)) options.onChange();
+	await Promise.all(hubs.map((hub) => followAndKeep(hub, options)));
 }
 
 function statusOf({ source, copy, newest, changed }: Followed): HubStatus {
@@ -99,17 +129,34 @@ function statusOf({ source, copy, newest, changed }: Followed): HubStatus {
 
 /** Starts at once. */
 export function followHubs(options: HubsOptions): Hubs {
-	const hubs: readonly Followed[] = options.sources.map((source) => ({
+	const { sources, isKernelEmpty, clock, signal, onChange } = options;
+	let isOver = isKernelEmpty || sources.length < 2;
+
+	async function grace(): Promise<void> {
+		if (isOver) return;
+		await clock.sleep(GRACE, signal);
+		isOver = true;
+		onChange();
+	}
+
+	const hubs: readonly Followed[] = sources.map((source) => ({
 		source,
 		copy: undefined,
+		isLooked: false,
 		newest: undefined,
 		changed: undefined,
 	}));
 	return {
-		snapshots: () =>
-			hubs.map(({ source, copy, newest }) => ({ name: source.name, cluster: newest ?? copy?.cluster ?? EMPTY })),
+		snapshots() {
+			const known = hubs.map(({ copy, newest }) => newest ?? copy?.cluster);
+			isOver ||= !known.includes(undefined);
+			return hubs.map(({ source: { name } }, index) => ({
+				name,
+				cluster: (isOver ? known[index] : undefined) ?? EMPTY,
+			}));
+		},
 		synced: () => hubs.every(({ newest }) => newest !== undefined),
 		status: () => hubs.map(statusOf),
-		stopped: Promise.all(hubs.map((hub) => followAndKeep(hub, options))).then(() => undefined),
+		stopped: Promise.all([followAll(hubs, options), grace()]).then(() => undefined),
 	};
 }

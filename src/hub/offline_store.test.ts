@@ -56,7 +56,20 @@ function store() {
 
 test("read() gives back what write() was given, without the problems", () => {
 	store().write(cluster(), OF);
-	expect(store().read(ORIGIN)).toEqual({ cluster: { ...cluster(), problems: [] }, savedAt: NOW });
+	expect(store().read(ORIGIN)).toEqual({ cluster: { ...cluster(), problems: [] }, savedAt: NOW, isNewest: true });
+	expect(warnings).toEqual([]);
+});
+
+test("a copy is the newest snapshot until it is outdated, and again when the next one is written", () => {
+	store().outdate();
+	expect(store().read(ORIGIN)).toBeUndefined();
+	store().write(cluster(), OF);
+	store().outdate();
+	store().outdate();
+	expect(store().read(ORIGIN)?.isNewest).toBe(false);
+	store().write(cluster(), OF);
+	expect(store().read(ORIGIN)?.isNewest).toBe(true);
+	expect(readdirSync(join(folder, "hubs"))).toEqual(["one.json"]);
 	expect(warnings).toEqual([]);
 });
 

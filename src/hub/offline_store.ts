@@ -1,7 +1,18 @@
 // The last complete snapshot of a hub on disk, for a start while the hub is away.
 
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+	closeSync,
+	existsSync,
+	fsyncSync,
+	mkdirSync,
+	openSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	statSync,
+	writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { errorCode } from "../lib/error_code.ts";
 import type { Log } from "../lib/log.ts";
@@ -16,6 +27,8 @@ export const STORE_FORMAT = 2;
 export interface Copy {
 	readonly cluster: Cluster;
 	readonly savedAt: Date;
+	/** No other snapshot came after it, as far as the agent lived to tell. */
+	readonly isNewest: boolean;
 }
 
 /** Where a snapshot comes from. */
@@ -33,6 +46,8 @@ export interface OfflineStore {
 	read(origin: string): Copy | undefined;
 	/** In one step: a reader, or a start after a power cut, finds the old copy or the new one. Never throws. */
 	write(cluster: Cluster, of: Provenance): void;
+	/** There is a newer snapshot, which is not written yet. To be said before anything is done with that. Never throws. */
+	outdate(): void;
 }
 
 interface Header {
@@ -64,7 +79,7 @@ function encode({ services, slices }: Cluster, { origin, now }: Provenance): str
 }
 
 /** Throws with the reason if it is not, to the letter, what a version with this format wrote about this origin. */
-function decode(text: string, wanted: string): Copy {
+function decode(text: string, wanted: string): Omit<Copy, "isNewest"> {
 	const end = text.indexOf("\n");
 	const { format, savedAt, origin, sha256 }: Partial<Header> = JSON.parse(text.slice(0, end));
 	if (format !== STORE_FORMAT) throw new Error(`format ${format} instead of ${STORE_FORMAT}`);
@@ -94,6 +109,7 @@ function replaceFile(file: string, text: string): void {
 
 /** `file` lies in a folder of the agent's own; both are for its user alone. */
 export function createOfflineStore(file: string, log: Log): OfflineStore {
+	const outdated = `${file}.outdated`;
 	let complained = "";
 
 	/** Each reason once, until it works again. */
@@ -106,7 +122,7 @@ export function createOfflineStore(file: string, log: Log): OfflineStore {
 		read(origin) {
 			try {
 				if (statSync(file).size > MAX_SIZE) throw new Error(`it is over ${MAX_SIZE} bytes`);
-				return decode(readFileSync(file, "utf8"), origin);
+				return { ...decode(readFileSync(file, "utf8"), origin), isNewest: !existsSync(outdated) };
 			} catch (err) {
 				if (errorCode(err) !== "ENOENT") log.warn({ file, err }, "The hub's copy on disk cannot be used");
 				return undefined;
@@ -119,9 +135,18 @@ export function createOfflineStore(file: string, log: Log): OfflineStore {
 				if (size > MAX_SIZE) return complain("The hub is too large for a copy on disk", { size, most: MAX_SIZE });
 				mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
 				replaceFile(file, text);
+				rmSync(outdated, { force: true });
 				complained = "";
 			} catch (err) {
 				complain("Cannot keep a copy of the hub on disk", { err });
+			}
+		},
+		outdate() {
+			try {
+				mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+				writeFileSync(outdated, "", { mode: 0o600 });
+			} catch (err) {
+				complain("Cannot note that the hub's copy on disk is outdated", { err });
 			}
 		},
 	};

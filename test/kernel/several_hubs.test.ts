@@ -10,7 +10,18 @@ import { parseAnswer } from "../support/server.ts";
 import { until } from "../support/wait.ts";
 
 // No test is about time; a busy machine may take long.
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
+/** A server that was away for long is asked again after up to 30 s; what some hubs say waits 5 s for the others. Milliseconds. */
+const PATIENCE = 60_000;
+
+function eventually(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+	return until(what, condition, PATIENCE);
+}
+
+/** A server that was away is followed again. */
+function readyAgain(agent: AgentProcess): Promise<void> {
+	return eventually("ready again", async () => (await agent.page("/readyz"))?.status === 200);
+}
 
 const EAST = "10.96.1.1";
 const WEST = "10.96.2.1";
@@ -22,14 +33,14 @@ async function held(place: AgentPlace): Promise<Readonly<Record<string, readonly
 }
 
 function holds(place: AgentPlace, address: string, ...backends: readonly string[]): Promise<void> {
-	return until(
+	return eventually(
 		`${address} leading to ${backends}`,
 		async () => String((await held(place))[address]) === String(backends),
 	);
 }
 
 function lacks(place: AgentPlace, address: string): Promise<void> {
-	return until(`${address} gone`, async () => !Object.hasOwn(await held(place), address));
+	return eventually(`${address} gone`, async () => !Object.hasOwn(await held(place), address));
 }
 
 async function status(agent: AgentProcess) {
@@ -83,7 +94,7 @@ test("two kubeconfigs: Services of both, a conflict for the later one, and each 
 		expect(read.map(({ hub }) => hub).sort()).toEqual([eastName, eastName, westName, westName]);
 
 		await west.kill();
-		await until("west stale", async () => (await status(agent)).hubs[2].staleSince !== null);
+		await eventually("west stale", async () => (await status(agent)).hubs[2].staleSince !== null);
 		expect((await status(agent)).hubs[1].staleSince).toBeNull();
 		const metrics = (await agent.page("/metrics"))?.body ?? "";
 		expect(metrics).toContain(`balancing_hub_stale_seconds{hub="${eastName}"} 0\n`);
@@ -100,7 +111,8 @@ test("two kubeconfigs: Services of both, a conflict for the later one, and each 
 	}
 	// A new agent, and still no west: what the kernel has of it stays, and what east takes away goes.
 	await using agent = place.start({ flags });
-	await until("east read", async () => (await status(agent)).hubs?.[1].synced === true);
+	east.apply(serviceYaml("web", EAST, ["10.1.0.4"]));
+	await holds(place, `${EAST}:80/TCP`, "10.1.0.4:8080/TCP");
 	east.delete("Service", "demo", "old");
 	await lacks(place, "10.96.1.2:80/TCP");
 	expect((await held(place))[`${WEST}:80/TCP`]).toEqual(["10.2.0.1:8080/TCP"]);
@@ -113,10 +125,10 @@ test("two kubeconfigs: Services of both, a conflict for the later one, and each 
 
 	await west.restart();
 	west.delete("Service", "demo", "web");
-	await agent.ready();
+	await readyAgain(agent);
 	await lacks(place, `${WEST}:80/TCP`);
 	await east.kill();
-	await until("east stale", async () => (await status(agent)).hubs[1].staleSince !== null);
+	await eventually("east stale", async () => (await status(agent)).hubs[1].staleSince !== null);
 	west.apply(serviceYaml("new", WEST, ["10.2.0.4"]));
 	await holds(place, `${WEST}:80/TCP`, "10.2.0.4:8080/TCP");
 	expect((await status(agent)).ready).toBe(true);
@@ -172,7 +184,7 @@ test("a global Service leads to its own cluster, to the other one while that has
 		return [...servers].sort();
 	}
 	const reaches = (server: string) =>
-		until(`at ${server}`, async () => String(await reached()) === `${server} 5353,${server} 8080`);
+		eventually(`at ${server}`, async () => String(await reached()) === `${server} 5353,${server} 8080`);
 	/** Where the flow of a socket arrives that has it since long, and whom the client sees answer. */
 	async function flow(socket: string): Promise<string> {
 		await user.ask(`sendto ${socket} ${EAST} 53 x`);
@@ -210,7 +222,7 @@ test("a global Service leads to its own cluster, to the other one while that has
 
 	// Without the annotation on one of them they are two, and east's has nothing.
 	west.apply(shop({ ip: WEST, global: false, ready: [inWest] }));
-	await until("refused", async () => {
+	await eventually("refused", async () => {
 		await user.ask("socket z inet tcp");
 		const answer = await user.run(`connect z ${EAST} 80`);
 		await user.ask("close z");
@@ -219,4 +231,49 @@ test("a global Service leads to its own cluster, to the other one while that has
 	await user.each("socket z inet tcp", `connect z ${WEST} 80`);
 	expect(parseAnswer(await user.ask("recv z")).server).toBe(`${inWest} 8080`);
 	expect((await status(agent)).problems).toEqual([]);
+});
+
+test("an agent that starts anew while a cluster is away changes nothing of what leads there, and follows the other one", async () => {
+	await using clusters = await twoClusters();
+	const { east, west } = clusters;
+	using net = await lab();
+	using place = agentPlace();
+	const [inEast, inWest] = ["10.202.1.1", "10.202.2.1"];
+	east.apply(shop({ ip: EAST, ready: [inEast] }));
+	east.apply(serviceYaml("web", "10.96.1.2", ["10.1.0.2"]));
+	west.apply(shop({ ip: WEST, ready: [inWest] }));
+	west.apply(serviceYaml("thief", "10.96.1.2", ["10.2.0.2"]));
+	const flags = flagsFor(place, clusters);
+	await using user = client({ netns: net.clients.name, cgroup: place.cgroup.path });
+	const flow = async () => {
+		await user.ask(`sendto a ${WEST} 53 x`);
+		return parseAnswer((await user.ask("recvfrom a")).split(" ").slice(2).join(" ")).server;
+	};
+	{
+		await using agent = place.start({ flags });
+		await agent.ready();
+		await user.ask("socket a inet udp");
+		expect(await flow()).toBe(`${inEast} 5353`);
+		expect(await agent.stop("SIGTERM")).toBe(0);
+	}
+	const before = await place.run("maps", "frontends");
+	await east.kill();
+	await using agent = place.start({ flags });
+	west.apply(serviceYaml("new", "10.96.2.3", ["10.2.0.3"]));
+	await holds(place, "10.96.2.3:80/TCP", "10.2.0.3:8080/TCP");
+	// Not an element of what was there has been written anew: not even for a moment did it lead elsewhere.
+	const after = (await place.run("maps", "frontends")).out.split("\n");
+	for (const line of before.out.split("\n").slice(1)) expect(after).toContain(line);
+	expect(await flow()).toBe(`${inEast} 5353`);
+	const { ready, hubs, problems } = await status(agent);
+	expect([ready, hubs[1].synced, hubs[2].synced]).toEqual([false, false, true]);
+	expect(hubs[1].copyOf).toBe(hubs[1].staleSince);
+	expect(problems).toMatchObject([{ object: "Service demo/thief", reason: "FrontendConflict" }]);
+	expect((await agent.page("/metrics"))?.body).toContain(
+		`balancing_hub_copy_timestamp_seconds{hub="${hubs[1].name}"} `,
+	);
+	await east.restart();
+	await readyAgain(agent);
+	expect((await agent.page("/metrics"))?.body).not.toContain("hub_copy_timestamp_seconds");
+	expect(await flow()).toBe(`${inEast} 5353`);
 });
