@@ -51,7 +51,7 @@ export async function startRawServer(answering: Answering): Promise<RawServer> {
 				total += content.length;
 				const taken = socket.write(content);
 				// A turn of the event loop in any case: an endless answer would starve all others.
-				await (taken ? Bun.sleep(0) : Promise.race([once(socket, "drain"), once(socket, "close")]).catch(() => {}));
+				await (taken ? Bun.sleep(0) : drained(socket));
 				return !socket.destroyed;
 			},
 			end: () => void socket.end(),
@@ -98,6 +98,17 @@ export async function startRawServer(answering: Answering): Promise<RawServer> {
 	};
 }
 
+/** Or closed. */
+function drained(socket: Socket): Promise<void> {
+	return new Promise((resolve) => {
+		const done = (): void => {
+			socket.off("drain", done).off("close", done);
+			resolve();
+		};
+		socket.on("drain", done).on("close", done);
+	});
+}
+
 function readRequest(head: string, earlier: readonly RawRequest[]): RawRequest {
 	const target = head.split(" ")[1] ?? "";
 	const resource = target.includes("/endpointslices") ? "endpointslices" : "services";
@@ -107,8 +118,8 @@ function readRequest(head: string, earlier: readonly RawRequest[]): RawRequest {
 }
 
 /** A head and a body that is as long as it says. */
-export function whole(head: string, body: string | Uint8Array): string {
-	const bytes = typeof body === "string" ? Buffer.from(body) : Buffer.from(body);
+export function whole(head: string, body: string): string {
+	const bytes = Buffer.from(body);
 	return `HTTP/1.1 ${head}\r\nContent-Length: ${bytes.length}\r\n\r\n${bytes.toString("latin1")}`;
 }
 
