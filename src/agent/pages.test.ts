@@ -96,6 +96,15 @@ describe("pagesOf()", () => {
 			expect(body).not.toContain(name);
 	});
 
+	test.each([
+		["+010000-01-01T00:00:00.000Z", /^0$/],
+		["1970-01-01T00:00:00.000Z", /^[1-9]\d{8,}(\.\d+)?$/],
+	])("is stale since %s for no less than 0 s, wherever the clock was set meanwhile", (staleSince, seconds) => {
+		const [hub] = STATUS.hubs;
+		const body = page("/metrics", { hubs: hub ? [{ ...hub, staleSince }] : [] })?.body ?? "";
+		expect(/^balancing_hub_stale_seconds\{.*\} (.*)$/m.exec(body)?.[1]).toMatch(seconds);
+	});
+
 	test("says how old the copy is that stands in for a hub", () => {
 		const copyOf = "2026-01-02T03:04:06.500Z";
 		const hub = { name: "a", synced: false, lastChange: null, staleSince: copyOf, copyOf, troubles: [] };
