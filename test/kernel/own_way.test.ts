@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { createSocket } from "node:dgram";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { type AgentPlace, type AgentProcess, agentPlace, execute, SOURCES } from "../support/agent_place.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { until } from "../support/wait.ts";
@@ -80,9 +80,10 @@ async function frontend(place: AgentPlace, name: string): Promise<View | undefin
 	return views.find((view) => view.name.startsWith(`${name}:`));
 }
 
-async function troubles(agent: AgentProcess): Promise<string> {
+/** Of the hub that comes first after the folder of manifests, or of another one. */
+async function troubles(agent: AgentProcess, hub = 1): Promise<string> {
 	const status = JSON.parse((await agent.page("/status"))?.body ?? "{}");
-	return (status.hubs?.[1]?.troubles ?? []).join("; ");
+	return (status.hubs?.[hub]?.troubles ?? []).join("; ");
 }
 
 async function proved(agent: AgentProcess): Promise<boolean> {
@@ -95,21 +96,44 @@ function said(agent: AgentProcess, message: string): number {
 
 const REACHED = "The hub is reached without translation: this frontend does not lead to it";
 
-test.each([
-	["without endpoints", { endpoints: [] }],
-	["with dead endpoints", DEAD],
-])(
+/** Whose endpoints a Service has that claims the hub's own address. */
+const CLAIMS: readonly (readonly [title: string, endpoints: () => Promise<Endpoints>, neighbour: string])[] = [
+	["without endpoints", async () => ({ endpoints: [], ...NOBODY }), "Connection refused"],
+	["with dead endpoints", async () => ({ ...DEAD, ...NOBODY }), "Connection refused"],
+	["with the endpoints of another API server", stranger, "connected"],
+];
+
+interface Endpoints extends AsyncDisposable {
+	readonly endpoints: readonly string[];
+	readonly endpointPort?: number;
+}
+
+const NOBODY: AsyncDisposable = { async [Symbol.asyncDispose]() {} };
+
+/** An API server whose certificate another authority has signed. */
+async function stranger(): Promise<Endpoints> {
+	const server = await startHub();
+	await server.rotateAuthority({ forgetOld: true });
+	return {
+		endpoints: ["127.0.0.1"],
+		endpointPort: server.port,
+		[Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+	};
+}
+
+test.each(CLAIMS)(
 	"a Service %s that claims the hub's own address cuts nobody off but others",
-	async (_, endpoints) => {
+	async (_, open, answer) => {
+		await using claimed = await open();
 		await using server = await startHub({ kubernetes: false });
 		using place = agentPlace();
 		const { port } = server;
-		server.apply(claim({ namespace: "demo", name: "claim", port, ...endpoints }));
+		server.apply(claim({ namespace: "demo", name: "claim", port, ...claimed }));
 		{
 			await using agent = start(server, place);
 			await agent.ready();
 			expect((await frontend(place, "demo/claim"))?.address).toBe(`127.0.0.1:${port}/TCP`);
-			expect(await neighbour(place, port)).toBe("Connection refused");
+			expect(await neighbour(place, port)).toBe(answer);
 			await agent.stop("SIGKILL");
 		}
 		// The kernel still says what the Service said: this one was never connected before.
@@ -120,21 +144,62 @@ test.each([
 		);
 		expect(said(agent, REACHED)).toBe(1);
 		expect(await proved(agent)).toBe(true);
-		expect(await neighbour(place, port)).toBe("Connection refused");
+		// Others go by the frontend, and are counted there.
+		const count = async () => {
+			const { resolved = 0, refused = 0 } = (await frontend(place, "demo/claim")) ?? {};
+			return resolved + refused;
+		};
+		const before = await count();
+		expect(await neighbour(place, port)).toBe(answer);
+		expect(await count()).toBe(before + 1);
 
 		await server.kill();
 		await server.restart();
 		server.apply(claim({ namespace: "demo", name: "other", port: 1, endpoints: ["127.0.0.1"] }));
 		await until("news after the hub's restart", async () => (await frontend(place, "demo/other")) !== undefined);
-		const { resolved, refused } = (await frontend(place, "demo/claim")) ?? {};
 		server.delete("Service", "demo", "claim");
 		await until("the Service gone", async () => (await frontend(place, "demo/claim")) === undefined);
-		expect([resolved, refused]).not.toEqual([0, 0]);
 		expect(await troubles(agent)).toBe("");
 		expect(await neighbour(place, port)).toBe("connected");
 	},
 	60_000,
 );
+
+test("of two hubs one is reached by a frontend, and the other past one", async () => {
+	await using first = await startHub({ kubernetes: false });
+	await using second = await startHub({ kubernetes: false });
+	using place = agentPlace();
+	const kubeconfigs = [first, second].map((server, index) => {
+		const file = `${place.folder}/kubeconfig-${index}`;
+		// Nobody listens at port 8 of 127.0.0.1: the second is reached by a frontend only.
+		const url = server === first ? server.url : "https://127.0.0.1:8";
+		writeFileSync(file, server.kubeconfig({ server: url }));
+		return `--kubeconfig=${file}`;
+	});
+	const lead = claim({ namespace: "demo", name: "lead", port: 8, endpoints: ["127.0.0.1"], endpointPort: second.port });
+	const mislead = claim({ namespace: "demo", name: "mislead", port: first.port, ...DEAD });
+	place.write("frontends", [...lead, ...mislead].map((object) => `${JSON.stringify(object)}\n`).join("---\n"));
+	const program = inside(place, ...SOURCES);
+	{
+		await using agent = place.start({ program, flags: kubeconfigs });
+		await agent.ready();
+		await agent.stop("SIGKILL");
+	}
+	await using agent = place.start({ program, flags: kubeconfigs });
+	await agent.ready();
+	const past = `It is reached without translation: 127.0.0.1:${first.port}/TCP (demo/mislead:https) does not lead to it`;
+	for (let round = 0; round < 3; round++) {
+		for (const server of [first, second]) for (const connection of server.connections()) connection.reset();
+		for (const [index, server] of [first, second].entries()) {
+			const name = `news-${index}-${round}`;
+			server.apply(claim({ namespace: "demo", name, port: 100 + index * 10 + round, endpoints: ["127.0.0.1"] }));
+			await until(`${name} in the kernel`, async () => (await frontend(place, `demo/${name}`)) !== undefined);
+		}
+		await until("no trouble but the first one's way", async () => {
+			return (await troubles(agent, 1)) === past && (await troubles(agent, 2)) === "";
+		});
+	}
+}, 60_000);
 
 test("an agent whose copy of default/kubernetes is old learns the new one, and goes by it", async () => {
 	await using server = await startHub({ host: "0.0.0.0", kubernetes: false });
@@ -175,6 +240,8 @@ test("an agent in a PID namespace of its own is known by the kernel's name", asy
 		await using agent = start(server, place, { around });
 		await agent.ready();
 		await agent.stop("SIGKILL");
+		// That was its parent, which takes it along.
+		await until("the agent gone", () => readFileSync(`${place.cgroup.path}/cgroup.procs`, "utf8") === "");
 	}
 	await using agent = start(server, place, { around });
 	await agent.ready();
