@@ -1,7 +1,6 @@
 // The node agent: hubs in, kernel out, and what it knows of itself on a few pages.
 
 import { rmSync } from "node:fs";
-import { udpConnect } from "bun-ffi-libbpf";
 import type { Config } from "../config.ts";
 import { CAPACITY } from "../datapath/capacity.ts";
 import { assertCgroup, findCgroupRoot } from "../datapath/cgroup.ts";
@@ -138,12 +137,8 @@ function startLoop({ config, datapath, log, signal }: AgentOptions & { datapath:
 		capacity: CAPACITY,
 		firstGeneration: Math.floor(Date.now() / 1000),
 	});
-	const bypass = createBypass({ passage: datapath.passage, ...ownCanary(), log });
-	const proof = createProof({
-		cgroup: config.cgroup,
-		log,
-		connect: (...where) => bypass.suspended(() => udpConnect(...where)),
-	});
+	const bypass = createBypass({ passage: datapath.passage, canary: ownCanary(), log });
+	const proof = createProof({ cgroup: config.cgroup, log, connect: bypass.connect });
 	const attachAndProve = createAttachment({ datapath, proof, log });
 	const hubs = followHubs({
 		sources: openHubs(config, { ownWay: () => createOwnWay({ bypass, actual: writer.actual, log }), log, signal }),

@@ -1,8 +1,10 @@
 // Counts the frontends that this process comes to, and lets it past them, as long as somebody here needs it.
 
+import { errnoNumber, udpConnect } from "bun-ffi-libbpf";
 import { CLOSED, type Passage, type PassageSetting } from "../datapath/passage.ts";
 import type { Log } from "../lib/log.ts";
-import type { Ip } from "../model/address.ts";
+
+const ECONNREFUSED = errnoNumber("ECONNREFUSED");
 
 /** How often the kernel is asked who we are: somebody else may connect to the canary in between. */
 const TRIES = 5;
@@ -23,18 +25,19 @@ export interface Bypass {
 	 * or cannot tell it.
 	 */
 	begin(milliseconds: number): Stretch | undefined;
-	/** Does this as any other process would, whatever has begun. */
-	suspended<T>(work: () => T): T;
+	/**
+	 * As udpConnect, and as any other process would, whatever has begun. ECONNREFUSED where our programs refuse it, on every
+	 * kernel.
+	 */
+	readonly connect: typeof udpConnect;
 	/** The key, in `frontends`, of the one that this process came to last. */
 	last(): string;
 }
 
 export interface BypassOptions {
 	readonly passage: Passage;
-	/** A frontend without a backend. */
-	readonly canary: Ip;
-	/** Whether our programs refuse a connect of this process to it. */
-	readonly isRefused: () => boolean;
+	/** A frontend without a backend: 4 bytes of IPv4, and a UDP port. */
+	readonly canary: { readonly ip: Uint8Array; readonly port: number };
 	readonly log: Log;
 	/** Nanoseconds that pass as those of CLOCK_MONOTONIC, from any start. */
 	readonly now?: () => bigint;
@@ -47,22 +50,34 @@ interface Identity {
 	readonly ahead: bigint;
 }
 
+/** The errno of a connect to an address that is asked for: where the kernel says nothing, the program's trace does. */
+function errnoOf(passage: Passage, connect: () => number): number {
+	if (!passage.quiet) return connect();
+	const { time } = passage.trace();
+	const errno = connect();
+	return passage.trace().time === time ? errno : ECONNREFUSED;
+}
+
 /**
  * This process may be in a PID namespace, where it is called otherwise, and in a time namespace. So a program writes down
  * whom it refuses; and as that may have been somebody else, it counts only if we pass with it, and are refused without.
  */
-function identify({ passage, canary, isRefused }: BypassOptions, now: () => bigint): Identity | undefined {
+function identify({ passage, canary }: BypassOptions, now: () => bigint): Identity | undefined {
+	const nobody: PassageSetting = { ...CLOSED, asking: canary.ip };
+
+	function isRefusedWith(setting: PassageSetting): boolean {
+		passage.set(setting);
+		return errnoOf(passage, () => udpConnect(canary.ip, canary.port)) === ECONNREFUSED;
+	}
+
 	try {
 		for (let attempt = 0; attempt < TRIES; attempt++) {
-			passage.set({ ...CLOSED, asking: canary });
 			const asked = now();
 			// No program of ours sees us: we are in another cgroup, or they are not in place yet.
-			if (!isRefused()) return undefined;
+			if (!isRefusedWith(nobody)) return undefined;
 			const { tgid, time } = passage.trace();
-			passage.set({ tgid, until: time + TRIAL, asking: undefined });
-			const passes = !isRefused();
-			passage.set(CLOSED);
-			if (passes && isRefused()) return { tgid, ahead: time - asked };
+			const passes = !isRefusedWith({ ...nobody, tgid, until: time + TRIAL });
+			if (passes && isRefusedWith(nobody)) return { tgid, ahead: time - asked };
 		}
 		return undefined;
 	} finally {
@@ -126,12 +141,11 @@ export function createBypass(options: BypassOptions): Bypass {
 				},
 			};
 		},
-		suspended(work) {
+		connect(ip, port, where) {
 			const before = setting;
-			if (before.tgid === 0) return work();
-			write(CLOSED);
+			write({ ...CLOSED, asking: ip.slice(-4) });
 			try {
-				return work();
+				return errnoOf(passage, () => udpConnect(ip, port, where));
 			} finally {
 				write(before);
 			}

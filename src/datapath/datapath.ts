@@ -170,7 +170,9 @@ export function openDatapath(options: DatapathOptions): Datapath {
 	load(object, pinPath);
 	const attached = attachPrograms(object.programs, { cgroup, pinPath });
 	const { maps, events, faults } = stack.use(openMaps(pinPath));
-	const passage = stack.use(openPassage(object, abilities.can_get_pid));
+	const passage = stack.use(
+		openPassage(object, { supported: abilities.can_get_pid, quiet: !abilities.can_set_retval }),
+	);
 	const held = stack.move();
 	return {
 		maps,

@@ -2,7 +2,6 @@
 
 import { Buffer } from "node:buffer";
 import type { BpfMap, BpfObject } from "bun-ffi-libbpf";
-import { type Ip, ipBytes } from "../model/address.ts";
 import { encodeId } from "./codec.ts";
 import { offsetOf, sizeOf } from "./layout.ts";
 
@@ -12,8 +11,8 @@ export interface PassageSetting {
 	readonly tgid: number;
 	/** Nanoseconds of the kernel's CLOCK_MONOTONIC; until then it passes. */
 	readonly until: bigint;
-	/** Who is refused at this address leaves its trace. */
-	readonly asking: Ip | undefined;
+	/** Who is refused at an address that ends in these four bytes leaves its trace. */
+	readonly asking: Uint8Array | undefined;
 }
 
 /** struct own_trace of bpf/types.h. */
@@ -32,6 +31,11 @@ export interface PassageTrace {
 export interface Passage {
 	/** False: programs cannot tell who connects (before Linux 5.7), and let nobody pass. */
 	readonly supported: boolean;
+	/**
+	 * connect() of a datagram socket says nothing of a refusal, only its first datagram does: programs cannot choose the errno
+	 * (before Linux 5.18).
+	 */
+	readonly quiet: boolean;
 	set(setting: PassageSetting): void;
 	trace(): PassageTrace;
 }
@@ -63,18 +67,22 @@ function openSection(object: BpfObject, name: string): BpfMap {
 }
 
 /** Of a loaded object. Its handles are closed when it is disposed; the setting stays as it is. */
-export function openPassage(object: BpfObject, supported: boolean): Passage & Disposable {
+export function openPassage(
+	object: BpfObject,
+	{ supported, quiet }: Pick<Passage, "supported" | "quiet">,
+): Passage & Disposable {
 	using stack = new DisposableStack();
 	const setting = stack.use(openSection(object, SETTING));
 	const trace = stack.use(openSection(object, TRACE));
 	const held = stack.move();
 	return {
 		supported,
+		quiet,
 		set({ tgid, until, asking }) {
 			const bytes = Buffer.alloc(SIZE);
 			bytes.writeBigUInt64LE(until, UNTIL);
 			bytes.writeUInt32LE(tgid, TGID);
-			if (asking !== undefined) bytes.set(ipBytes(asking).subarray(12), ASKING);
+			if (asking !== undefined) bytes.set(asking, ASKING);
 			setting.update(FIRST, bytes);
 		},
 		trace() {

@@ -53,8 +53,10 @@ afterAll(() => {
 });
 
 function bypassOf({ passage }: Datapath, log = recordingLog()): Bypass {
-	return createBypass({ passage, ...ownCanary(), log });
+	return createBypass({ passage, canary: ownCanary(), log });
 }
+
+const IPV6 = new Uint8Array([0xfd, 0, 0, 0x96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 
 /** The errno of a connect of this process to 10.96.0.1:80/UDP. */
 function connect(): number {
@@ -69,7 +71,7 @@ describe("begin()", () => {
 		bpf = datapath(place.path);
 	});
 	beforeEach(() => {
-		bpf.program(...CANARIES, { at: "10.96.0.1:80/UDP", to: [] });
+		bpf.program(...CANARIES, { at: "10.96.0.1:80/UDP", to: [] }, { at: "[fd00:96::1]:80/UDP", to: [] });
 		bypass = bypassOf(bpf);
 	});
 	afterAll(() => bpf[Symbol.dispose]());
@@ -83,6 +85,12 @@ describe("begin()", () => {
 		}
 		expect(connect()).toBe(ECONNREFUSED);
 		expect(bpf.frontend("10.96.0.1:80/UDP").refused).toBe(before.refused + 1);
+	});
+
+	test("lets this process pass by IPv6 sockets, too", () => {
+		expect(udpConnect(IPV6, 80)).toBe(ECONNREFUSED);
+		using _ = bypass.begin(LONG);
+		expect(udpConnect(IPV6, 80)).not.toBe(ECONNREFUSED);
 	});
 
 	test("lets nobody else pass, be it another process or a child", async () => {
@@ -130,11 +138,7 @@ describe("begin()", () => {
 		const log = recordingLog();
 		const fooled = createProof({ cgroup: undefined, log });
 		expect(fooled.prove()).toBe(false);
-		const proof = createProof({
-			cgroup: undefined,
-			log,
-			connect: (...where) => bypass.suspended(() => udpConnect(...where)),
-		});
+		const proof = createProof({ cgroup: undefined, log, connect: bypass.connect });
 		expect(proof.prove()).toBe(true);
 		expect(connect()).not.toBe(ECONNREFUSED);
 	});
@@ -154,7 +158,7 @@ describe("begin()", () => {
 		const before = refused();
 		const storm = other.run("storm quiet 100000000 10.96.0.1 80");
 		await until("a storm", () => refused() > before);
-		for (let n = 0; n < 200; n++) {
+		for (let n = 0; n < 2000; n++) {
 			using stretch = bypassOf(bpf).begin(LONG);
 			expect(stretch).toBeDefined();
 			expect(connect()).not.toBe(ECONNREFUSED);
@@ -199,6 +203,48 @@ describe("a bypass that was left open by an agent that is gone", () => {
 		expect(connect()).not.toBe(ECONNREFUSED);
 		using _ = open();
 		expect(connect()).toBe(ECONNREFUSED);
+	});
+});
+
+describe("on a kernel that refuses without bpf_set_retval, where connect() says nothing of it", () => {
+	let bpf: TestDatapath;
+
+	beforeAll(() => {
+		bpf = datapath(place.path, { withoutSetRetval: true });
+		bpf.program(...CANARIES, { at: "10.96.0.1:80/UDP", to: [] });
+	});
+	afterAll(() => bpf[Symbol.dispose]());
+
+	/** Connections to 10.96.0.1 that were refused. */
+	const refused = () => bpf.frontend("10.96.0.1:80/UDP").refused;
+
+	test("begin() lets this process pass", () => {
+		const bypass = bypassOf(bpf);
+		connect();
+		const before = refused();
+		{
+			using stretch = bypass.begin(LONG);
+			expect(stretch).toBeDefined();
+			connect();
+			expect(refused()).toBe(before);
+		}
+		connect();
+		expect(refused()).toBe(before + 1);
+	});
+
+	test.each([
+		["this process", () => undefined],
+		["its cgroup", () => place.path],
+	])("the attachment is proved from %s, and not where the canary is missing", (_, cgroup) => {
+		const { connect } = bypassOf(bpf);
+		const log = recordingLog();
+		const proof = createProof({ cgroup: cgroup(), log, connect });
+		expect(proof.prove()).toBe(true);
+		bpf.program({ at: "10.96.0.1:80/UDP", to: [] });
+		expect(proof.prove()).toBe(false);
+		expect(proof.reason).toContain("succeeded instead of ECONNREFUSED");
+		bpf.program(...CANARIES, { at: "10.96.0.1:80/UDP", to: [] });
+		expect(proof.prove()).toBe(true);
 	});
 });
 
