@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { temporaryFolder, webService } from "../support/follow_hub.ts";
-import { followMetaServer, metaPlace, settled } from "../support/follow_metaserver.ts";
+import { followMetaServer, heard, metaPlace, passUntil, settled } from "../support/follow_metaserver.ts";
 import { startHub } from "../support/hub/hub.ts";
 import { until } from "../support/wait.ts";
 
@@ -49,7 +49,7 @@ test("lists are asked for whole, with the selectors, and without a version", asy
 	expect(Object.fromEntries(place.server.requests("watch", "services")[0]?.query ?? [])).toEqual({
 		watch: "true",
 		labelSelector: "!service.kubernetes.io/service-proxy-name,app!=db",
-		timeoutSeconds: "1800",
+		timeoutSeconds: "1818",
 	});
 });
 
@@ -59,7 +59,8 @@ test("a deletion is shown when the watch and one list from the cloud say so", as
 	await settled(place, client);
 	const before = place.server.requests("list", "services").length;
 	place.cloud.delete("Service", "demo", "old");
-	await client.jumpUntil("gone", () => client.services()?.length === 2);
+	await heard(place, client);
+	await passUntil(client, "gone", () => client.services()?.length === 2);
 	expect(client.services()).toEqual(["demo/new", "demo/web"]);
 	expect(place.server.requests("list", "services")).toHaveLength(before + 1);
 });
@@ -70,7 +71,7 @@ test("a watch that is broken is opened again, and what happened meanwhile is fou
 	await settled(place, client);
 	const snapshots = client.seen.length;
 	for (const watch of place.server.watches()) watch.reset();
-	await client.jumpUntil("new watches", () => place.server.requests("watch").length === 4);
+	await passUntil(client, "new watches", () => place.server.requests("watch").length === 4);
 	await settled(place, client);
 	// All that is there came again as ADDED: nothing has changed.
 	expect(client.seen).toHaveLength(snapshots);
@@ -127,8 +128,9 @@ test("a namespace is followed alone, and its last Service can be deleted", async
 	await settled(place, client);
 	expect(client.services()).toEqual(["demo/web"]);
 	place.cloud.delete("Service", "demo", "web");
-	await client.jumpUntil("gone", () => client.services()?.length === 0);
-	await client.jumpUntil("no doubt left", () => client.problems().length === 0);
+	await heard(place, client);
+	await passUntil(client, "gone", () => client.services()?.length === 0);
+	await passUntil(client, "no doubt left", () => client.problems().length === 0);
 });
 
 test("https is spoken with the CA and the token that a Pod is given", async () => {

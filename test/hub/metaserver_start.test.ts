@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { webService } from "../support/follow_hub.ts";
-import { followMetaServer, type MetaPlace, metaPlace, pass, settled } from "../support/follow_metaserver.ts";
+import { followMetaServer, type MetaPlace, metaPlace, pass, passUntil, settled } from "../support/follow_metaserver.ts";
 import { until } from "../support/wait.ts";
 
 const many = (count: number) => Array.from({ length: count }, (_, index) => `s${String(index).padStart(2, "0")}`);
@@ -29,15 +29,15 @@ test.each([
 	}
 	await using client = followMetaServer(place.server, { baseline });
 	await until("the first snapshot", () => client.seen.length > 0);
-	await pass(place, client, 700);
+	await pass(client, 700);
 	expect(client.seen.every((cluster) => cluster.services.size === 12 && cluster.slices.size === 12)).toBe(true);
 	expect(client.problems().toSorted()).toEqual(["EndpointSlices: Doubtful", "Services: Doubtful"]);
 	expect(client.hub.status()).toMatchObject({ synced: true, staleSince: null });
 	for (const name of many(3)) place.cloud.delete("Service", "demo", name);
 	place.server.set({ link: "up" });
-	await client.jumpUntil("the truth", () => client.services()?.length === 9);
+	await passUntil(client, "the truth", () => client.services()?.length === 9);
 	expect(client.services()).toEqual(keys(many(12).slice(3)));
-	await client.jumpUntil("no doubt left", () => client.problems().length === 0);
+	await passUntil(client, "no doubt left", () => client.problems().length === 0);
 });
 
 test("what has changed since the baseline is shown at once, what is gone after a second list", async () => {
@@ -49,7 +49,7 @@ test("what has changed since the baseline is shown at once, what is gone after a
 	await using client = followMetaServer(place.server, { baseline });
 	await client.shows(...keys([...many(12), "new"]));
 	expect(client.ips("demo/s00")).toEqual(["10.1.0.2"]);
-	await client.jumpUntil("gone", () => client.services()?.length === 12);
+	await passUntil(client, "gone", () => client.services()?.length === 12);
 	expect(client.services()).not.toContain("demo/s11");
 });
 
@@ -65,7 +65,7 @@ test("without a baseline and without the cloud an empty store is not believed, a
 	await using place = await metaPlace(services("web"), { link: "down" });
 	await using client = followMetaServer(place.server);
 	await until("both kinds watched", () => place.server.watches().length === 2);
-	await pass(place, client, 60);
+	await pass(client, 60);
 	expect(client.seen).toEqual([]);
 	expect(client.hub.status().synced).toBe(false);
 	expect(client.hub.status().kinds[0]?.problem).toBe(
@@ -75,7 +75,7 @@ test("without a baseline and without the cloud an empty store is not believed, a
 	// The watches bring it to the store; lists may still take too long for the cloud.
 	place.server.set({ link: "up" });
 	place.server.set({ link: "down" });
-	await client.jumpUntil("the store's", () => client.services()?.length === 1);
+	await passUntil(client, "the store's", () => client.services()?.length === 1);
 	expect(client.hub.status().synced).toBe(true);
 	expect(client.ips("demo/web")).toEqual(["10.1.0.1"]);
 });

@@ -15,7 +15,8 @@ export type MetaFollowOptions = Partial<Omit<MetaServerOptions, "clock" | "log" 
 
 /** Starts at once. */
 export function followMetaServer(server: { readonly url: string }, options: MetaFollowOptions = {}): MetaFollower {
-	const client = follow((given) => watchMetaServer({ url: server.url, ...given, ...options }));
+	// Not 0: a wait of ours shall not look like the limit of an answer.
+	const client = follow((given) => watchMetaServer({ url: server.url, ...given, random: () => 0.01, ...options }));
 	return {
 		...client,
 		jumpUntil: (what, condition) =>
@@ -46,23 +47,50 @@ export async function metaPlace(objects: readonly object[], quirks: Partial<Meta
 	};
 }
 
-/** Time goes on for so many seconds, and everything that is asked for meanwhile is answered. */
-export async function pass(
-	{ server }: Pick<MetaPlace, "server">,
-	client: MetaFollower,
-	seconds: number,
-): Promise<void> {
-	for (let second = 0; second < seconds; second++) {
-		client.clock.jump(1000);
-		// A request goes out in one turn, its answer comes in others.
-		await Bun.sleep(1);
-		await until("no request under way", () => server.isIdle());
-		for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+/** Time goes on for so many seconds; whatever is asked for meanwhile is answered, read and shown before it goes on. */
+export async function pass(client: MetaFollower, seconds: number): Promise<void> {
+	for (let left = seconds; left > 0; left--) {
+		client.clock.jump(Math.min(left, 1) * 1000);
+		await rest(client);
 	}
 }
+
+/** The same until it is so. */
+export async function passUntil(client: MetaFollower, what: string, condition: () => boolean): Promise<void> {
+	await until(what, async () => {
+		if (condition()) return true;
+		await pass(client, 1);
+		return condition();
+	});
+}
+
+/** Whatever was sent by the watches up to now has been read. */
+export async function heard({ server }: Pick<MetaPlace, "server">, client: MetaFollower): Promise<void> {
+	const marks = () => client.log.filter((line) => line.endsWith("its type is unknown")).length;
+	const before = marks();
+	const watches = server.watches();
+	for (const watch of watches) watch.text('{"type":"MARK","object":{}}\n');
+	await until("all events read", () => marks() >= before + watches.length);
+}
+
+/** Nothing is under way in the client: it waits for time, or for the watches. */
+async function rest({ clock }: MetaFollower): Promise<void> {
+	const isBusy = () => clock.sleeping().some((asked) => asked <= SHOWING || (asked > ANSWER - 10 && asked <= ANSWER));
+	for (let quiet = 0; quiet < 3; quiet++) {
+		await new Promise(setImmediate);
+		if (!isBusy()) continue;
+		await until("answered, read and shown", () => !isBusy());
+		quiet = 0;
+	}
+}
+
+/** What the client gives an answer, and itself between two snapshots. Milliseconds. */
+const ANSWER = 30_000;
+const SHOWING = 20;
 
 /** Both kinds are watched, and lists have told what is true of what the watches began with. */
 export async function settled(place: MetaPlace, client: MetaFollower): Promise<void> {
 	await until("both kinds watched", () => place.server.watches().length === 2);
-	await pass(place, client, 8);
+	await heard(place, client);
+	await pass(client, 8);
 }

@@ -7,20 +7,23 @@ export interface JumpClock extends Clock {
 	jump(milliseconds: number): void;
 	/** How long each sleep was to be so far, in milliseconds. */
 	readonly sleeps: readonly number[];
+	/** How long each of those that sleep now was to sleep, in milliseconds. */
+	sleeping(): readonly number[];
 }
 
 export function createJumpClock(): JumpClock {
 	const sleeps: number[] = [];
-	const sleepers = new Set<{ readonly until: number; readonly wake: () => void }>();
+	const sleepers = new Set<{ readonly asked: number; readonly until: number; readonly wake: () => void }>();
 	let jumped = 0;
 	const now = (): number => performance.now() + jumped;
 	return {
 		now,
 		sleeps,
+		sleeping: () => [...sleepers].map(({ asked }) => asked),
 		async sleep(milliseconds, signal) {
 			sleeps.push(milliseconds);
 			const { promise, resolve } = Promise.withResolvers<void>();
-			const sleeper = { until: now() + milliseconds, wake: () => resolve() };
+			const sleeper = { asked: milliseconds, until: now() + milliseconds, wake: () => resolve() };
 			const timer = setTimeout(resolve, milliseconds);
 			sleepers.add(sleeper);
 			signal.addEventListener("abort", sleeper.wake);

@@ -21,8 +21,8 @@ export interface MetaQuirks {
 	readonly stallMs: number;
 	/** Milliseconds between what a list says and its arrival. */
 	readonly slowMs: number;
-	/** Keys of objects that lists from the cloud leave out. */
-	readonly lacks: readonly string[];
+	/** Keys of objects that lists from the cloud leave out, and how many lists. */
+	readonly lacks: { readonly keys: readonly string[]; readonly lists: number };
 	/** Objects of any kind at the end of lists. */
 	readonly strangers: readonly object[];
 	/** False: nothing is answered without the cloud. */
@@ -46,7 +46,7 @@ const USUAL: MetaQuirks = {
 	link: "up",
 	stallMs: 20,
 	slowMs: 0,
-	lacks: [],
+	lacks: { keys: [], lists: 0 },
 	strangers: [],
 	autonomy: true,
 	ignoresSelectors: false,
@@ -136,7 +136,8 @@ export async function startMetaServer(hub: TestHub, settings: MetaServerSettings
 		if (!fromCloud && !quirks.autonomy) return sendError(response, serverError(500, "connection is lost"));
 		const { matches } = selectionOf(kind, target.namespace, queryOf(request));
 		const all = fromCloud ? hub.list(idOf(kind)).map((object) => asSent(kind, object)) : cache.list(idOf(kind));
-		const items = all.filter((object) => matches(object) && !(fromCloud && quirks.lacks.includes(keyOf(object))));
+		const left = fromCloud ? leaveOut(all) : [];
+		const items = all.filter((object) => matches(object) && !left.includes(keyOf(object)));
 		const metadata = metadataOf(kind, fromCloud, items.length);
 		const body = {
 			apiVersion: apiVersionOf(kind),
@@ -147,6 +148,13 @@ export async function startMetaServer(hub: TestHub, settings: MetaServerSettings
 		const text = JSON.stringify(body);
 		await delay(quirks.slowMs);
 		return response.full(200, headersFor("application/json"), text);
+	};
+	/** Keys that this list lacks. */
+	const leaveOut = (objects: readonly KubeObject[]): readonly string[] => {
+		const { keys, lists } = quirks.lacks;
+		if (lists === 0 || !objects.some((object) => keys.includes(keyOf(object)))) return [];
+		quirks = { ...quirks, lacks: { keys, lists: lists - 1 } };
+		return keys;
 	};
 	const metadataOf = (kind: Kind, fromCloud: boolean, count: number): object | undefined => {
 		if (fromCloud || quirks.hidesStore) return quirks.listVersion ? { resourceVersion: `${hub.revision()}` } : {};
@@ -161,6 +169,7 @@ export async function startMetaServer(hub: TestHub, settings: MetaServerSettings
 	const watch = async (kind: Kind, target: ResourceTarget, { request, response }: Exchange) => {
 		const resource = idOf(kind);
 		if (quirks.link === "half-open") await delay(quirks.stallMs);
+		if (!response.connection.isOpen()) return;
 		const fromCloud = quirks.link === "up";
 		requests.push({ verb: "watch", resource, query: request.query, headers: request.headers, fromCloud });
 		const { matches } = selectionOf(kind, target.namespace, queryOf(request));
