@@ -140,15 +140,14 @@ function commit(known: Known, list: List): Outcome {
 	const absent = before.filter((key) => !next.has(key));
 	const changed = takeAll(known, list);
 	const isLarge = absent.length === before.length || (before.length >= MANY && absent.length > before.length / 2);
-	const lacking = absent.filter((key) => !during.told.has(key));
-	const { gone, pending, doubted } = absences.judge(lacking, { proved, isLarge });
+	const { gone, pending, doubted } = absences.judge(absent, { proved, isLarge });
 	for (const key of gone) take(known, key, undefined);
 	return {
 		changed: changed || gone.length > 0,
 		blank: before.length === 0 && next.size === 0,
 		disturbed: contradicts(contents, next, during),
 		pending,
-		doubt: doubted === 0 ? undefined : describe(isLarge ? absent.length : doubted, before.length, proved),
+		doubt: doubted === 0 ? undefined : describe(doubted, before.length, proved),
 	};
 }
 
