@@ -21,6 +21,14 @@ test.each<[string, readonly string[], Record<string, string>, readonly string[],
 	["a token without an address", [], {}, [TOKEN], undefined],
 	["a token and --api-server", ["--api-server=a:1"], {}, [TOKEN], { kind: "in-cluster", host: "", port: "" }],
 	["$KUBECONFIG before a Pod", [], { KUBECONFIG: "/a:/b:", ...POD }, [TOKEN], files("/a", "/b")],
+	[
+		"--kubeconfig=in-cluster, though there is a $KUBECONFIG",
+		["--kubeconfig=in-cluster"],
+		{ KUBECONFIG: "/a", ...POD },
+		[TOKEN],
+		{ kind: "in-cluster", host: "10.96.0.1", port: "443" },
+	],
+	["a file of that name", ["--kubeconfig=./in-cluster"], POD, [TOKEN], files("./in-cluster")],
 	["--kubeconfig before all", ["--kubeconfig=/f"], { KUBECONFIG: "/a", ...POD }, [TOKEN], files("/f")],
 	[
 		"manifests alone, which want no API server",
@@ -58,6 +66,14 @@ test.each([
 		"Cannot follow context c: no kubeconfig was found to log in with; give --kubeconfig FILE",
 	],
 	[["--manifests=/m", "--api-server=a:1"], "Cannot follow API server a:1: no kubeconfig was found to log in with"],
+	[
+		["--kubeconfig=in-cluster"],
+		"Cannot follow the cluster around this Pod: /var/run/secrets/kubernetes.io/serviceaccount/token and $KUBERNETES_SERVICE_HOST are not both there; give --kubeconfig FILE",
+	],
+	[
+		["--kubeconfig=in-cluster", "--context=c"],
+		"Cannot follow context c of in-cluster: it has none; give a kubeconfig FILE",
+	],
 	[[], "Cannot run without a source of Services: give --manifests PATH or --kubeconfig FILE"],
 ])("demandHubs() refuses %j where nothing tells how to log in", (args, message) => {
 	expect(() => demandHubs(resolveConfig(parseCommandLine(args, FLAGS), FLAGS, {}))).toThrow(message);

@@ -53,6 +53,9 @@ interface Following {
 	readonly signal: AbortSignal;
 }
 
+/** `--kubeconfig in-cluster`: the cluster around this Pod, beside others; a file of that name is `./in-cluster`. */
+const IN_CLUSTER = "in-cluster";
+
 /** In the order in which they win. */
 export function openHubs(config: Config, following: Following): readonly HubSource[] {
 	return config.hubs.map((choice) => openHub(choice, config, following));
@@ -171,9 +174,16 @@ export function demandHubs({ hubs, surroundings }: Config): void {
 }
 
 function demandSource(choice: KubernetesChoice, surroundings: Surroundings): CredentialSource {
+	const { kubeconfig, context, apiServer } = choice;
+	if (kubeconfig === IN_CLUSTER && context !== undefined) {
+		throw new UsageError(`Cannot follow context ${context} of in-cluster: it has none; give a kubeconfig FILE`);
+	}
 	const source = kubernetesSource(choice, surroundings);
 	if (source !== undefined) return source;
-	const { context, apiServer } = choice;
+	if (kubeconfig === IN_CLUSTER) {
+		const lacking = `${join(SERVICE_ACCOUNT, "token")} and $KUBERNETES_SERVICE_HOST are not both there`;
+		throw new UsageError(`Cannot follow the cluster around this Pod: ${lacking}; give --kubeconfig FILE`);
+	}
 	if (context === undefined && apiServer === undefined) {
 		throw new UsageError("Cannot run without a source of Services: give --manifests PATH or --kubeconfig FILE");
 	}
@@ -187,14 +197,14 @@ export function kubernetesSource(
 	surroundings: Surroundings,
 	exists: (path: string) => boolean = existsSync,
 ): CredentialSource | undefined {
+	const { serviceHost, servicePort, home } = surroundings;
+	const isInPod = (serviceHost !== "" || apiServer !== undefined) && exists(join(SERVICE_ACCOUNT, "token"));
+	const around: CredentialSource = { kind: "in-cluster", host: serviceHost, port: servicePort };
+	if (kubeconfig === IN_CLUSTER) return isInPod ? around : undefined;
 	if (kubeconfig !== undefined) return { kind: "kubeconfig", files: [kubeconfig], context };
 	const files = surroundings.kubeconfig.split(":").filter((file) => file !== "");
 	if (files.length > 0) return { kind: "kubeconfig", files, context };
-	const { serviceHost, servicePort, home } = surroundings;
-	const reachable = serviceHost !== "" || apiServer !== undefined;
-	if (context === undefined && reachable && exists(join(SERVICE_ACCOUNT, "token"))) {
-		return { kind: "in-cluster", host: serviceHost, port: servicePort };
-	}
+	if (context === undefined && isInPod) return around;
 	const own = join(home, ".kube", "config");
 	return home !== "" && exists(own) ? { kind: "kubeconfig", files: [own], context } : undefined;
 }
