@@ -2,7 +2,7 @@
 
 import type * as v from "valibot";
 import type { FieldPath } from "./field_path.ts";
-import { field, isRaw, ownString, type Raw } from "./raw.ts";
+import { field, isRaw, ownString, type Raw, sharedString } from "./raw.ts";
 import { createReport, type Place, type Projection, type Report, show } from "./report.ts";
 import { DnsLabel, DnsSubdomain, Timestamp } from "./schemas.ts";
 
@@ -137,7 +137,9 @@ function whyNoLabel(key: string, value: unknown): string | undefined {
 export function readNodeName(raw: Raw, key: string, at: { readonly path: FieldPath; readonly report: Report }): string {
 	const name = field(raw, key) ?? "";
 	if (name === "") return "";
-	return (
-		at.report.read(DnsSubdomain, name, { path: [...at.path, key], consequence: "the node counts as unknown" }) ?? ""
-	);
+	const node = at.report.read(DnsSubdomain, name, {
+		path: [...at.path, key],
+		consequence: "the node counts as unknown",
+	});
+	return node === undefined ? "" : sharedString(node);
 }

@@ -18,3 +18,17 @@ export function field(object: Raw, key: string): unknown {
 export function ownString<T extends string>(text: T): T {
 	return Buffer.from(text, "utf8").toString("utf8") as T;
 }
+
+/** Strings that are remembered at once; then it begins anew. */
+const MOST_SHARED = 5000;
+const shared = new Map<string, string>();
+
+/** As `ownString`, for what many objects have in common: names of nodes and ports, times. Equal ones are one in memory. */
+export function sharedString(text: string): string {
+	const known = shared.get(text);
+	if (known !== undefined) return known;
+	if (shared.size >= MOST_SHARED) shared.clear();
+	const own = ownString(text);
+	shared.set(own, own);
+	return own;
+}

@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { type Ip, type Port, parseIp, parsePort } from "./address.ts";
-import { isRaw, ownString, type Raw } from "./raw.ts";
+import { isRaw, ownString, type Raw, sharedString } from "./raw.ts";
 import { show, wrong } from "./report.ts";
 
 const DNS_LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -49,7 +49,7 @@ export const Timestamp = v.pipe(
 			value === null || value === undefined || (typeof value === "string" && value.length < 40 && isTime(value)),
 		wrong("an RFC 3339 time", "write it like 2026-01-31T23:59:59Z"),
 	),
-	v.transform((value) => (value ? `${new Date(value).toISOString().slice(0, 19)}Z` : "")),
+	v.transform((value) => (value ? sharedString(`${new Date(value).toISOString().slice(0, 19)}Z`) : "")),
 );
 
 function isTime(value: string): boolean {
@@ -126,7 +126,7 @@ export const OptionalName = v.optional(
 				v.nullable(v.literal("")),
 				v.transform(() => ""),
 			),
-			DnsLabel,
+			v.pipe(DnsLabel, v.transform(sharedString)),
 		],
 		wrong("a DNS label", DNS_LABEL_FIX),
 	),
