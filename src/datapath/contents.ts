@@ -35,18 +35,23 @@ export interface Wanted {
 	readonly contents: Contents;
 	put(map: MapName, key: string, value: string): void;
 	delete(map: MapName, key: string): void;
-	/** The keys touched since the last round and those left by it. "all" until the first round has ended. */
+	/** The keys touched since the last round and those left by it. "all" until the first round has ended, and after too many. */
 	dirty(): Keys | "all";
 	/** Ends a round: these keys are still not as wanted; "all": nobody knows. */
 	keep(keys: Keys | "all"): void;
 }
+
+/** Touched keys of one map: to remember more of them costs more than to compare everything. */
+const MOST_KEYS = 20_000;
 
 export function createWanted(): Wanted {
 	const contents = emptyContents();
 	let dirty: Keys | "all" = "all";
 
 	function touch(map: MapName, key: string): void {
-		if (dirty !== "all") dirty[map].add(key);
+		if (dirty === "all") return;
+		dirty[map].add(key);
+		if (dirty[map].size > MOST_KEYS) dirty = "all";
 	}
 
 	return {

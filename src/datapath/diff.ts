@@ -3,35 +3,42 @@
 import type { Contents, Keys } from "./contents.ts";
 import { emptyContents, emptyKeys } from "./contents.ts";
 import type { Elements, ReadonlyElements } from "./elements.ts";
-import { MAP_NAMES } from "./maps.ts";
+import type { Entries, MapName } from "./maps.ts";
 
 export interface Difference {
 	/** Elements to write, new or changed. */
-	readonly puts: Contents;
+	readonly puts: Readonly<Record<MapName, Entries>>;
 	/** Elements to take away. */
 	readonly deletes: Keys;
 }
 
-/** Compares these keys, or all there are. */
+/** Compares these keys, or all there are. Good as long as `wanted` is not changed. */
 export function diff(actual: Contents, wanted: Contents, keys: Keys | "all"): Difference {
-	const puts = keys === "all" ? emptyContents() : fewContents();
-	const difference: Difference = { puts, deletes: emptyKeys() };
-	for (const map of MAP_NAMES) {
-		const sides = {
-			actual: actual[map],
-			wanted: wanted[map],
-			puts: difference.puts[map],
-			deletes: difference.deletes[map],
-		};
-		if (keys === "all") compareAll(sides);
-		else compareKeys(sides, keys[map]);
-	}
-	return difference;
+	const deletes = emptyKeys();
+	const putsOf = (map: MapName) => compare(actual[map], wanted[map], { map, keys, deletes });
+	const puts = {
+		backends: putsOf("backends"),
+		slots: putsOf("slots"),
+		names: putsOf("names"),
+		frontends: putsOf("frontends"),
+	};
+	return { puts, deletes };
 }
 
-/** For some elements out of many: they need no room for those between them. */
-function fewContents(): Contents {
-	return { backends: new Map(), slots: new Map(), names: new Map(), frontends: new Map() };
+interface Comparison {
+	readonly map: MapName;
+	readonly keys: Keys | "all";
+	readonly deletes: Keys;
+}
+
+function compare(actual: ReadonlyElements, wanted: ReadonlyElements, { map, keys, deletes }: Comparison): Entries {
+	// At the first start all of it: not even the list of it need be made.
+	if (keys === "all" && actual.size === 0) return wanted;
+	const puts = keys === "all" ? emptyContents()[map] : new Map<string, string>();
+	const sides = { actual, wanted, puts, deletes: deletes[map] };
+	if (keys === "all") compareAll(sides);
+	else compareKeys(sides, keys[map]);
+	return puts;
 }
 
 /** One map. */

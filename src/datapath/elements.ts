@@ -26,12 +26,15 @@ export interface ArrayElements extends Elements {
 
 /** Elements that there is room for in the beginning. */
 const ROOM = 16;
+/** Bytes that are looked at together. */
+const WORD = 4;
 
-/** `valueSize` in bytes. Takes `valueSize` bytes for each element up to the greatest index, and up to twice as many. */
+/** `valueSize` in bytes, a multiple of four. Takes `valueSize` bytes for each element up to the greatest index, and up to twice as many. */
 export function createArrayElements(valueSize: number): ArrayElements {
 	let bytes = Buffer.alloc(0);
+	/** The same memory. */
+	let words = new Uint32Array(0);
 	let size = 0;
-	const zeros = Buffer.alloc(valueSize);
 	const zeroText = "\0".repeat(valueSize);
 
 	/** -1 if there is none. */
@@ -41,7 +44,8 @@ export function createArrayElements(valueSize: number): ArrayElements {
 	}
 
 	function isPresent(at: number): boolean {
-		for (let index = at; index < at + valueSize; index++) if (bytes[index] !== 0) return true;
+		const end = (at + valueSize) / WORD;
+		for (let index = at / WORD; index < end; index++) if (words[index] !== 0) return true;
 		return false;
 	}
 
@@ -52,6 +56,7 @@ export function createArrayElements(valueSize: number): ArrayElements {
 			const larger = Buffer.alloc(Math.max(2 * bytes.length, at + valueSize, ROOM * valueSize));
 			larger.set(bytes);
 			bytes = larger;
+			words = new Uint32Array(larger.buffer, larger.byteOffset, larger.byteLength / WORD);
 		}
 		if (isPresent(at)) size -= 1;
 		return at;
@@ -81,11 +86,7 @@ export function createArrayElements(valueSize: number): ArrayElements {
 		keys,
 		[Symbol.iterator]: entries,
 		set(key, value) {
-			if (key.length !== 4 || value.length !== valueSize) {
-				throw new RangeError(
-					`Cannot keep an element of ${key.length} and ${value.length} bytes: 4 and ${valueSize} are due`,
-				);
-			}
+			checkSizes(key, value, valueSize);
 			const at = makeRoom(decodeId(key));
 			bytes.write(value, at, "latin1");
 			if (value !== zeroText) size += 1;
@@ -93,7 +94,7 @@ export function createArrayElements(valueSize: number): ArrayElements {
 		delete(key) {
 			const at = find(key);
 			if (at < 0) return false;
-			bytes.set(zeros, at);
+			bytes.fill(0, at, at + valueSize);
 			size -= 1;
 			return true;
 		},
@@ -103,4 +104,9 @@ export function createArrayElements(valueSize: number): ArrayElements {
 			if (isPresent(at)) size += 1;
 		},
 	};
+}
+
+function checkSizes(key: string, value: string, valueSize: number): void {
+	if (key.length === 4 && value.length === valueSize) return;
+	throw new RangeError(`Cannot keep an element of ${key.length} and ${value.length} bytes: 4 and ${valueSize} are due`);
 }
