@@ -50,6 +50,8 @@ export async function buildBinary({ entry, folder, target }: BinaryOptions): Pro
 				// A bunfig.toml or .env in the folder where a root user happens to be must not run code.
 				autoloadBunfig: false,
 				autoloadDotenv: false,
+				// For src/lib/garbage.ts.
+				execArgv: ["--expose-gc"],
 			},
 		});
 		renameSync(outfile, path);

@@ -5,6 +5,7 @@ import type { Failure } from "../datapath/apply.ts";
 import type { MapName } from "../datapath/maps.ts";
 import { countFrontends } from "../datapath/view.ts";
 import type { Writer, Written } from "../datapath/writer.ts";
+import { collectGarbage } from "../lib/garbage.ts";
 import type { Log } from "../lib/log.ts";
 import type { Problem } from "../model/problem.ts";
 import { problemLine, type WriteStatus } from "../observe/status.ts";
@@ -37,6 +38,8 @@ export interface SyncOptions {
 	readonly onNames: () => void;
 }
 
+/** Elements: so many are not written but at the start, or when a hub has become another one. */
+const LARGE = 20_000;
 const NOTHING_WRITTEN = "what the hubs have is not written yet";
 
 function operations({ changes }: Written): number {
@@ -130,6 +133,7 @@ export function createSync({ hubs, writer, self, log, onNames }: SyncOptions): S
 			try {
 				const written = write();
 				tell(written);
+				if (operations(written) > LARGE) collectGarbage();
 				return written.again ? "again" : "done";
 			} catch (err) {
 				const fact = err instanceof Error ? err.message : String(err);

@@ -1,5 +1,6 @@
 // Writes a difference in the order of references and says what is true then, whatever failed in between.
 
+import { collectGarbage } from "../lib/garbage.ts";
 import type { Contents, Keys } from "./contents.ts";
 import { emptyKeys } from "./contents.ts";
 import type { Difference } from "./diff.ts";
@@ -73,6 +74,8 @@ export function apply(maps: Maps, difference: Difference, options: ApplyOptions)
 
 /** Elements that are written before the next ones are looked at. */
 const PART = 4096;
+/** So many leave more garbage than all that is kept. */
+const LARGE = 50_000;
 
 function putAll(round: Round, map: MapName, entries: Entries): void {
 	if (entries.size <= PART) {
@@ -87,6 +90,7 @@ function putAll(round: Round, map: MapName, entries: Entries): void {
 		part = new Map();
 	}
 	putSome(round, map, part);
+	if (entries.size > LARGE) collectGarbage();
 }
 
 function putSome(round: Round, map: MapName, entries: Entries): void {

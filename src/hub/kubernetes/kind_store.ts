@@ -1,6 +1,7 @@
 // What is known of one kind: projections by key, replaced object by object or all at once.
 
 import type { Clock } from "../../lib/clock.ts";
+import { collectGarbage } from "../../lib/garbage.ts";
 import type { ClusterView } from "./cluster_view.ts";
 import { type Held, keyOf, readHeld, showHeld } from "./held.ts";
 import { HubError } from "./hub_error.ts";
@@ -9,6 +10,8 @@ import type { Need } from "./needs.ts";
 
 /** Milliseconds in which deletions count together. */
 const WINDOW = 60_000;
+/** Objects of a list that are read between two collections of garbage. */
+const PORTION = 4000;
 
 export interface KindStore {
 	/** Throws HubError if there are more than anybody has. */
@@ -38,6 +41,11 @@ export interface KindStoreOptions {
 	readonly clock: Clock;
 }
 
+/** After a list of so many objects. */
+function relieve(objects: number): void {
+	if (objects >= PORTION) collectGarbage();
+}
+
 export function createKindStore({ need, view, clock }: KindStoreOptions): KindStore {
 	const place = { need, view };
 	let objects = new Map<string, Held>();
@@ -63,6 +71,8 @@ export function createKindStore({ need, view, clock }: KindStoreOptions): KindSt
 				if (++read > MAX_OBJECTS) throw tooMany(need);
 				const key = keyOf(need, object);
 				next.set(key, readHeld(need, object, objects.get(key)));
+				// What is not kept of them is ten times what is; left to the runtime, it would be several times the whole in the end.
+				if (next.size % PORTION === 0) collectGarbage();
 			},
 			drop(object) {
 				next.delete(keyOf(need, object));
@@ -75,6 +85,7 @@ export function createKindStore({ need, view, clock }: KindStoreOptions): KindSt
 				for (const [key, after] of next) showHeld(place, key, before.get(key), after);
 				for (const [key, old] of before) if (!next.has(key)) showHeld(place, key, old, undefined);
 				restartWindow();
+				relieve(next.size);
 			},
 		};
 	}
