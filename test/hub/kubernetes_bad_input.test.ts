@@ -1,7 +1,7 @@
 // Objects and answers that no API server should give: a Problem or another try, and all else goes on.
 
 import { describe, expect, setSystemTime, test } from "bun:test";
-import { type Follower, followHub, webService } from "../support/follow_hub.ts";
+import { followHub, jumpUntil, webService } from "../support/follow_hub.ts";
 import type { Fault } from "../support/hub/fault.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { goodList, type RawAnswer, startRawServer, whole } from "../support/raw_server.ts";
@@ -10,14 +10,6 @@ import { until } from "../support/wait.ts";
 const SLICES = "endpointslices.discovery.k8s.io";
 const PEER_ADDRESS = "balancing.elf.io/peer-address";
 const OWNER = "kubernetes.io/service-name";
-
-/** Jumps on until it is so. */
-async function jumpUntil(client: Follower, what: string, condition: () => boolean): Promise<void> {
-	await until(what, () => {
-		client.clock.jump(1000);
-		return condition();
-	});
-}
 
 /** Anything but the name may be there. */
 type Stored = Parameters<TestHub["put"]>[1];
@@ -333,7 +325,8 @@ test.each(LIST_ANSWERS)("a list that is answered with %s: told, and tried again"
 		if (resource !== "services" || kind !== "list" || before > 0) return undefined;
 		return async ({ send, end }) => {
 			await send(Buffer.from(answer, "latin1"));
-			end();
+			// A client uses the connection of a good answer again.
+			if (told !== undefined) end();
 		};
 	});
 	await using client = followHub(server);
@@ -446,6 +439,7 @@ describe("a server that knows nothing of streaming lists and says nothing of it"
 		await until("both streams open", () => server.watches().length === 2);
 		for (const watch of server.watches()) watch.end();
 		await jumpUntil(client, "the Service", () => client.services()?.length === 1);
+		expect(server.count({ where: ({ query }) => query.has("sendInitialEvents") })).toBe(2);
 		expect(server.count({ verb: "list" })).toBe(2);
 	});
 });
@@ -466,7 +460,7 @@ describe("the system clock", () => {
 			// Neither silence nor a pause is measured by it.
 			expect(server.requests({ resource: SLICES })).toHaveLength(1);
 			await server.kill();
-			await until("stale", () => client.hub.status().staleSince !== null);
+			await until("both kinds stale", () => client.hub.status().kinds.every(({ staleSince }) => staleSince !== null));
 			const { kinds } = client.hub.status();
 			expect(
 				kinds.map(({ lastEvent, staleSince }) =>

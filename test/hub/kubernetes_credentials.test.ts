@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { chmodSync, readFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { stringify } from "yaml";
-import { type Follower, followHub, temporaryFolder, webService } from "../support/follow_hub.ts";
+import { type Follower, followHub, jumpUntil, temporaryFolder, webService } from "../support/follow_hub.ts";
 import { type HubOptions, startHub, type TestHub } from "../support/hub/hub.ts";
 import { until } from "../support/wait.ts";
 
@@ -39,13 +39,6 @@ async function follows(client: Follower): Promise<void> {
 async function problemOf(client: Follower): Promise<string> {
 	await until("a problem", () => client.hub.status().kinds[0]?.problem !== null);
 	return client.hub.status().kinds[0]?.problem ?? "";
-}
-
-async function jumpUntil(client: Follower, what: string, condition: () => boolean): Promise<void> {
-	await until(what, () => {
-		client.clock.jump(1000);
-		return condition();
-	});
 }
 
 test("a client certificate, inline and by files with paths from the kubeconfig's folder", async () => {

@@ -1,7 +1,7 @@
 // An API server that fails in every way it can: nothing is lost, nothing is shown that is not so, and it is told what is the matter.
 
 import { expect, test } from "bun:test";
-import { type Follower, followHub, webService } from "../support/follow_hub.ts";
+import { type Follower, followHub, jumpUntil, webService } from "../support/follow_hub.ts";
 import type { Fault } from "../support/hub/fault.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { expired, pageNotFound, serverError, storageInitializing, tooManyRequests } from "../support/hub/status.ts";
@@ -30,14 +30,6 @@ async function started(server: TestHub, objects: readonly object[] = webService(
 	await until("the first snapshot", () => client.seen.length === 1);
 	await bothWatch(server);
 	return client;
-}
-
-/** Jumps on until it is so: backoffs pass, real answers are waited for. */
-async function jumpUntil(client: Follower, what: string, condition: () => boolean): Promise<void> {
-	await until(what, () => {
-		client.clock.jump(1000);
-		return condition();
-	});
 }
 
 test.each(["end", "reset", "fin"] as const)("a watch that is broken by %s is resumed where it was", async (how) => {

@@ -64,7 +64,7 @@ export interface SoakResult {
 /** Milliseconds: the longest pause of a client after failures, and what it does then. */
 const PATIENCE = 120_000;
 /** Milliseconds at the most between two bursts of changes. */
-const PACE = 40;
+const PACE = 100;
 
 /** Milliseconds between bookmarks; API servers send one a minute. */
 const BOOKMARK = 5000;

@@ -147,3 +147,19 @@ export function webService(name: string, ips: readonly string[] = ["10.1.0.1"], 
 		},
 	];
 }
+
+/**
+ * Jumps on until it is so: backoffs pass, real answers are waited for. Some ten milliseconds count as a second, and no faster: a client
+ * that is not let run meanwhile would take its server for dead.
+ */
+export async function jumpUntil(
+	{ clock }: Pick<Follower, "clock">,
+	what: string,
+	condition: () => boolean,
+): Promise<void> {
+	let looks = 0;
+	await until(what, () => {
+		if (looks++ % 10 === 0) clock.jump(1000);
+		return condition();
+	});
+}
