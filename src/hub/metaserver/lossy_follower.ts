@@ -120,7 +120,7 @@ function report({ state, isWatching }: Round, { blank, doubt }: Outcome, proved:
 function nextIn({ random, replay, isWatching, state }: Round, outcome: Outcome, proved: boolean): number {
 	if (!state.status().synced) return BLANK * (1 + random());
 	if (outcome.pending) return CONFIRM * (1 + random() / 2);
-	if (outcome.disturbed || replay !== undefined) return SOON * (1 + random());
+	if (replay !== undefined) return SOON * (1 + random());
 	if (!proved || !isWatching) return UNSURE * (1 + random());
 	return RELIST * (0.9 + random() / 5);
 }
@@ -129,23 +129,22 @@ async function keepWatching(round: Round): Promise<void> {
 	const { clock, random, signal, state } = round;
 	const backoff = createBackoff(random);
 	while (!signal.aborted) {
-		const opened = clock.now();
 		let wait = 0;
 		try {
-			await watch(round, backoff);
+			const lasted = await watch(round, backoff);
 			// An end is no failure; but a server that ends each watch at once must not be asked without a pause.
-			if (clock.now() - opened < SHORT) wait = backoff.next();
+			if (lasted < SHORT) wait = backoff.next();
 		} catch (error) {
 			if (signal.aborted) return;
 			state.failed(error);
 			wait = waitOf(judge(error, "paging"), error, { backoff, random });
 		}
-		round.isWatching = false;
 		await clock.sleep(wait, signal);
 	}
 }
 
-async function watch(round: Round, backoff: Backoff): Promise<void> {
+/** Milliseconds that it was open. */
+async function watch(round: Round, backoff: Backoff): Promise<number> {
 	const { api, scope, state, clock, random, signal } = round;
 	using answer = await api.get({
 		path: scope.path,
@@ -163,11 +162,16 @@ async function watch(round: Round, backoff: Backoff): Promise<void> {
 	askSoon(round);
 	const opened = clock.now();
 	const lines = createLineSplitter(MAX_OBJECT);
-	for await (const chunk of answer.chunks()) {
-		state.heard();
-		for (const line of lines.push(chunk)) take(round, parseLossyEvent(line, scope.need.kind));
+	try {
+		for await (const chunk of answer.chunks()) {
+			state.heard();
+			for (const line of lines.push(chunk)) take(round, parseLossyEvent(line, scope.need.kind));
+		}
+	} finally {
+		round.isWatching = false;
 		if (clock.now() - opened >= SHORT) backoff.reset();
 	}
+	return clock.now() - opened;
 }
 
 function take(round: Round, event: LossyEvent): void {
@@ -176,7 +180,6 @@ function take(round: Round, event: LossyEvent): void {
 		case "added":
 			if (replay !== undefined) {
 				replay.lastAt = clock.now();
-				store.hint(event.object);
 				askSoon(round);
 			} else if (store.put(event.object)) state.changed();
 			return;

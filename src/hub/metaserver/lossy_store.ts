@@ -1,6 +1,5 @@
 // What is known of one kind from a source that loses things: what it says is believed, what it leaves out is not at once.
 
-import { isEqual } from "../../lib/equal.ts";
 import { type LabelSelector, matchesLabels } from "../../model/label_selector.ts";
 import { field, isRaw } from "../../model/raw.ts";
 import { type Held, keyOf, readHeld } from "../kubernetes/held.ts";
@@ -11,8 +10,6 @@ import { type Contents, type ContentsOptions, createContents } from "./contents.
 export interface LossyStore {
 	/** An object came or changed. True if that is news. */
 	put(object: unknown): boolean;
-	/** An object as it once was: nothing changes, a list will tell. */
-	hint(object: unknown): void;
 	/**
 	 * Said to be deleted. `unsure`: nothing changes, a list will tell. What is called deleted because it is no longer selected shows
 	 * that itself, and goes: `news`.
@@ -35,8 +32,6 @@ export interface Outcome {
 	readonly changed: boolean;
 	/** Nothing was known before, and the list has nothing. */
 	readonly blank: boolean;
-	/** What happened while it came says otherwise: another list has to tell. */
-	readonly disturbed: boolean;
 	/** Objects that it lacks go if another list lacks them as well. */
 	readonly pending: boolean;
 	/** What is not believed; undefined if all is. */
@@ -46,14 +41,6 @@ export interface Outcome {
 export interface LossyStoreOptions extends ContentsOptions {
 	/** Applied to whatever comes: a MetaServer may ignore it. */
 	readonly selector: LabelSelector;
-}
-
-/** What a watch tells while a list is on its way. */
-interface Meanwhile {
-	/** Of these the watch knows better than the list. */
-	readonly told: Set<string>;
-	/** Of these nobody knows whether they are old. */
-	readonly hints: Map<string, Held>;
 }
 
 interface Known {
@@ -68,8 +55,8 @@ export function createLossyStore(options: LossyStoreOptions): LossyStore {
 	const { need, selector } = options;
 	const contents = createContents(options);
 	const absences = createAbsences();
-	/** Undefined while no list is on its way. */
-	let meanwhile: Meanwhile | undefined;
+	/** What the watch tells while a list is on its way; undefined while none is. */
+	let told: Map<string, Told> | undefined;
 
 	/** The projection, or undefined if it is not selected. */
 	function read(key: string, object: unknown): Held | undefined {
@@ -79,17 +66,12 @@ export function createLossyStore(options: LossyStoreOptions): LossyStore {
 	return {
 		put(object) {
 			const key = keyOf(need, object);
-			meanwhile?.told.add(key);
+			told?.set(key, "put");
 			return take({ contents, absences }, key, read(key, object));
-		},
-		hint(object) {
-			const key = keyOf(need, object);
-			const held = meanwhile && read(key, object);
-			if (held !== undefined) meanwhile?.hints.set(key, held);
 		},
 		announce(object) {
 			const key = keyOf(need, object);
-			meanwhile?.told.add(key);
+			told?.set(key, "deleted");
 			if (contents.get(key) === undefined) return "old";
 			if (!selects(selector, object)) return take({ contents, absences }, key, undefined) ? "news" : "old";
 			absences.announce(key);
@@ -97,8 +79,8 @@ export function createLossyStore(options: LossyStoreOptions): LossyStore {
 		},
 		startListing() {
 			const next = new Map<string, Held | undefined>();
-			const during: Meanwhile = { told: new Set(), hints: new Map() };
-			meanwhile = during;
+			const during = new Map<string, Told>();
+			told = during;
 			return {
 				put(object) {
 					const key = keyOf(need, object);
@@ -106,8 +88,8 @@ export function createLossyStore(options: LossyStoreOptions): LossyStore {
 				},
 				has: (key) => next.has(key),
 				commit(proved) {
-					meanwhile = undefined;
-					return commit({ contents, absences }, { next, during, proved });
+					told = undefined;
+					return commit({ contents, absences }, { next, told: during, proved });
 				},
 			};
 		},
@@ -126,18 +108,21 @@ function take({ contents, absences }: Known, key: string, held: Held | undefined
 	return held === undefined ? contents.remove(key) : contents.set(key, held);
 }
 
+type Told = "put" | "deleted";
+
 interface List {
 	readonly next: Listed;
-	readonly during: Meanwhile;
+	/** By key: of these the watch knows better than the list. */
+	readonly told: ReadonlyMap<string, Told>;
 	/** It came from the cloud. */
 	readonly proved: boolean;
 }
 
 function commit(known: Known, list: List): Outcome {
 	const { contents, absences } = known;
-	const { next, during, proved } = list;
+	const { next, told, proved } = list;
 	const before = contents.keys();
-	const absent = before.filter((key) => !next.has(key));
+	const absent = before.filter((key) => !next.has(key) && told.get(key) !== "put");
 	const changed = takeAll(known, list);
 	const isLarge = absent.length === before.length || (before.length >= MANY && absent.length > before.length / 2);
 	const { gone, pending, doubted } = absences.judge(absent, { proved, isLarge });
@@ -145,28 +130,20 @@ function commit(known: Known, list: List): Outcome {
 	return {
 		changed: changed || gone.length > 0,
 		blank: before.length === 0 && next.size === 0,
-		disturbed: contradicts(contents, next, during),
 		pending,
 		doubt: doubted === 0 ? undefined : describe(doubted, before.length, proved),
 	};
 }
 
 /** What the list has. True if some of it is news. */
-function takeAll(known: Known, { next, during, proved }: List): boolean {
+function takeAll(known: Known, { next, told, proved }: List): boolean {
 	let changed = false;
 	for (const [key, held] of next) {
 		// A store that has not heard of a deletion.
 		const isStale = !proved && known.contents.isBuried(key);
-		if (!during.told.has(key) && !isStale) changed = take(known, key, held) || changed;
+		if (!told.has(key) && !isStale) changed = take(known, key, held) || changed;
 	}
 	return changed;
-}
-
-/** Whether the list says otherwise than what was told while it came. */
-function contradicts(contents: Contents, next: Listed, { told, hints }: Meanwhile): boolean {
-	for (const key of told) if (!isEqual(contents.get(key), next.get(key))) return true;
-	for (const [key, held] of hints) if (!told.has(key) && !isEqual(contents.get(key), held)) return true;
-	return false;
 }
 
 function describe(doubted: number, known: number, proved: boolean): string {
