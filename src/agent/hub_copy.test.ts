@@ -29,7 +29,7 @@ function rig() {
 	const store: OfflineStore = {
 		read: () => undefined,
 		outdate: () => void outdated.push(written.length),
-		write(one, of) {
+		async write(one, of) {
 			written.push(one);
 			origins.push(of.origin);
 		},

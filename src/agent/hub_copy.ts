@@ -26,9 +26,12 @@ export function createHubCopy({ store, origin, clock, signal }: HubCopyOptions):
 	let unsaved: { readonly cluster: Cluster; readonly origin: string } | undefined;
 	let wake = () => {};
 
-	function save(): void {
-		if (unsaved !== undefined) store.write(unsaved.cluster, { origin: unsaved.origin, now: new Date() });
+	async function save(): Promise<void> {
+		if (unsaved === undefined) return;
+		const { cluster, origin: from } = unsaved;
+		// Before it is written: what is offered meanwhile is newer.
 		unsaved = undefined;
+		await store.write(cluster, { origin: from, now: new Date() });
 	}
 
 	function offered(): Promise<void> {
@@ -43,9 +46,9 @@ export function createHubCopy({ store, origin, clock, signal }: HubCopyOptions):
 		while (!signal.aborted) {
 			await offered();
 			if (!signal.aborted) await clock.sleep(GATHER, signal);
-			save();
+			await save();
 		}
-		save();
+		await save();
 	}
 
 	return {

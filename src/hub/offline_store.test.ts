@@ -8,7 +8,8 @@ import type { Log } from "../lib/log.ts";
 import type { Cluster } from "../model/cluster.ts";
 import { projectEndpointSlice } from "../model/endpoint_slice.ts";
 import { projectService } from "../model/service.ts";
-import { createOfflineStore, STORE_FORMAT } from "./offline_store.ts";
+import { STORE_FORMAT } from "./offline_format.ts";
+import { createOfflineStore } from "./offline_store.ts";
 
 const SERVICE = projectService({
 	metadata: { name: "web", namespace: "demo", creationTimestamp: "2026-01-01T00:00:00Z" },
@@ -54,20 +55,20 @@ function store() {
 	return createOfflineStore(file, log);
 }
 
-test("read() gives back what write() was given, without the problems", () => {
-	store().write(cluster(), OF);
+test("read() gives back what write() was given, without the problems", async () => {
+	await store().write(cluster(), OF);
 	expect(store().read(ORIGIN)).toEqual({ cluster: { ...cluster(), problems: [] }, savedAt: NOW, isNewest: true });
 	expect(warnings).toEqual([]);
 });
 
-test("a copy is the newest snapshot until it is outdated, and again when the next one is written", () => {
+test("a copy is the newest snapshot until it is outdated, and again when the next one is written", async () => {
 	store().outdate();
 	expect(store().read(ORIGIN)).toBeUndefined();
-	store().write(cluster(), OF);
+	await store().write(cluster(), OF);
 	store().outdate();
 	store().outdate();
 	expect(store().read(ORIGIN)?.isNewest).toBe(false);
-	store().write(cluster(), OF);
+	await store().write(cluster(), OF);
 	expect(store().read(ORIGIN)?.isNewest).toBe(true);
 	expect(readdirSync(join(folder, "hubs"))).toEqual(["one.json"]);
 	expect(warnings).toEqual([]);
@@ -78,9 +79,9 @@ test("read() of no copy is undefined, without a word", () => {
 	expect(warnings).toEqual([]);
 });
 
-test("the copy is its user's alone, and nothing else is left beside it", () => {
-	store().write(cluster(), OF);
-	store().write(cluster(), OF);
+test("the copy is its user's alone, and nothing else is left beside it", async () => {
+	await store().write(cluster(), OF);
+	await store().write(cluster(), OF);
 	expect(statSync(file).mode & 0o777).toBe(0o600);
 	expect(statSync(join(folder, "hubs")).mode & 0o777).toBe(0o700);
 	expect(readdirSync(join(folder, "hubs"))).toEqual(["one.json"]);
@@ -101,16 +102,55 @@ describe("a copy that cannot be believed is ignored with a warning:", () => {
 		],
 		["something else", () => writeFileSync(file, "null\nnull\n")],
 		["too large", () => truncateSync(file, 64 * 1024 * 1024 + 1)],
-	])("%s", (_, damage) => {
-		store().write(cluster(), OF);
+	])("%s", async (_, damage) => {
+		await store().write(cluster(), OF);
 		damage();
 		expect(store().read(ORIGIN)).toBeUndefined();
 		expect(warnings).toEqual(["The hub's copy on disk cannot be used"]);
 	});
 });
 
-test("a copy of another cluster is ignored, and both are named", () => {
-	store().write(cluster(), OF);
+test("what is outdated while it is written stays so, and the newer one is believed again", async () => {
+	const one = store();
+	const writing = one.write(cluster(), OF);
+	one.outdate();
+	await writing;
+	expect(store().read(ORIGIN)?.isNewest).toBe(false);
+	await one.write(cluster(), OF);
+	expect(store().read(ORIGIN)?.isNewest).toBe(true);
+});
+
+test("a copy in many pieces comes back whole, and others have their turn while it is written", async () => {
+	const { services, slices } = cluster();
+	const [service, list] = [services.get("demo/web"), slices.get("demo/web")];
+	if (service === undefined || list === undefined) throw new Error("Cannot use the test's own objects");
+	const keys = Array.from({ length: 5000 }, (_, index) => `demo/web-${index}`);
+	const large: Cluster = {
+		services: new Map(keys.map((key) => [key, { ...service, key }])),
+		slices: new Map(keys.map((key) => [key, list])),
+		problems: [],
+	};
+	let turns = 0;
+	const timer = setInterval(() => turns++, 0);
+	await store().write(large, OF);
+	clearInterval(timer);
+	expect(turns).toBeGreaterThan(0);
+	expect(store().read(ORIGIN)?.cluster).toEqual(large);
+});
+
+test("a hub that is too large is told once, and leaves nothing behind", async () => {
+	const long = "x".repeat(1 << 20);
+	const slices = new Map(Array.from({ length: 65 }, (_, index) => [`demo/${index}${long}`, []] as const));
+	const one = store();
+	await one.write({ services: new Map(), slices, problems: [] }, OF);
+	await one.write({ services: new Map(), slices, problems: [] }, OF);
+	expect(warnings).toEqual(["Cannot keep a copy of the hub on disk"]);
+	expect(errors).toEqual(["the hub has more than the 67108864 bytes that are kept"]);
+	expect(readdirSync(join(folder, "hubs"))).toEqual([]);
+});
+
+test("a copy of another cluster is ignored, and both are named", async () => {
+	await store().write(cluster(), OF);
 	expect(store().read("https://b:6443, CA 4567")).toBeUndefined();
 	expect(warnings).toEqual(["The hub's copy on disk cannot be used"]);
 	expect(errors).toEqual([
@@ -119,13 +159,13 @@ test("a copy of another cluster is ignored, and both are named", () => {
 	expect(store().read(ORIGIN)?.savedAt).toEqual(NOW);
 });
 
-test("write() that cannot write is told once, and the old copy stays", () => {
+test("write() that cannot write is told once, and the old copy stays", async () => {
 	const one = store();
-	one.write(cluster(), OF);
+	await one.write(cluster(), OF);
 	rmSync(join(folder, "hubs"), { recursive: true });
 	writeFileSync(join(folder, "hubs"), "a file in the way");
-	one.write(cluster(), OF);
-	one.write(cluster(), OF);
+	await one.write(cluster(), OF);
+	await one.write(cluster(), OF);
 	expect(warnings).toEqual(["Cannot keep a copy of the hub on disk"]);
 });
 
@@ -140,7 +180,7 @@ test("the format is that of what is kept: whoever changes a projection gives it 
 		);
 	};
 	expect({ format: STORE_FORMAT, service: shape(SERVICE), slice: shape(SLICE) }).toEqual({
-		format: 2,
+		format: 3,
 		service: {
 			clusterIps: ["string"],
 			created: "string",
