@@ -87,7 +87,8 @@ export function takeSnapshots({ hubs }: Memory, snapshots: readonly HubSnapshot[
 	for (const hub of hubs) {
 		const cluster = snapshots[hub.rank]?.cluster ?? EMPTY;
 		if (cluster === hub.cluster) continue;
-		if (hubs.length > 1) hub.globals = globalsOf(cluster);
+		// Through all Services, which most changes leave alone: they are of endpoints.
+		if (hubs.length > 1 && cluster.services !== hub.cluster.services) hub.globals = globalsOf(cluster);
 		if (cluster.problems !== hub.cluster.problems) hub.problems = withSource(cluster.problems, sourceOf(hubs, hub));
 		hub.cluster = cluster;
 	}
