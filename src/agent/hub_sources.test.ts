@@ -74,7 +74,7 @@ test.each([
 		["--kubeconfig=in-cluster", "--context=c"],
 		"Cannot follow context c of in-cluster: it has none; give a kubeconfig FILE",
 	],
-	[[], "Cannot run without a source of Services: give --manifests PATH or --kubeconfig FILE"],
+	[[], "Cannot run without a source of Services: give --manifests PATH, --kubeconfig FILE or --metaserver URL"],
 ])("demandHubs() refuses %j where nothing tells how to log in", (args, message) => {
 	expect(() => demandHubs(resolveConfig(parseCommandLine(args, FLAGS), FLAGS, {}))).toThrow(message);
 });

@@ -185,7 +185,9 @@ function demandSource(choice: KubernetesChoice, surroundings: Surroundings): Cre
 		throw new UsageError(`Cannot follow the cluster around this Pod: ${lacking}; give --kubeconfig FILE`);
 	}
 	if (context === undefined && apiServer === undefined) {
-		throw new UsageError("Cannot run without a source of Services: give --manifests PATH or --kubeconfig FILE");
+		throw new UsageError(
+			"Cannot run without a source of Services: give --manifests PATH, --kubeconfig FILE or --metaserver URL",
+		);
 	}
 	const asked = context === undefined ? `API server ${apiServer}` : `context ${context}`;
 	throw new UsageError(`Cannot follow ${asked}: no kubeconfig was found to log in with; give --kubeconfig FILE`);

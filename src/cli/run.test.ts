@@ -108,7 +108,7 @@ describe.each(COMMANDS)("balancing %s", (name) => {
 });
 
 test.each([
-	["agent", "Cannot run without a source of Services: give --manifests PATH or --kubeconfig FILE"],
+	["agent", "Cannot run without a source of Services: give --manifests PATH, --kubeconfig FILE or --metaserver URL"],
 	["plan", "Cannot plan without a source: give --manifests PATH"],
 ])("balancing %s asks for a source", async (name, message) => {
 	const { code, out, err } = await balancing(name);

@@ -75,7 +75,8 @@ test("without a baseline and without the cloud an empty store is not believed, a
 	// The watches bring it to the store; lists may still take too long for the cloud.
 	place.server.set({ link: "up" });
 	place.server.set({ link: "down" });
-	await passUntil(client, "the store's", () => client.services()?.length === 1);
+	await pass(client, 11);
+	expect(client.services()).toEqual(["demo/web"]);
 	expect(client.hub.status().synced).toBe(true);
 	expect(client.ips("demo/web")).toEqual(["10.1.0.1"]);
 });
