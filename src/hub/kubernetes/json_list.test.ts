@@ -73,4 +73,5 @@ test("createListSplitter() holds no more than its limit of one item, or of what 
 	expect(split(JSON.stringify(small), 16, 100).items).toHaveLength(100);
 	expect(() => split(`{"items":[{"a":"${"x".repeat(200)}"}]}`, 16, 100)).toThrow("one part has over 100 bytes");
 	expect(() => split(`{"a":"${"x".repeat(200)}","items":[]}`, 16, 100)).toThrow("one part has over 100 bytes");
+	expect(() => split(`{"items":[${" ".repeat(101)}]}`, 16, 100)).toThrow("over 100 bytes stand between items");
 });

@@ -20,6 +20,18 @@ test.each<[string, unknown, Phase, Verdict]>([
 		"streaming",
 		{ relist: true, pages: "once", wait: "backoff", quiet: false },
 	],
+	[
+		"a streaming list that ends before its mark",
+		failure(0, "Broken"),
+		"streaming",
+		{ relist: true, pages: "once", wait: "backoff", quiet: false },
+	],
+	[
+		"a streaming list that is none",
+		failure(0, "NotStreamed"),
+		"streaming",
+		{ relist: true, pages: "always", wait: "none", quiet: true },
+	],
 	["401 of a watch", failure(401), "watching", { relist: false, wait: "backoff", quiet: false }],
 	["403 of a watch", failure(403), "watching", { relist: true, wait: "refused", quiet: false }],
 	["404 of a list", failure(404), "paging", { relist: true, wait: "refused", quiet: false }],
