@@ -5,7 +5,7 @@ import { errorCode } from "../../lib/error_code.ts";
 import type { OwnWay, Way } from "../own_way.ts";
 import type { Access } from "./access.ts";
 import type { Credentials } from "./credentials.ts";
-import { httpGet } from "./http.ts";
+import { type HttpGet, httpGet } from "./http.ts";
 import { errorOfAnswer, HubError } from "./hub_error.ts";
 import { createWatchdog, type Watchdog } from "./watchdog.ts";
 
@@ -47,6 +47,8 @@ export interface ApiOptions {
 	readonly ownWay: OwnWay;
 	/** What is asked, for errors. */
 	readonly peer?: string;
+	/** Default: over the network. */
+	readonly http?: HttpGet;
 }
 
 interface Sent {
@@ -62,7 +64,9 @@ interface Try {
 	other: Way | undefined;
 }
 
-export function createApi({ credentials, clock, userAgent, ownWay, peer = "API server" }: ApiOptions): Api {
+export function createApi(options: ApiOptions): Api {
+	const { credentials, clock, userAgent, ownWay, peer = "API server", http = httpGet } = options;
+
 	async function send(request: ApiRequest, dog: Watchdog, one: Try): Promise<Sent> {
 		const access = await dog.guard(readAccess(credentials, request.action));
 		const url = `${access.url}${request.path}?${new URLSearchParams(request.query)}`;
@@ -77,7 +81,7 @@ export function createApi({ credentials, clock, userAgent, ownWay, peer = "API s
 		if (way.patience !== undefined) dog.setLimit(way.patience);
 		try {
 			const { tls, proxy } = access;
-			const response = await httpGet({ url, headers, tls, proxy, signal: dog.signal });
+			const response = await http({ url, headers, tls, proxy, signal: dog.signal });
 			way.worked();
 			return { access, response };
 		} catch (cause) {

@@ -22,6 +22,8 @@ export interface HttpRequest {
 	readonly signal: AbortSignal;
 }
 
+export type HttpGet = (request: HttpRequest) => Promise<Response>;
+
 /** GET. Resolves when the head of the answer is there; connections are kept for later requests. Never times out by itself. */
 export async function httpGet({ url, headers, tls, proxy, signal }: HttpRequest): Promise<Response> {
 	const { insecure, ...rest } = tls;

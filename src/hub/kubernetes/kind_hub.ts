@@ -37,19 +37,37 @@ export interface KindHubOptions {
 	readonly run: () => Promise<void>;
 }
 
+interface Shown {
+	readonly shown: Cluster | undefined;
+	/** How many lists had been read then. */
+	readonly lists: number;
+}
+
 /** The iteration is for one reader. */
 export function createKindHub({ name, kinds, view, alarm, clock, signal, run }: KindHubOptions): KubernetesHub {
 	const isSynced = (): boolean => kinds.every((state) => state.status().synced);
 
+	const countLists = (): number => kinds.reduce((sum, state) => sum + state.reading.count(), 0);
+
+	/** New Services with old EndpointSlices would refuse connections: kinds that are read anew are shown together. */
+	async function isWhole({ shown, lists }: Shown): Promise<boolean> {
+		if (!isSynced()) return false;
+		if (shown === undefined) return true;
+		// Where one is read anew, the others are about to find out that they have to be.
+		if (lists !== countLists()) await clock.sleep(SHORTEST, signal);
+		return !kinds.some((state) => state.reading.isGoingOn());
+	}
+
 	async function* follow(): AsyncGenerator<Cluster, void> {
 		const running = run();
-		let shown: Cluster | undefined;
+		let last: Shown = { shown: undefined, lists: 0 };
 		while (!signal.aborted) {
 			await alarm.wait(FOREVER);
-			if (signal.aborted || !isSynced()) continue;
+			if (signal.aborted || !(await isWhole(last))) continue;
+			const { shown } = last;
 			const next = view.snapshot();
+			last = { shown: next, lists: countLists() };
 			if (next === shown) continue;
-			shown = next;
 			yield next;
 			await clock.sleep(SHORTEST, signal);
 		}

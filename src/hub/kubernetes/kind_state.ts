@@ -21,6 +21,7 @@ export interface KindStatus {
 }
 
 export interface KindState {
+	readonly reading: Reading;
 	/** A byte has come. */
 	heard(): void;
 	/** A list was read completely, and what is known is up to date. */
@@ -38,6 +39,31 @@ export interface KindState {
 	status(): KindStatus;
 }
 
+/** A kind that is read anew: what is known of it is of no one moment with what is known of other kinds. */
+export interface Reading {
+	begin(): void;
+	end(how: "complete" | "broken"): void;
+	isGoingOn(): boolean;
+	/** How often it was read to the end. */
+	count(): number;
+}
+
+function createReading(): Reading {
+	let isGoingOn = false;
+	let count = 0;
+	return {
+		begin() {
+			isGoingOn = true;
+		},
+		end(how) {
+			if (isGoingOn && how === "complete") count += 1;
+			isGoingOn = false;
+		},
+		isGoingOn: () => isGoingOn,
+		count: () => count,
+	};
+}
+
 export interface KindStateOptions {
 	readonly scope: Scope;
 	readonly view: ClusterView;
@@ -52,6 +78,7 @@ export function createKindState({ scope, view, log, onChange }: KindStateOptions
 	let lastHeard = new Date();
 	let staleSince: Date | null = lastHeard;
 	let problem: string | null = null;
+	const reading = createReading();
 
 	function complain(found: Problem | undefined): void {
 		view.complain(title, found === undefined ? [] : [found]);
@@ -71,11 +98,13 @@ export function createKindState({ scope, view, log, onChange }: KindStateOptions
 	function read(): void {
 		if (!synced) log.info({ kind: title }, "Read completely");
 		synced = true;
+		reading.end("complete");
 		lastEvent ??= new Date();
 		onChange();
 	}
 
 	function doubt(message: string): void {
+		reading.end("broken");
 		// Confirmed again and again, told once.
 		if (message !== problem) log.warn({ kind: title }, message);
 		problem = message;
@@ -83,6 +112,7 @@ export function createKindState({ scope, view, log, onChange }: KindStateOptions
 	}
 
 	return {
+		reading,
 		heard() {
 			lastHeard = new Date();
 		},
@@ -102,21 +132,24 @@ export function createKindState({ scope, view, log, onChange }: KindStateOptions
 			onChange();
 		},
 		failed(error) {
+			reading.end("broken");
 			staleSince ??= lastHeard;
 			const message = error instanceof Error ? error.message : String(error);
 			// Tried again and again, told once.
-			if (message !== problem) {
-				// What the hub did says nothing of our own calls; anything else is a fault of ours.
-				const facts = error instanceof HubError ? { failure: message } : { err: error };
-				log.warn({ kind: title, ...facts }, "Cannot follow the hub");
-				log.debug({ kind: title, err: error }, "Where it failed");
-			}
+			if (message !== problem) tellFailure(log, title, error);
 			problem = message;
 			complain(problemOf(scope, error));
 		},
 		doubted: doubt,
 		status: () => ({ title, synced, lastEvent, staleSince, problem }),
 	};
+}
+
+function tellFailure(log: Log, title: string, error: unknown): void {
+	// What the hub did says nothing of our own calls; anything else is a fault of ours.
+	const facts = error instanceof HubError ? { failure: error.message } : { err: error };
+	log.warn({ kind: title, ...facts }, "Cannot follow the hub");
+	log.debug({ kind: title, err: error }, "Where it failed");
 }
 
 /** What a user can do something about; that a hub is away is no user's mistake. */

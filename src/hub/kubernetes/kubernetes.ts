@@ -4,17 +4,32 @@ import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { createAlarm } from "../alarm.ts";
 import { ONE_WAY, type OwnWay } from "../own_way.ts";
-import { createApi } from "./api.ts";
+import { type Api, createApi } from "./api.ts";
 import { createClusterView } from "./cluster_view.ts";
 import { type CredentialSource, createCredentials } from "./credentials.ts";
 import { createKindHub, type KubernetesHub } from "./kind_hub.ts";
 import { createKindState } from "./kind_state.ts";
 import { createKindStore } from "./kind_store.ts";
 import { type Narrowing, NEEDS, scopesOf } from "./needs.ts";
+import { createOutage } from "./outage.ts";
 import type { ProxyEnvironment } from "./proxy.ts";
 import { type HubFeatures, reflect } from "./reflector.ts";
 
-export interface KubernetesOptions extends Partial<Narrowing> {
+interface FollowOptions extends Partial<Narrowing> {
+	readonly log: Log;
+	readonly signal: AbortSignal;
+	readonly clock?: Clock;
+	/** From 0 up to 1; spreads many agents. */
+	readonly random?: () => number;
+}
+
+export interface ApiHubOptions extends FollowOptions {
+	readonly api: Api;
+	/** For the status. */
+	readonly name: string;
+}
+
+export interface KubernetesOptions extends FollowOptions {
 	readonly source: CredentialSource;
 	/** HOST:PORT to connect to instead; the certificate must still be for the name that the source gives. */
 	readonly apiServer?: string | undefined;
@@ -23,11 +38,6 @@ export interface KubernetesOptions extends Partial<Narrowing> {
 	readonly userAgent: string;
 	/** As any client, if left out. */
 	readonly ownWay?: OwnWay;
-	readonly log: Log;
-	readonly signal: AbortSignal;
-	readonly clock?: Clock;
-	/** From 0 up to 1; spreads many agents. */
-	readonly random?: () => number;
 }
 
 /** Names of clusters: `https://10.0.0.1:6443, CA 0123456789abcdef`. */
@@ -44,8 +54,16 @@ export interface ApiServerHub extends KubernetesHub {
  * the server does, or does not.
  */
 export function watchKubernetes(options: KubernetesOptions): ApiServerHub {
-	const { log, clock = systemClock } = options;
+	const { clock = systemClock, userAgent, ownWay = ONE_WAY } = options;
 	const credentials = createCredentials({ ...options, clock });
+	const api = createApi({ credentials, clock, userAgent, ownWay });
+	const hub = watchApi({ ...options, api, name: credentials.name });
+	return { ...hub, origin: credentials.accessed, identify: credentials.identify };
+}
+
+/** The same, given the way to the server. */
+export function watchApi(options: ApiHubOptions): KubernetesHub {
+	const { api, log, clock = systemClock, random = Math.random, signal } = options;
 	const view = createClusterView();
 	const alarm = createAlarm(clock, options.signal);
 	const scopes = scopesOf(NEEDS, { namespaces: options.namespaces ?? [], selector: options.selector ?? "" });
@@ -56,13 +74,12 @@ export function watchKubernetes(options: KubernetesOptions): ApiServerHub {
 	}));
 
 	async function run(): Promise<void> {
-		const { random = Math.random, signal, userAgent, ownWay = ONE_WAY } = options;
-		const api = createApi({ credentials, clock, userAgent, ownWay });
 		const features: HubFeatures = { streaming: true };
-		await Promise.all(named.map((kind) => reflect({ ...kind, api, features, clock, random, log, signal })));
+		const outage = createOutage({ clock, random });
+		const shared = { api, features, outage, clock, random, log, signal };
+		await Promise.all(named.map((kind) => reflect({ ...kind, ...shared })));
 	}
 
 	const kinds = named.map(({ state }) => state);
-	const hub = createKindHub({ ...options, name: credentials.name, kinds, view, alarm, clock, run });
-	return { ...hub, origin: credentials.accessed, identify: credentials.identify };
+	return createKindHub({ ...options, kinds, view, alarm, clock, run });
 }

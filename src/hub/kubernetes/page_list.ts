@@ -16,6 +16,8 @@ export interface ListOptions {
 	readonly scope: Scope;
 	/** Begins anew, empty. */
 	readonly start: () => Listing;
+	/** Any state that is not older than this version will do; undefined: only the newest. */
+	readonly floor?: string | undefined;
 	/** More has come. */
 	readonly onBytes: () => void;
 	readonly signal: AbortSignal;
@@ -28,10 +30,15 @@ export interface Listed {
 }
 
 /**
- * Asks for the newest state (no resourceVersion). A continue token that expires on the way would lead to pages of different versions:
- * the list is then read again in one answer, as a stream. Throws HubError.
+ * With a floor, in one answer: the API server's watch cache gives it, in every version, while pages cost reads of etcd (until 1.34).
+ * Without, the newest state (no resourceVersion) by pages. A continue token that expires on the way would lead to pages of different
+ * versions: the list is then read again in one answer. Throws HubError.
  */
 export async function listByPages(options: ListOptions): Promise<Listed> {
+	const { floor } = options;
+	if (floor !== undefined) {
+		return await readPages(options, { resourceVersion: floor, resourceVersionMatch: "NotOlderThan" });
+	}
 	try {
 		return await readPages(options, { limit: PAGE });
 	} catch (error) {
@@ -41,12 +48,15 @@ export async function listByPages(options: ListOptions): Promise<Listed> {
 }
 
 async function readPages(options: ListOptions, query: Readonly<Record<string, string>>): Promise<Listed> {
+	// A token goes with a limit, not with a version.
+	const { limit } = query;
+	const rest = limit === undefined ? {} : { limit };
 	const listing = options.start();
 	let token = "";
 	let first: string | undefined;
 	let pages = 0;
 	do {
-		const page = await readPage(options, listing, token === "" ? query : { ...query, continue: token });
+		const page = await readPage(options, listing, token === "" ? query : { ...rest, continue: token });
 		// Every page has the version of the first.
 		first ??= page.version;
 		if (page.token !== "" && page.token === token) throw endless(options, "the same page comes again and again");

@@ -9,14 +9,19 @@ import { HubError } from "./hub_error.ts";
 import type { KindState } from "./kind_state.ts";
 import type { KindStore, Listing } from "./kind_store.ts";
 import type { Scope } from "./needs.ts";
+import type { Outage, Turns } from "./outage.ts";
 import { listByPages } from "./page_list.ts";
-import { Doubt, judge, type Phase, type Verdict, waitOf } from "./verdict.ts";
+import { askedBy, Doubt, judge, type Phase, type Verdict, waitOf } from "./verdict.ts";
 import { isGoneBack } from "./version_probe.ts";
 import type { WatchEvent } from "./watch_event.ts";
 import { watchEvents } from "./watch_stream.ts";
 
-/** Milliseconds: a watch that ends sooner is no normal end. */
-const SHORT = 1000;
+/** Seconds after which the server shall end a watch: between this and twice as long, so that clients spread. As client-go. */
+const SHORTEST = 300;
+/** Milliseconds: a watch that ends so much sooner than asked for was ended for a reason that other clients have too. */
+const EARLY = 1000;
+/** Milliseconds: a watch that worked for so long ends what was bad before. */
+const STEADY = 10_000;
 
 /** The first bookmark of a streaming list is the mark of its end, wherever `sendInitialEvents` means something. */
 const NOT_STREAMED = "Cannot list: the server sends bookmarks, and no mark after the initial events";
@@ -33,6 +38,7 @@ export interface ReflectorOptions {
 	readonly store: KindStore;
 	readonly state: KindState;
 	readonly features: HubFeatures;
+	readonly outage: Outage;
 	readonly clock: Clock;
 	/** From 0 up to 1. */
 	readonly random: () => number;
@@ -44,57 +50,96 @@ export interface ReflectorOptions {
 interface Position {
 	/** What the store is equal to; undefined: a list is needed. */
 	version: string | undefined;
-	/** The next list goes by pages whatever the server can do. */
+	/** That list may be any that is not older than this; undefined: it must be the newest. */
+	floor: string | undefined;
+	/** The next list of what is newest goes by pages whatever the server can do. */
 	pagesOnce: boolean;
 	/** The next list is believed whatever it says. */
 	confirming: boolean;
-	/** Watches in a row that ended at once. */
-	shortWatches: number;
 	/** The last watch carried nothing: nobody knows whether the server knows the version. */
 	unproven: boolean;
+	/** It has waited for a time of its own since the last event. */
+	waited: boolean;
+	/** 403 or 404 was the last answer. */
+	refused: boolean;
+	/** When the watch of this round began, infinite if it did not, and when it was last heard of; by the clock. */
+	opened: number;
+	heard: number;
 }
 
 interface Round extends ReflectorOptions {
 	readonly position: Position;
 	readonly backoff: Backoff;
+	readonly turns: Turns;
+}
+
+function createRound(options: ReflectorOptions): Round {
+	const position: Position = {
+		version: undefined,
+		floor: undefined,
+		pagesOnce: false,
+		confirming: false,
+		unproven: false,
+		waited: false,
+		refused: false,
+		opened: Number.POSITIVE_INFINITY,
+		heard: 0,
+	};
+	return { ...options, position, backoff: createBackoff(options), turns: options.outage.join() };
 }
 
 /** Runs until the signal is aborted. Never throws: what fails is told to the state and tried again. */
 export async function reflect(options: ReflectorOptions): Promise<void> {
-	const { clock, random, signal } = options;
-	const position: Position = {
-		version: undefined,
-		pagesOnce: false,
-		confirming: false,
-		shortWatches: 0,
-		unproven: false,
-	};
-	const round: Round = { ...options, position, backoff: createBackoff(random) };
-	while (!signal.aborted) {
-		// As it was when the request was made: another kind may find out meanwhile what the server can do.
-		let during: Phase = "watching";
-		try {
-			await prove(round);
-			during = phaseOf(round);
-			if (during === "paging") await list(round);
-			await watch(round);
-		} catch (error) {
-			if (signal.aborted) return;
-			const verdict = judge(error, position.version === undefined ? during : "watching");
-			follow(verdict, error, round);
-			await clock.sleep(waitOf(verdict, error, round), signal);
-		}
+	const round = createRound(options);
+	while (!options.signal.aborted) await runOnce(round);
+}
+
+async function runOnce(round: Round): Promise<void> {
+	const { position, state, signal } = round;
+	// As it was when the request was made: another kind may find out meanwhile what the server can do.
+	let during: Phase = "watching";
+	position.opened = Number.POSITIVE_INFINITY;
+	try {
+		await prove(round);
+		during = phaseOf(round);
+		if (during !== "watching") state.reading.begin();
+		if (during === "paging") await list(round);
+		await watch(round);
+	} catch (error) {
+		if (signal.aborted) return;
+		const verdict = judge(error, position.version === undefined ? during : "watching");
+		follow(verdict, error, round);
+		noteEnd(round, error);
+		await pause(verdict, error, round);
 	}
+}
+
+/** A connection that fell silent was there until it was last heard. */
+function noteEnd({ position, clock, turns, backoff }: Round, error?: unknown): void {
+	const isSilent = error instanceof HubError && error.reason === "Silent";
+	const end = isSilent ? position.heard : clock.now();
+	if (end - position.opened < STEADY) return;
+	backoff.reset();
+	turns.reset();
 }
 
 function phaseOf({ position, features }: Round): Phase {
 	if (position.version !== undefined) return "watching";
-	return position.pagesOnce || !features.streaming ? "paging" : "streaming";
+	return position.floor !== undefined || position.pagesOnce || !features.streaming ? "paging" : "streaming";
 }
 
 async function list(round: Round): Promise<void> {
-	const { store, state } = round;
-	const { listing, version } = await listByPages({ ...round, start: store.startListing, onBytes: state.heard });
+	const { store, state, turns, position } = round;
+	const onBytes = (): void => {
+		state.heard();
+		turns.answered();
+	};
+	const { listing, version } = await listByPages({
+		...round,
+		floor: position.floor,
+		start: store.startListing,
+		onBytes,
+	});
 	commit(round, listing, version);
 }
 
@@ -106,39 +151,44 @@ function commit({ position, store, state }: Round, listing: Listing, version: st
 	position.confirming = false;
 	position.pagesOnce = false;
 	position.version = version;
+	position.waited = false;
+	position.refused = false;
 	state.listed();
 }
 
 /** From the position's version; without one it begins with a streaming list. */
 async function watch(round: Round): Promise<void> {
-	const { position, state, store, clock, signal, backoff } = round;
+	const { position, state, store, clock, signal, random, turns } = round;
 	let listing = position.version === undefined ? store.startListing() : undefined;
-	const opened = clock.now();
+	const asked = clock.now();
+	const seconds = Math.round(SHORTEST * (1 + random()));
 	const onOpen = (): void => {
+		position.opened = clock.now();
+		position.heard = clock.now();
 		position.unproven = listing === undefined;
 		(listing === undefined ? state.live : state.heard)();
+		turns.answered();
 	};
-	for await (const events of watchEvents({ ...round, version: position.version, onOpen })) {
+	for await (const events of watchEvents({ ...round, version: position.version, seconds, onOpen })) {
 		position.unproven = false;
+		position.heard = clock.now();
 		state.heard();
-		// Not by a list: where lists work and watches do not, it would be read again and again without a pause.
-		if (listing === undefined) backoff.reset();
 		for (const event of events) listing = take(round, event, listing);
 	}
 	if (signal.aborted) return;
 	if (listing !== undefined) {
 		throw new HubError("Cannot list: the initial events ended early", { status: 0, reason: "Broken" });
 	}
-	position.shortWatches = clock.now() - opened < SHORT ? position.shortWatches + 1 : 0;
-	// An end is no failure; but a server that ends each watch at once must not be asked without a pause.
-	if (position.shortWatches > 1 || (position.shortWatches === 1 && position.unproven)) {
-		await clock.sleep(backoff.next(), signal);
-	}
+	if (clock.now() - asked >= seconds * 1000 - EARLY) return;
+	// An end is no failure; but a server that is being stopped ends all watches at one moment, and one may end each at once.
+	noteEnd(round);
+	await waitForTurn(round, 0);
 }
 
 /** Returns the listing if it is still going on. */
 function take(round: Round, event: WatchEvent, listing: Listing | undefined): Listing | undefined {
 	const { position, store, state } = round;
+	if (event.kind !== "error") position.waited = false;
 	switch (event.kind) {
 		case "put":
 			(listing ?? store).put(event.object);
@@ -172,12 +222,16 @@ async function prove(round: Round): Promise<void> {
 	const { position } = round;
 	if (position.unproven && position.version !== undefined && (await isGoneBack(round, position.version))) {
 		position.version = undefined;
+		position.floor = undefined;
 	}
 	position.unproven = false;
 }
 
 function follow(verdict: Verdict, error: unknown, { position, features, state, scope, log }: Round): void {
-	if (verdict.relist) position.version = undefined;
+	if (verdict.resume !== "watch") {
+		position.floor = verdict.resume === "list" ? (position.version ?? position.floor) : undefined;
+		position.version = undefined;
+	}
 	if (verdict.pages === "once") position.pagesOnce = true;
 	if (verdict.pages === "always") features.streaming = false;
 	if (error instanceof Doubt) {
@@ -185,4 +239,27 @@ function follow(verdict: Verdict, error: unknown, { position, features, state, s
 		state.doubted(`${error.message}: not believed until a second list says the same`);
 	} else if (verdict.quiet) log.debug({ kind: scope.title, err: error }, "Listing again");
 	else state.failed(error);
+}
+
+async function pause(verdict: Verdict, error: unknown, round: Round): Promise<void> {
+	const { position, clock, turns, signal } = round;
+	const { wait } = verdict;
+	if (wait === "shared") return await waitForTurn(round, askedBy(error));
+	if (wait === "spread") {
+		if (!position.waited) await waitForTurn(round, 0);
+		return;
+	}
+	turns.answered();
+	// A server that has just started does not know everybody's rights yet.
+	const isSoon = wait === "refused" && !position.refused;
+	if (wait === "refused") position.refused = true;
+	const time = waitOf(isSoon ? { ...verdict, wait: "alone" } : verdict, error, round);
+	if (time === 0) return;
+	await clock.sleep(time, signal);
+	position.waited = true;
+}
+
+async function waitForTurn({ position, turns, signal }: Round, asked: number): Promise<void> {
+	await turns.wait(asked, signal);
+	position.waited = true;
 }

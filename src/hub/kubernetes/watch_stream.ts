@@ -11,15 +11,13 @@ import { parseEvent, type WatchEvent } from "./watch_event.ts";
  * two may be late.
  */
 const SILENCE = 150_000;
-/** Seconds after which the server ends the watch: between this and twice as long, so that clients spread. As client-go. */
-const SHORTEST = 300;
-
 export interface WatchOptions {
 	readonly api: Api;
 	readonly scope: Scope;
 	/** From here; undefined for a streaming list: what exists as "put", then a complete bookmark, then changes. */
 	readonly version: string | undefined;
-	readonly random: () => number;
+	/** After which the server shall end it. */
+	readonly seconds: number;
 	/** The server has answered. */
 	readonly onOpen: () => void;
 	readonly signal: AbortSignal;
@@ -27,7 +25,7 @@ export interface WatchOptions {
 
 /** The events of each portion that arrives. Ends when the server ends it, or when the signal is aborted. Throws HubError. */
 export async function* watchEvents(options: WatchOptions): AsyncGenerator<readonly WatchEvent[], void> {
-	const { api, scope, version, random, onOpen, signal } = options;
+	const { api, scope, version, seconds, onOpen, signal } = options;
 	const initial = { sendInitialEvents: "true", resourceVersionMatch: "NotOlderThan", resourceVersion: "" };
 	using answer = await api.get({
 		path: scope.path,
@@ -35,7 +33,7 @@ export async function* watchEvents(options: WatchOptions): AsyncGenerator<readon
 			watch: "true",
 			allowWatchBookmarks: "true",
 			labelSelector: scope.labelSelector,
-			timeoutSeconds: String(Math.round(SHORTEST * (1 + random()))),
+			timeoutSeconds: String(seconds),
 			...(version === undefined ? initial : { resourceVersion: version }),
 		},
 		action: `watch ${scope.title}`,

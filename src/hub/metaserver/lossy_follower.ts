@@ -5,7 +5,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { isRaw } from "../../model/raw.ts";
 import type { Api } from "../kubernetes/api.ts";
-import { type Backoff, createBackoff } from "../kubernetes/backoff.ts";
+import { type Backoff, createBackoff, OF_ONE } from "../kubernetes/backoff.ts";
 import { createLineSplitter } from "../kubernetes/json_lines.ts";
 import type { KindState } from "../kubernetes/kind_state.ts";
 import { MAX_OBJECT } from "../kubernetes/limits.ts";
@@ -66,7 +66,7 @@ export async function followLossily(options: FollowerOptions): Promise<void> {
 
 async function keepListing(round: Round): Promise<void> {
 	const { agenda, clock, random, signal, state, log, scope } = round;
-	const backoff = createBackoff(random);
+	const backoff = createBackoff({ clock, random, pace: OF_ONE });
 	for (;;) {
 		await agenda.wait();
 		if (signal.aborted) return;
@@ -127,7 +127,7 @@ function nextIn({ random, replay, isWatching, state }: Round, outcome: Outcome, 
 
 async function keepWatching(round: Round): Promise<void> {
 	const { clock, random, signal, state } = round;
-	const backoff = createBackoff(random);
+	const backoff = createBackoff({ clock, random, pace: OF_ONE });
 	while (!signal.aborted) {
 		let wait = 0;
 		try {

@@ -1,0 +1,136 @@
+// Coming back to an API server: one kind first, what is needed once, and at no moment that all agents share.
+
+import { expect, test } from "bun:test";
+import { type Follower, type FollowOptions, followHub, jumpUntil, webService } from "../support/follow_hub.ts";
+import { startHub, type TestHub } from "../support/hub/hub.ts";
+import { expired, forbidden, tooLargeVersion, tooManyRequests } from "../support/hub/status.ts";
+import { until } from "../support/wait.ts";
+
+const SLICES = "endpointslices.discovery.k8s.io";
+
+/** Both kinds followed, with the Service web, for longer than it takes to count as steady. */
+async function started(server: TestHub, options: FollowOptions = {}): Promise<Follower> {
+	server.apply(webService("web"));
+	const client = followHub(server, options);
+	await until("both kinds watched", () => client.seen.length === 1 && server.watches().length === 2);
+	client.clock.jump(20_000);
+	server.resetCounters();
+	return client;
+}
+
+/** Waits of between two bounds, in milliseconds; the last may be what is meant. */
+function waits(client: Follower, from: number, to: number): readonly number[] {
+	return client.clock.sleeps.filter((each) => each >= from && each <= to);
+}
+
+test("agents that lose a hub at the same moment come back over five seconds", async () => {
+	for (const [chance, wait] of [
+		[0.1, 500],
+		[0.5, 2500],
+		[0.9, 4500],
+	] as const) {
+		await using server = await startHub({ kubernetes: false });
+		await using client = await started(server, { random: () => chance });
+		for (const watch of server.watches()) watch.reset();
+		await until("stale", () => client.hub.status().staleSince !== null);
+		await until("a first wait", () => client.clock.sleeps.includes(wait));
+		expect(server.requests()).toEqual([]);
+		client.clock.jump(wait);
+		await until("followed again", () => server.watches().length === 2);
+	}
+});
+
+test("while the hub refuses, one kind asks for both; when it is let in, the other follows at once", async () => {
+	await using server = await startHub({ kubernetes: false });
+	await using client = await started(server);
+	const busy = server.inject({}, { kind: "error", error: tooManyRequests(1) });
+	for (const watch of server.watches()) watch.reset();
+	await jumpUntil(client, "some refusals", () => server.count() === 6);
+	// In turns, so that a refusal of one kind alone would keep the other waiting for no longer than one wait.
+	expect(server.count({ resource: "services" })).toBe(3);
+	expect(server.count({ resource: SLICES })).toBe(3);
+	const before = client.clock.sleeps.filter((each) => each > 1000 && each < 29_000).length;
+	busy.remove();
+	await jumpUntil(client, "both kinds", () => server.watches().length === 2);
+	expect(server.count()).toBe(8);
+	expect(client.clock.sleeps.filter((each) => each > 1000 && each < 29_000).length - before).toBeLessThanOrEqual(1);
+});
+
+test("410 in running watches, which all agents get at the same moment, leads to lists after a wait, and to one snapshot", async () => {
+	await using server = await startHub({ kubernetes: false });
+	await using client = await started(server, { random: () => 0.5 });
+	const late = server.inject({ verb: "list", resource: SLICES }, { kind: "delay", ms: 100 });
+	for (const watch of server.watches()) watch.error(expired("x"));
+	await until("a wait", () => client.clock.sleeps.includes(2500));
+	expect(server.count()).toBe(0);
+	for (const name of ["web", "more"]) server.apply(webService(name, ["10.9.9.9"]));
+	client.clock.jump(2500);
+	await until("the new endpoints", () => client.ips("demo/more").length === 1);
+	expect(late.hits()).toBe(1);
+	expect(server.count({ verb: "list" })).toBe(2);
+	// Never the new Service without its endpoints.
+	expect(client.seen).toHaveLength(2);
+});
+
+test("lists that cannot be watched from are not read again and again without a pause", async () => {
+	await using server = await startHub({ kubernetes: false });
+	await using client = await started(server, { random: () => 0.5 });
+	const old = server.inject(
+		{ verb: "watch", resource: "services" },
+		{ kind: "content", pieces: [`${JSON.stringify({ type: "ERROR", object: EXPIRED })}\n`], ending: "end" },
+	);
+	server.watches({ resource: "services" })[0]?.error(expired("x"));
+	for (const [index, pause] of [2500, 3750, 5625].entries()) {
+		await until(`a wait of ${pause} ms`, () => waits(client, pause - 500, pause).length > 0);
+		expect([old.hits(), server.count({ verb: "list", resource: "services" })]).toEqual([index, index]);
+		client.clock.jump(pause);
+	}
+	old.remove();
+	await jumpUntil(client, "followed", () => server.watches().length === 2);
+});
+
+const EXPIRED = { kind: "Status", apiVersion: "v1", status: "Failure", reason: "Expired", code: 410, message: "x" };
+
+test("a server that cannot give what is not older than what is known is asked for the newest", async () => {
+	await using server = await startHub({ kubernetes: false });
+	await using client = await started(server);
+	const fault = server.inject(
+		{ verb: "list", where: ({ query }) => query.has("resourceVersion") },
+		{ kind: "error", error: tooLargeVersion(9, 5) },
+	);
+	for (const watch of server.watches()) watch.error(expired("x"));
+	server.apply(webService("more"));
+	await jumpUntil(client, "the Service of meanwhile", () => client.services()?.length === 2);
+	expect(fault.hits()).toBe(2);
+});
+
+test("a connection that breaks soon after it was opened, again and again, is not opened at the first pace for ever", async () => {
+	await using server = await startHub({ kubernetes: false });
+	await using client = await started(server);
+	for (const [index, pause] of [0, 2500, 3750, 5625].entries()) {
+		const [watch] = server.watches({ resource: SLICES });
+		server.apply(webService("web", [`10.1.1.${index}`]));
+		await until("an event", () => client.ips("demo/web")[0] === `10.1.1.${index}`);
+		watch?.reset();
+		await until("a wait", () => pause === 0 || waits(client, pause / 2, pause).length > 0);
+		client.clock.jump(pause);
+		await until("watched again", () => server.watches({ resource: SLICES }).some((each) => each !== watch));
+	}
+});
+
+test("a right that is missing is looked for soon once, as a server that has just started knows no rights, then seldom", async () => {
+	await using server = await startHub({ kubernetes: false });
+	await using client = await started(server);
+	const refused = server.inject(
+		{ resource: "services" },
+		{ kind: "error", error: forbidden(undefined, "services is forbidden") },
+	);
+	server.watches({ resource: "services" })[0]?.reset();
+	await jumpUntil(client, "a long wait", () => waits(client, 30_000, 30_000).length === 1);
+	expect(refused.hits()).toBe(2);
+	refused.remove();
+	client.clock.jump(30_000);
+	await until("watched again", () => server.watches().length === 2);
+	// Rights say nothing of what is known.
+	expect(server.count({ verb: "list" })).toBe(0);
+});
