@@ -1,0 +1,40 @@
+// Very many agents in one process: the product's own client, or what client-go would do, each with its own way to the hub.
+
+import type { Access } from "../../src/hub/kubernetes/access.ts";
+import { type Api, createApi } from "../../src/hub/kubernetes/api.ts";
+import { watchApi } from "../../src/hub/kubernetes/kubernetes.ts";
+import type { Log } from "../../src/lib/log.ts";
+import { followLikeClientGo } from "./reconnect_client_go.ts";
+import type { VirtualClock } from "./reconnect_clock.ts";
+import type { ModelHub } from "./reconnect_hub.ts";
+import type { Meter } from "./reconnect_meter.ts";
+
+export interface AgentOptions {
+	readonly clock: VirtualClock;
+	readonly hub: ModelHub;
+	readonly meter: Meter;
+	readonly random: () => number;
+	readonly signal: AbortSignal;
+}
+
+export type Policy = "balancing" | "client-go";
+
+const PATHS = ["/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices"];
+const ACCESS: Access = { url: "https://hub.invalid", tls: {}, headers: {}, proxy: undefined };
+
+/** Runs until the signal is aborted. */
+export async function runAgent(policy: Policy, agent: number, options: AgentOptions): Promise<void> {
+	const { clock, hub, meter, random, signal } = options;
+	const credentials = { name: "agent", access: () => Promise.resolve(ACCESS), renew() {} };
+	const api = createApi({ credentials, clock, userAgent: "agent", http: hub.client(agent) });
+	if (policy === "client-go") {
+		const onList = (): void => meter.shown(agent);
+		await Promise.all(PATHS.map((path) => followLikeClientGo({ api, clock, random, path, signal, onList })));
+	} else await runOurs(api, agent, options);
+}
+
+async function runOurs(api: Api, agent: number, { clock, meter, random, signal }: AgentOptions): Promise<void> {
+	const quiet = (): void => {};
+	const log: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+	for await (const _ of watchApi({ api, name: "agent", clock, random, log, signal })) meter.shown(agent);
+}
