@@ -3,6 +3,7 @@
 import type { Access } from "../../src/hub/kubernetes/access.ts";
 import { type Api, createApi } from "../../src/hub/kubernetes/api.ts";
 import { watchApi } from "../../src/hub/kubernetes/kubernetes.ts";
+import { ONE_WAY } from "../../src/hub/own_way.ts";
 import type { Log } from "../../src/lib/log.ts";
 import { followLikeClientGo } from "./reconnect_client_go.ts";
 import type { VirtualClock } from "./reconnect_clock.ts";
@@ -26,7 +27,7 @@ const ACCESS: Access = { url: "https://hub.invalid", tls: {}, headers: {}, proxy
 export async function runAgent(policy: Policy, agent: number, options: AgentOptions): Promise<void> {
 	const { clock, hub, meter, random, signal } = options;
 	const credentials = { name: "agent", access: () => Promise.resolve(ACCESS), renew() {} };
-	const api = createApi({ credentials, clock, userAgent: "agent", http: hub.client(agent) });
+	const api = createApi({ credentials, clock, userAgent: "agent", ownWay: ONE_WAY, http: hub.client(agent) });
 	if (policy === "client-go") {
 		const onList = (): void => meter.shown(agent);
 		await Promise.all(PATHS.map((path) => followLikeClientGo({ api, clock, random, path, signal, onList })));
