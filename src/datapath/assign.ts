@@ -40,8 +40,8 @@ export interface AssignmentOptions {
 	readonly restored: Restored;
 	/**
 	 * Sets are numbered from here on, or from the greatest restored generation. A UDP flow knows its set by this number
-	 * for as long as its socket lives, longer than any id rests: none may come again, not even after a restart. From 1
-	 * to 2^32 - 1.
+	 * for as long as its socket lives, longer than any id rests: none may come again, not even after a restart. Its
+	 * lower 32 bits count: a clock may say any time.
 	 */
 	readonly firstGeneration: number;
 }
@@ -144,7 +144,8 @@ function createPlaces({ capacity, restored, firstGeneration }: AssignmentOptions
 
 /** The later of the two; the one that was given if no number is left behind the restored one. */
 function firstOf(restored: number, given: number): number {
-	return restored >= LAST_GENERATION ? given : Math.max(restored + 1, given);
+	const first = given >>> 0 || 1;
+	return restored >= LAST_GENERATION ? first : Math.max(restored + 1, first);
 }
 
 /** A restored frontend is there without being wanted: a plan that has its address finds it again. */

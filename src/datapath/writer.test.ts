@@ -318,6 +318,18 @@ test.each([
 	expect(state(maps)[WEB]).toBe(`1 ${next} ${B}|`);
 });
 
+test.each([
+	["in 2200", Date.UTC(2200, 0) / 1000],
+	["in 1900", Date.UTC(1900, 0) / 1000],
+	["at the beginning of 1970", 0],
+	["at the turn of 32 bits", 2 ** 32],
+])("a clock that is %s gives a generation all the same", (_, firstGeneration) => {
+	const maps = createMemoryMaps(CAPACITY);
+	const { failures } = createWriter({ maps, capacity: CAPACITY, firstGeneration }).write(web(A), { synced: true });
+	expect(failures).toEqual([]);
+	expect(readMemory(maps).frontends[0]?.generation).toBeGreaterThan(0);
+});
+
 test("after the last generation comes 1", () => {
 	const maps = createRecordingMaps();
 	const writer = createWriter({ maps, capacity: CAPACITY, firstGeneration: 0xffff_ffff });
