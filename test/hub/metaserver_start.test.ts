@@ -65,7 +65,11 @@ test("without a baseline and without the cloud an empty store is not believed, a
 	await using place = await metaPlace(services("web"), { link: "down" });
 	await using client = followMetaServer(place.server);
 	await until("both kinds watched", () => place.server.watches().length === 2);
+	await pass(client, 10);
+	const lists = place.server.requests("list").length;
 	await pass(client, 60);
+	// Every five seconds or so, of both kinds: there is nothing to serve from yet.
+	expect(place.server.requests("list").length - lists).toBeGreaterThan(15);
 	expect(client.seen).toEqual([]);
 	expect(client.hub.status().synced).toBe(false);
 	expect(client.hub.status().kinds[0]?.problem).toBe(
