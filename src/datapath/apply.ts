@@ -74,7 +74,7 @@ export function apply(maps: Maps, difference: Difference, options: ApplyOptions)
 
 /** Elements that are written before the next ones are looked at. */
 const PART = 4096;
-/** So many leave more garbage than all that is kept. */
+/** So many leave more garbage than all that is kept, and so did the making of them. */
 const LARGE = 50_000;
 
 function putAll(round: Round, map: MapName, entries: Entries): void {
@@ -82,6 +82,7 @@ function putAll(round: Round, map: MapName, entries: Entries): void {
 		putSome(round, map, entries);
 		return;
 	}
+	if (entries.size > LARGE) collectGarbage();
 	let part = new Map<string, string>();
 	for (const [key, value] of entries) {
 		part.set(key, value);
@@ -90,7 +91,6 @@ function putAll(round: Round, map: MapName, entries: Entries): void {
 		part = new Map();
 	}
 	putSome(round, map, part);
-	if (entries.size > LARGE) collectGarbage();
 }
 
 function putSome(round: Round, map: MapName, entries: Entries): void {
