@@ -11,7 +11,7 @@ import type { Need } from "./needs.ts";
 /** Milliseconds in which deletions count together. */
 const WINDOW = 60_000;
 /** Objects of a list that are read between two collections of garbage. */
-const PORTION = 4000;
+const PORTION = 5000;
 
 export interface KindStore {
 	/** Throws HubError if there are more than anybody has. */
@@ -39,11 +39,6 @@ export interface KindStoreOptions {
 	readonly need: Need;
 	readonly view: ClusterView;
 	readonly clock: Clock;
-}
-
-/** After a list of so many objects. */
-function relieve(objects: number): void {
-	if (objects >= PORTION) collectGarbage();
 }
 
 export function createKindStore({ need, view, clock }: KindStoreOptions): KindStore {
@@ -85,7 +80,6 @@ export function createKindStore({ need, view, clock }: KindStoreOptions): KindSt
 				for (const [key, after] of next) showHeld(place, key, before.get(key), after);
 				for (const [key, old] of before) if (!next.has(key)) showHeld(place, key, old, undefined);
 				restartWindow();
-				relieve(next.size);
 			},
 		};
 	}
