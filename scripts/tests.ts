@@ -7,7 +7,7 @@ import { run } from "./run.ts";
 export interface TestFiles {
 	/** All run in one process, without root. */
 	readonly unit: readonly string[];
-	/** Load programs into the kernel: root, and a process for each, because setns and cgroups belong to a process. */
+	/** Load programs into the kernel: root, and a process for each, because setns and cgroups belong to a process. Or take long. */
 	readonly kernel: readonly string[];
 }
 
