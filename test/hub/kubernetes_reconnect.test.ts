@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { type Follower, type FollowOptions, followHub, jumpUntil, webService } from "../support/follow_hub.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
-import { expired, forbidden, tooLargeVersion, tooManyRequests } from "../support/hub/status.ts";
+import { expired, forbidden, serverError, tooLargeVersion, tooManyRequests } from "../support/hub/status.ts";
 import { until } from "../support/wait.ts";
 
 const SLICES = "endpointslices.discovery.k8s.io";
@@ -133,4 +133,60 @@ test("a right that is missing is looked for soon once, as a server that has just
 	await until("watched again", () => server.watches().length === 2);
 	// Rights say nothing of what is known.
 	expect(server.count({ verb: "list" })).toBe(0);
+});
+
+/** Refused until waits have grown, then followed again. */
+async function grown(server: TestHub, client: Follower): Promise<void> {
+	const busy = server.inject({}, { kind: "error", error: tooManyRequests(1) });
+	for (const watch of server.watches()) watch.reset();
+	await jumpUntil(client, "some refusals", () => server.count() > 4);
+	busy.remove();
+	await jumpUntil(client, "followed again", () => server.watches().length === 2);
+}
+
+test("ten good seconds make the next wait a first one", async () => {
+	await using server = await startHub({ kubernetes: false });
+	await using client = await started(server, { random: () => 0.5 });
+	await grown(server, client);
+	client.clock.jump(20_000);
+	const before = waits(client, 2500, 2500).length;
+	server.watches({ resource: SLICES })[0]?.reset();
+	await until("a first wait", () => waits(client, 2500, 2500).length === before + 1);
+});
+
+test("a connection that was silent from the beginning does not", async () => {
+	await using server = await startHub({ kubernetes: false });
+	await using client = await started(server, { random: () => 0.5 });
+	await grown(server, client);
+	await until("not stale", () => client.hub.status().staleSince === null);
+	const before = waits(client, 2500, 2500).length;
+	const silent = server.watches();
+	for (const watch of silent) watch.silence();
+	await jumpUntil(
+		client,
+		"watched again",
+		() => server.watches().filter((each) => !silent.includes(each)).length === 2,
+	);
+	expect(waits(client, 2500, 2500)).toHaveLength(before);
+});
+
+test("a list that has to be confirmed is not asked for by all agents at the same moment", async () => {
+	await using server = await startHub({ kubernetes: false });
+	const names = Array.from({ length: 20 }, (_, index) => `s${index}`);
+	server.apply(names.flatMap((name) => webService(name)));
+	await using client = await started(server, { random: () => 0.5 });
+	for (const name of names) server.delete("Service", "demo", name);
+	await until("a wait of 2 to 5 s", () => client.clock.sleeps.includes(3500));
+	await jumpUntil(client, "believed", () => client.services()?.length === 1);
+});
+
+test("a kind that alone fails keeps no other waiting", async () => {
+	await using server = await startHub({ kubernetes: false });
+	await using client = await started(server, { random: () => 0.5 });
+	server.inject({ resource: "services" }, { kind: "error", error: serverError(500, "no") });
+	server.watches({ resource: "services" })[0]?.reset();
+	await until("it asks for both", () => client.clock.sleeps.includes(2500));
+	server.watches({ resource: SLICES })[0]?.reset();
+	await until("both are stale", () => client.hub.status().kinds.every(({ staleSince }) => staleSince !== null));
+	await jumpUntil(client, "the other is watched", () => server.watches({ resource: SLICES }).length === 1);
 });
