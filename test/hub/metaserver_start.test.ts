@@ -84,3 +84,34 @@ test("without a baseline and without the cloud an empty store is not believed, a
 	expect(client.hub.status().synced).toBe(true);
 	expect(client.ips("demo/web")).toEqual(["10.1.0.1"]);
 });
+
+test("a MetaServer that is not there yet is told once, and read when it comes", async () => {
+	await using place = await metaPlace(services("web"));
+	await place.server.stop();
+	await using client = followMetaServer(place.server);
+	await until("told of both kinds", () => client.log.length >= 2);
+	await pass(client, 300);
+	expect(client.log.filter((line) => line.startsWith("warn"))).toEqual([
+		expect.stringContaining("Cannot watch Services at http://127.0.0.1:"),
+		expect.stringContaining("Cannot watch EndpointSlices at http://127.0.0.1:"),
+	]);
+	await place.server.start();
+	await pass(client, 35);
+	expect(client.services()).toEqual(["demo/web"]);
+	await pass(client, 35);
+	expect(client.hub.status().staleSince).toBeNull();
+});
+
+test("lists without a watch are shown, and stale", async () => {
+	await using place = await metaPlace(services("web"), { refusesWatches: true });
+	await using client = followMetaServer(place.server);
+	await client.shows("demo/web");
+	place.cloud.apply(webService("more"));
+	await pass(client, 125);
+	expect(client.services()).toEqual(["demo/more", "demo/web"]);
+	expect(client.hub.status().staleSince).not.toBeNull();
+	expect(client.hub.status().kinds[0]?.problem).toBe("Cannot watch Services: 500 no watches today");
+	place.server.set({ refusesWatches: false });
+	await pass(client, 65);
+	expect(client.hub.status()).toMatchObject({ synced: true, staleSince: null });
+});

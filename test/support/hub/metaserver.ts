@@ -36,6 +36,8 @@ export interface MetaQuirks {
 	readonly emptyEvents: boolean;
 	/** Watches open and say nothing, for ever. */
 	readonly silentWatches: boolean;
+	/** Watches get 500. */
+	readonly refusesWatches: boolean;
 	/** Watches end as soon as they have begun. */
 	readonly endsWatches: boolean;
 	/** The endpoints of default/kubernetes become 127.0.0.1:10550. */
@@ -55,6 +57,7 @@ const USUAL: MetaQuirks = {
 	hidesStore: false,
 	emptyEvents: false,
 	silentWatches: false,
+	refusesWatches: false,
 	endsWatches: false,
 	rewritesApiServer: true,
 };
@@ -172,6 +175,7 @@ export async function startMetaServer(hub: TestHub, settings: MetaServerSettings
 		if (!response.connection.isOpen()) return;
 		const fromCloud = quirks.link === "up";
 		requests.push({ verb: "watch", resource, query: request.query, headers: request.headers, fromCloud });
+		if (quirks.refusesWatches) return sendError(response, serverError(500, "no watches today"));
 		const { matches } = selectionOf(kind, target.namespace, queryOf(request));
 		response.start(200, headersFor("application/json"));
 		const stream = createMetaWatch(response, {
