@@ -128,7 +128,7 @@ export const FLAGS: Readonly<Record<FlagName, Flag>> = {
 	},
 	kubeconfig: {
 		value: "FILE",
-		help: "API server to follow, or in-cluster (default: $KUBECONFIG, in-cluster, ~/.kube/config)",
+		help: "API server to follow (default: $KUBECONFIG, in-cluster, ~/.kube/config)",
 		many: true,
 	},
 	context: { value: "NAME", help: "context of the kubeconfig before it (default: its current-context)", many: true },
