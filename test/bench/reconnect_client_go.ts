@@ -77,13 +77,14 @@ async function watchOn(options: ClientGoOptions, from: string, pause: () => numb
 	let version = from;
 	while (!signal.aborted) {
 		const opened = clock.now();
-		const watched = await watchOnce(options, version);
+		const before = version;
+		const watched = await watchOnce(options, before);
 		version = watched.version;
 		const { error } = watched;
 		if (error !== undefined && isRetriable(error)) await clock.sleep(pause(), signal);
 		// A watch that broke is one that ended; one that never began, or was too old, is a failure.
 		else if (error !== undefined && (!watched.began || isExpired(error))) return version;
-		else if (version === from && clock.now() - opened < SHORT) return version;
+		else if (version === before && clock.now() - opened < SHORT) return version;
 	}
 	return version;
 }

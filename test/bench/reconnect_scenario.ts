@@ -45,6 +45,8 @@ export interface Scenario {
 	readonly name: string;
 	/** From the moment of the fault until the hub serves again. */
 	readonly happen: (world: World) => Promise<void>;
+	/** Not for client-go's policy: its model does not get through this one with more than some 5,000 agents. */
+	readonly isOurs?: boolean;
 }
 
 const SECOND = 1000;
@@ -87,7 +89,7 @@ export const SCENARIOS: readonly Scenario[] = [
 		},
 	},
 	{ name: "all connections reset, the server is up", happen: async ({ hub }) => hub.drop("reset") },
-	{ name: "all watches ended cleanly (a server is drained)", happen: async ({ hub }) => hub.drop("end") },
+	{ name: "all watches ended cleanly (a server is drained)", happen: async ({ hub }) => hub.drop("end"), isOurs: true },
 	{
 		name: "restart of 10 s, 410 for all, a tenth of the capacity",
 		async happen(world) {
