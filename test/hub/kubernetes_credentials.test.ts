@@ -3,10 +3,10 @@
 import { expect, test } from "bun:test";
 import { Buffer } from "node:buffer";
 import { chmodSync, readFileSync } from "node:fs";
-import { connect, createServer, type Socket } from "node:net";
 import { stringify } from "yaml";
 import { type Follower, followHub, jumpUntil, temporaryFolder, webService } from "../support/follow_hub.ts";
 import { type HubOptions, startHub, type TestHub } from "../support/hub/hub.ts";
+import { startProxy } from "../support/proxy.ts";
 import { until } from "../support/wait.ts";
 
 const RIGHTS = [{ verbs: ["list", "watch"], resources: ["services", "endpointslices"] }];
@@ -247,38 +247,6 @@ test("an unknown authority is not trusted, unless the kubeconfig says not to loo
 	await using careless = followHub(server, { kubeconfig: kubeconfig(reckless, user) });
 	await follows(careless);
 });
-
-/** A proxy that knows CONNECT, and whither it was asked. */
-async function startProxy(
-	target: number,
-): Promise<AsyncDisposable & { readonly url: string; readonly asked: string[] }> {
-	const asked: string[] = [];
-	const sockets = new Set<Socket>();
-	const proxy = createServer((client) => {
-		sockets.add(client);
-		client.on("error", () => client.destroy());
-		client.once("data", (head) => {
-			asked.push(head.toString().split("\r\n")[0] ?? "");
-			const upstream = connect(target, "127.0.0.1", () => {
-				client.write("HTTP/1.1 200 Connection established\r\n\r\n");
-				client.pipe(upstream).pipe(client);
-			});
-			upstream.on("error", () => client.destroy());
-			client.on("close", () => upstream.destroy());
-		});
-	});
-	await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
-	const address = proxy.address();
-	const port = typeof address === "object" && address !== null ? address.port : 0;
-	return {
-		url: `http://127.0.0.1:${port}`,
-		asked,
-		async [Symbol.asyncDispose]() {
-			for (const socket of sockets) socket.destroy();
-			await new Promise((resolve) => proxy.close(resolve));
-		},
-	};
-}
 
 test("a proxy, by the environment or by proxy-url, and none where NO_PROXY says so", async () => {
 	await using server = await startHub(EDGE);

@@ -1,11 +1,11 @@
 // GET requests to one API server: address, credentials and errors in one place.
 
 import type { Clock } from "../../lib/clock.ts";
-import { errorCode } from "../../lib/error_code.ts";
 import type { OwnWay, Way } from "../own_way.ts";
 import type { Access } from "./access.ts";
+import { explain, withoutPassword } from "./connect_error.ts";
 import type { Credentials } from "./credentials.ts";
-import { type HttpGet, httpGet } from "./http.ts";
+import { type HttpGet, httpGet, readStart } from "./http.ts";
 import { errorOfAnswer, HubError } from "./hub_error.ts";
 import { createWatchdog, type Watchdog } from "./watchdog.ts";
 
@@ -98,7 +98,7 @@ export function createApi(options: ApiOptions): Api {
 		// An API server answers a list and a watch with 200, and with nothing else where it went well.
 		if (response.status !== 200) {
 			const retryAfter = response.headers.get("retry-after");
-			const body = await readErrorBody(response);
+			const body = await readStart(response, ERROR_BODY);
 			throw errorOfAnswer(request.action, { status: response.status, retryAfter, body });
 		}
 		refuseHtml(request.action, response);
@@ -183,36 +183,6 @@ async function* readChunks(response: Response, { dog, fail }: Reading): AsyncGen
 	}
 }
 
-/** The beginning of it, as far as it comes. */
-async function readErrorBody({ body }: Response): Promise<string> {
-	const decoder = new TextDecoder("utf-8");
-	let text = "";
-	let read = 0;
-	try {
-		for await (const chunk of body ?? []) {
-			text += decoder.decode(chunk.subarray(0, ERROR_BODY - read), { stream: true });
-			read += chunk.length;
-			if (read >= ERROR_BODY) break;
-		}
-	} catch {
-		// What has come says more than how it ended.
-	}
-	return text;
-}
-
-const HINTS: Readonly<Record<string, string>> = {
-	ENOTFOUND: "no such host",
-	UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is not signed by the configured CA",
-	UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate is not signed by the configured CA",
-	SELF_SIGNED_CERT_IN_CHAIN: "its certificate is not signed by the configured CA",
-	DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is not signed by the configured CA",
-	CERT_HAS_EXPIRED: "its certificate has expired, or the clock of this machine is wrong",
-	CERT_NOT_YET_VALID: "the clock of this machine may be wrong",
-	ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for other names; set tls-server-name in the kubeconfig",
-};
-
-const REFUSED: ReadonlySet<string> = new Set(["ECONNREFUSED", "ConnectionRefused"]);
-
 interface Attempt {
 	readonly access: Access;
 	readonly peer: string;
@@ -220,19 +190,16 @@ interface Attempt {
 }
 
 function unreachable({ access: { url, tls, proxy }, peer, cause }: Attempt, action: string): HubError {
-	const code = errorCode(cause);
-	const hint = REFUSED.has(code) ? `is the ${peer} running there?` : HINTS[code];
 	const way = proxy === undefined ? "" : ` through ${withoutPassword(proxy)}`;
 	const name = tls.serverName === undefined ? "" : ` as ${tls.serverName}`;
-	const why = hint === undefined ? "" : ` (${hint})`;
-	return new HubError(`Cannot ${action} at ${url}${name}${way}: ${code}${why}`, {
+	const why = explain(cause, {
+		peer,
+		otherNames: "set tls-server-name in the kubeconfig",
+		unsigned: "its certificate is not signed by the configured CA",
+	});
+	return new HubError(`Cannot ${action} at ${url}${name}${way}: ${why}`, {
 		status: 0,
 		reason: "Unreachable",
 		cause,
 	});
-}
-
-function withoutPassword(proxy: string): string {
-	const { protocol, host } = new URL(proxy);
-	return `${protocol}//${host}`;
 }

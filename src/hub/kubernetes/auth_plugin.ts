@@ -1,4 +1,4 @@
-// Users whose credentials a program or an auth-provider gives: @kubernetes/client-node knows these, and is loaded only for them.
+// Users whose credentials a program gives: @kubernetes/client-node knows how to ask it, and is loaded only for them.
 
 import { Buffer } from "node:buffer";
 import { resolve } from "node:path";
@@ -45,7 +45,6 @@ async function loadAsker({ cluster, user }: ChosenContext, url: string): Promise
 			{
 				name: "user",
 				exec: user && execOf(user, cluster, url),
-				authProvider: user && field(user.fields, "auth-provider"),
 			},
 		],
 		contexts: [{ name: "context", cluster: "cluster", user: "user" }],
@@ -94,7 +93,5 @@ function execInfo(exec: Raw, { fields }: ConfigEntry, url: string): string {
 
 function describePlugin(fields: Raw): string {
 	const exec = field(fields, "exec");
-	if (isRaw(exec)) return `the program ${textOf(exec, "command") ?? "(none is named)"}`;
-	const provider = field(fields, "auth-provider");
-	return `auth-provider ${isRaw(provider) ? (textOf(provider, "name") ?? "") : ""}`;
+	return `the program ${(isRaw(exec) && textOf(exec, "command")) || "(none is named)"}`;
 }

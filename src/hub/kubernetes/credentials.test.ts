@@ -37,7 +37,8 @@ function rig(
 	let now = 0;
 	const clock: Clock = { now: () => now, sleep: () => expect.unreachable() };
 	const proxies = { https: "", http: "", no: "" };
-	const credentials = createCredentials({ source, apiServer, proxies, log: recordingLog(), clock });
+	const { signal } = new AbortController();
+	const credentials = createCredentials({ source, apiServer, proxies, log: recordingLog(), clock, signal });
 	return {
 		credentials,
 		pass(milliseconds: number) {

@@ -10,6 +10,7 @@ import type { Log } from "../../lib/log.ts";
 import { type Access, type AccessSource, clusterOf } from "./access.ts";
 import { readKubeconfig } from "./kubeconfig.ts";
 import { accessOfContext } from "./kubeconfig_access.ts";
+import { createOidcLogin, type OidcLogin } from "./oidc.ts";
 import { type ProxyEnvironment, proxyFor } from "./proxy.ts";
 
 /** Where a Pod finds its token and the cluster's CA. */
@@ -26,7 +27,7 @@ export interface Credentials {
 	identify(): Promise<string>;
 	/** Which cluster the last access was for; undefined before the first one. */
 	accessed(): string | undefined;
-	/** The server did not accept it: the next access is read from the beginning, plugins are run again. */
+	/** The server did not accept it: the next access is read from the beginning, plugins are run and issuers asked again. */
 	renew(): void;
 }
 
@@ -48,11 +49,14 @@ export interface CredentialOptions {
 	readonly proxies: ProxyEnvironment;
 	readonly log: Log;
 	readonly clock: Clock;
+	/** Ends what is being asked of others. */
+	readonly signal: AbortSignal;
 }
 
 export function createCredentials(options: CredentialOptions): Credentials {
 	const { source, log, clock } = options;
 	const name = nameSource(source);
+	const oidc = createOidcLogin(options);
 	let read: AccessSource | undefined;
 	let readAt = 0;
 	let stale = true;
@@ -61,7 +65,7 @@ export function createCredentials(options: CredentialOptions): Credentials {
 
 	async function refresh(): Promise<AccessSource> {
 		try {
-			read = redirect(await readSource(options), options);
+			read = redirect(await readSource(options, oidc), options);
 			stale = false;
 		} catch (error) {
 			// A file that is being replaced: what was good is tried until it is refused.
@@ -94,6 +98,7 @@ export function createCredentials(options: CredentialOptions): Credentials {
 		accessed: () => accessed,
 		renew() {
 			stale = true;
+			oidc.refuse();
 		},
 	};
 }
@@ -105,8 +110,8 @@ export function nameSource(source: CredentialSource): string {
 	return `${context} of ${source.files.join(":")}`;
 }
 
-async function readSource({ source, apiServer }: CredentialOptions): Promise<AccessSource> {
-	if (source.kind === "kubeconfig") return accessOfContext(await readKubeconfig(source.files, source.context));
+async function readSource({ source, apiServer }: CredentialOptions, oidc: OidcLogin): Promise<AccessSource> {
+	if (source.kind === "kubeconfig") return accessOfContext(await readKubeconfig(source.files, source.context), oidc);
 	const { host, port, folder = SERVICE_ACCOUNT } = source;
 	const address = host && port ? `${isIPv6(host) ? `[${host}]` : host}:${port}` : apiServer;
 	if (address === undefined) {

@@ -25,7 +25,16 @@ export interface HttpRequest {
 export type HttpGet = (request: HttpRequest) => Promise<Response>;
 
 /** GET. Resolves when the head of the answer is there; connections are kept for later requests. Never times out by itself. */
-export async function httpGet({ url, headers, tls, proxy, signal }: HttpRequest): Promise<Response> {
+export async function httpGet(request: HttpRequest): Promise<Response> {
+	return await send(request, {});
+}
+
+/** POST of a form (application/x-www-form-urlencoded); else as `httpGet`. */
+export async function httpPost(request: HttpRequest, form: URLSearchParams): Promise<Response> {
+	return await send(request, { method: "POST", body: form });
+}
+
+async function send({ url, headers, tls, proxy, signal }: HttpRequest, more: object): Promise<Response> {
 	const { insecure, ...rest } = tls;
 	const init: object = {
 		headers,
@@ -35,6 +44,24 @@ export async function httpGet({ url, headers, tls, proxy, signal }: HttpRequest)
 		proxy: proxy ?? false,
 		// Else a watch without events ends after five minutes.
 		timeout: false,
+		...more,
 	};
 	return await fetch(url, init);
+}
+
+/** The beginning of a body as text: so many bytes, as far as they come. */
+export async function readStart({ body }: Response, bytes: number): Promise<string> {
+	const decoder = new TextDecoder("utf-8");
+	let text = "";
+	let read = 0;
+	try {
+		for await (const chunk of body ?? []) {
+			text += decoder.decode(chunk.subarray(0, bytes - read), { stream: true });
+			read += chunk.length;
+			if (read >= bytes) break;
+		}
+	} catch {
+		// What has come says more than how it ended.
+	}
+	return text;
 }

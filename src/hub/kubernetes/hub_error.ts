@@ -75,7 +75,8 @@ function retryIn(seconds: number): number {
 	return Math.min(seconds * 1000, LONGEST_RETRY);
 }
 
-function parseObject(text: string): Raw | undefined {
+/** Undefined for all that is no object of JSON. */
+export function parseObject(text: string): Raw | undefined {
 	try {
 		const value: unknown = JSON.parse(text);
 		return isRaw(value) ? value : undefined;

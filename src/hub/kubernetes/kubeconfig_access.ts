@@ -1,24 +1,25 @@
 // A context of a kubeconfig -> address, TLS and headers.
 
 import { Buffer } from "node:buffer";
-import { readFile } from "node:fs/promises";
-import { isAbsolute, resolve } from "node:path";
-import { errorCode } from "../../lib/error_code.ts";
 import { field, isRaw, type Raw } from "../../model/raw.ts";
 import { type AccessSource, clusterOf } from "./access.ts";
 import { createPlugin } from "./auth_plugin.ts";
+import { readAuthProvider } from "./auth_provider.ts";
+import { fileOrData, readNamed } from "./entry_file.ts";
 import type { Tls } from "./http.ts";
 import { type ChosenContext, type ConfigEntry, textOf } from "./kubeconfig.ts";
+import type { OidcLogin } from "./oidc.ts";
 
 /** Reads the files that the context points to. Throws Error that names the entry, the field and the fix. */
-export async function accessOfContext(chosen: ChosenContext): Promise<AccessSource> {
+export async function accessOfContext(chosen: ChosenContext, oidc: OidcLogin): Promise<AccessSource> {
 	const { cluster, user } = chosen;
 	const url = serverOf(cluster);
 	const authority = await clusterTls(cluster);
 	const tls = { ...authority, ...(user === undefined ? {} : await userTls(user)) };
 	const headers = user === undefined ? {} : await userHeaders(user);
 	const access = { url, tls, headers, proxy: proxyOf(cluster), cluster: clusterOf(url, authority.ca) };
-	return user !== undefined && hasPlugin(user) ? { ...access, plugin: createPlugin(chosen, url) } : access;
+	const plugin = user === undefined ? undefined : await pluginOf(user, chosen, oidc);
+	return plugin === undefined ? access : { ...access, plugin };
 }
 
 function serverOf({ name, fields }: ConfigEntry): string {
@@ -59,27 +60,6 @@ async function userTls(entry: ConfigEntry): Promise<Tls> {
 	return cert === undefined || key === undefined ? {} : { cert, key };
 }
 
-/** Inline data wins over the file, as in client-go. */
-async function fileOrData(entry: ConfigEntry, key: string): Promise<Buffer | undefined> {
-	const inline = textOf(entry.fields, `${key}-data`);
-	if (inline !== undefined) {
-		const text = Buffer.from(inline, "base64");
-		if (text.includes("-----BEGIN ")) return text;
-		throw new Error(`Cannot use ${key}-data of ${entry.name}: it is no PEM in base64`);
-	}
-	const file = textOf(entry.fields, key);
-	return file === undefined ? undefined : await readNamed(entry, key, file);
-}
-
-async function readNamed({ name, folder }: ConfigEntry, key: string, file: string): Promise<Buffer> {
-	const path = isAbsolute(file) ? file : resolve(folder, file);
-	try {
-		return await readFile(path);
-	} catch (cause) {
-		throw new Error(`Cannot read ${key} of ${name}, ${path}: ${errorCode(cause)}`, { cause });
-	}
-}
-
 async function userHeaders(entry: ConfigEntry): Promise<Readonly<Record<string, string>>> {
 	const { fields } = entry;
 	const impersonated = impersonation(fields);
@@ -98,6 +78,13 @@ function impersonation(fields: Raw): Readonly<Record<string, string>> {
 	return as === undefined ? {} : { "impersonate-user": as };
 }
 
-function hasPlugin({ fields }: ConfigEntry): boolean {
-	return isRaw(field(fields, "exec")) || isRaw(field(fields, "auth-provider"));
+/** Asks for the credentials that are not in the kubeconfig itself. */
+async function pluginOf(user: ConfigEntry, chosen: ChosenContext, oidc: OidcLogin): Promise<AccessSource["plugin"]> {
+	if (isRaw(field(user.fields, "exec"))) return createPlugin(chosen, serverOf(chosen.cluster));
+	const provider = field(user.fields, "auth-provider");
+	// As in client-go, which leaves a request alone that has its token.
+	const isSaid = ["token", "tokenFile", "username"].some((key) => textOf(user.fields, key) !== undefined);
+	if (isSaid || !isRaw(provider)) return undefined;
+	const settings = await readAuthProvider(user, provider);
+	return async () => ({ tls: {}, headers: { authorization: `Bearer ${await oidc.token(settings)}` } });
 }

@@ -52,6 +52,8 @@ export interface Access {
 	/** A token for the user; the ones before go on working until they are revoked. */
 	issueToken(user: User): string;
 	revokeTokens(user: string): void;
+	/** Tokens of an issuer are accepted, too: `verify` says whose one is, as --oidc-issuer-url does. */
+	trustIssuer(verify: (token: string) => string | undefined): void;
 	/** This certificate (PEM) is refused from now on: 401. */
 	revokeCertificate(pem: string): void;
 	/** False: a request without credentials is 401, not system:anonymous. */
@@ -77,6 +79,7 @@ export function createAccess(): Access {
 	const rules = new Map<string, readonly Rule[]>();
 	const tokens = new Map<string, User>();
 	const refused = new Set<string>();
+	let nameOf: (token: string) => string | undefined = () => undefined;
 	let anonymous = true;
 	const may = (user: User, asked: Asked): boolean => {
 		if (SELF.has(asked.resource) && user.name !== ANONYMOUS.name) return true;
@@ -84,12 +87,16 @@ export function createAccess(): Access {
 		if (own === undefined) return user.groups.includes("system:masters");
 		return own.some((rule) => allows(rule, asked));
 	};
+	const bearer = (token: string): User | undefined => {
+		const name = nameOf(token);
+		return tokens.get(token) ?? (name === undefined ? undefined : { name, groups: ["system:authenticated"] });
+	};
 	return {
 		authenticate(request, socket) {
 			const certificate = certifiedUser(socket, refused);
 			if (certificate !== undefined && certificate !== "untrusted") return certificate;
 			const token = /^Bearer (.*)$/.exec(request.headers["authorization"] ?? "")?.[1];
-			const user = token === undefined ? undefined : tokens.get(token);
+			const user = token === undefined ? undefined : bearer(token);
 			if (user !== undefined) return user;
 			if (certificate !== undefined || request.headers["authorization"] !== undefined || !anonymous)
 				throw unauthorized();
@@ -113,6 +120,9 @@ export function createAccess(): Access {
 		},
 		revokeTokens(user) {
 			for (const [token, { name }] of tokens) if (name === user) tokens.delete(token);
+		},
+		trustIssuer(verify) {
+			nameOf = verify;
 		},
 		revokeCertificate: (pem) => void refused.add(new X509Certificate(pem).serialNumber),
 		setAnonymous(allowed) {

@@ -107,6 +107,8 @@ export interface TestHub extends AsyncDisposable {
 	/** New credentials; the old are answered with 401. */
 	rotateCredentials(user: string): Credentials;
 	revoke(user: string): void;
+	/** Tokens that an issuer signed are accepted as well: `verify` says whose one is. */
+	trustIssuer(verify: (token: string) => string | undefined): void;
 	setAnonymous(allowed: boolean): void;
 	/** Another authority signs the server's certificate; clients' old certificates are taken still, or not. */
 	rotateAuthority(options?: { readonly forgetOld?: boolean }): Promise<void>;
@@ -251,6 +253,7 @@ export async function startHub(options: HubOptions = {}): Promise<TestHub> {
 		setRules: (user, rules) => access.setRules(user, rules),
 		rotateCredentials: (user) => users.rotate(user),
 		revoke: (user) => users.revoke(user),
+		trustIssuer: (verify) => access.trustIssuer(verify),
 		setAnonymous: (allowed) => access.setAnonymous(allowed),
 		async rotateAuthority({ forgetOld = false } = {}) {
 			users.changeAuthority(forgetOld);
