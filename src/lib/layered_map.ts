@@ -29,8 +29,8 @@ interface Layers<V> extends ReadonlyMap<string, V> {
 export function createLayeredMap<V extends object>({ many = MANY, deepest = DEEPEST } = {}): LayeredMap<V> {
 	const now = new Map<string, V>();
 	let bottom: ReadonlyMap<string, V> = new Map();
-	/** Keys that may differ from the bottom. */
-	let changed = new Set<string>();
+	/** What may differ from the bottom; undefined: deleted. */
+	let top = new Map<string, V | undefined>();
 
 	return {
 		get size() {
@@ -39,22 +39,21 @@ export function createLayeredMap<V extends object>({ many = MANY, deepest = DEEP
 		get: (key) => now.get(key),
 		set(key, value) {
 			now.set(key, value);
-			changed.add(key);
+			top.set(key, value);
 		},
 		delete(key) {
-			changed.add(key);
+			top.set(key, undefined);
 			return now.delete(key);
 		},
 		keys: () => now.keys(),
 		values: () => now.values(),
 		snapshot() {
 			const isSmall = now.size < many;
-			if (isSmall || bottom.size === 0 || changed.size > deepest) {
+			if (isSmall || bottom.size === 0 || top.size > deepest) {
 				bottom = isSmall ? new Map() : new Map(now);
-				changed = new Set();
+				top = new Map();
 			}
-			if (isSmall) return new Map(now);
-			return layersOf(bottom, new Map(Array.from(changed, (key) => [key, now.get(key)])), now.size);
+			return isSmall ? new Map(now) : layersOf(bottom, new Map(top), now.size);
 		},
 	};
 }
@@ -66,7 +65,11 @@ export function keysBetween<V>(
 ): ReadonlySet<string> | undefined {
 	if (before === after) return new Set();
 	if (!isLayers(before) || !isLayers(after) || before.bottom !== after.bottom) return undefined;
-	return new Set([...before.top.keys(), ...after.top.keys()]);
+	const keys = new Set<string>();
+	// Most of what is above the bottom is in both: their readers should not have to find that out, each for himself.
+	for (const [key, value] of after.top) if (value !== before.top.get(key) || !before.top.has(key)) keys.add(key);
+	for (const key of before.top.keys()) if (!after.top.has(key)) keys.add(key);
+	return keys;
 }
 
 function isLayers<V>(map: ReadonlyMap<string, V>): map is Layers<V> {
