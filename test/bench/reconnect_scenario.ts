@@ -1,5 +1,6 @@
 // Ways in which very many agents lose a hub at the same moment and find it again, and what each of them costs.
 
+import { createRandom } from "../support/random.ts";
 import { type Policy, runAgent } from "./reconnect_agents.ts";
 import { createVirtualClock, type VirtualClock } from "./reconnect_clock.ts";
 import { type Capacity, createModelHub, type ModelHub } from "./reconnect_hub.ts";
@@ -144,15 +145,4 @@ export async function simulate({ agents, policy, scenario }: Trial): Promise<Fig
 	await clock.runUntil(clock.now() + MINUTE);
 	await Promise.all(running);
 	return figures;
-}
-
-/** Mulberry32: the same numbers each time. From 0 up to 1. */
-function createRandom(seed: number): () => number {
-	let state = seed;
-	return () => {
-		state = (state + 0x6d2b79f5) | 0;
-		let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-		mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-		return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-	};
 }

@@ -15,8 +15,9 @@ import type { Problem } from "../../src/model/problem.ts";
 import { MAX_PROBLEMS_PER_OBJECT } from "../../src/model/report.ts";
 import { projectSelection } from "../../src/model/selection.ts";
 import { projectService } from "../../src/model/service.ts";
+import { createRandom, type Random } from "../support/random.ts";
 import { OBJECTS, YAML_DOCUMENTS } from "./documents.ts";
-import { createRandom, mutateBytes, mutateObject, mutateText, type Random } from "./mutate.ts";
+import { mutateBytes, mutateObject, mutateText } from "./mutate.ts";
 
 const RUNS = Number(process.env["FUZZ_RUNS"] ?? 100_000);
 const SEED = Number(process.env["FUZZ_SEED"] ?? Math.floor(Math.random() * 2 ** 32));

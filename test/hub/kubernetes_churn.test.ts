@@ -1,9 +1,11 @@
 // Random changes while everything fails at random: in the end the client knows exactly what the server has, and was never without.
 
 import { expect, test } from "bun:test";
-import { type Follower, followHub, webService } from "../support/follow_hub.ts";
+import { followHub, webService } from "../support/follow_hub.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { serverError, tooManyRequests } from "../support/hub/status.ts";
+import { createRandom } from "../support/random.ts";
+import { shown, truth } from "../support/truth.ts";
 import { until } from "../support/wait.ts";
 
 /** BALANCING_SEED repeats a run. */
@@ -14,17 +16,6 @@ const SERVICES = 40;
 const STEPS = 150;
 
 type Random = (below: number) => number;
-
-/** mulberry32: small, and the same everywhere. */
-function createRandom(seed: number): Random {
-	let state = seed;
-	return (below) => {
-		state = (state + 0x6d2b79f5) | 0;
-		let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-		mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-		return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-	};
-}
 
 function change(server: TestHub, random: Random): void {
 	const name = `s${random(SERVICES)}`;
@@ -60,26 +51,11 @@ const FAULTS: readonly ((server: TestHub, random: Random) => void | Promise<void
 	(server) => server.restart(),
 ];
 
-/** `demo/s1: 10.1.0.1,10.1.0.2`, sorted: as the server has it, and as the client shows it. */
-function truth(server: TestHub): string {
-	const slices = new Map(server.list("EndpointSlice").map((slice) => [slice.metadata.name, slice]));
-	const lines = server.list("Service").map(({ metadata: { name } }) => {
-		const endpoints: unknown = Reflect.get(slices.get(`${name}-1`) ?? {}, "endpoints");
-		const ips = (Array.isArray(endpoints) ? endpoints : []).map((endpoint) => endpoint.addresses[0]);
-		return `demo/${name}: ${ips}`;
-	});
-	return lines.sort().join("\n");
-}
-
-function shown(client: Follower): string {
-	const lines = (client.services() ?? []).map((key) => `${key}: ${client.ips(key)}`);
-	return lines.sort().join("\n");
-}
-
 test.each(SEEDS)(
 	"a client knows what the server has after changes and faults at random (seed %d)",
 	async (seed) => {
-		const random = createRandom(seed);
+		const chance = createRandom(seed);
+		const random: Random = (below) => Math.floor(chance() * below);
 		await using server = await startHub({ kubernetes: false });
 		server.apply(Array.from({ length: SERVICES }, (_, index) => webService(`s${index}`)).flat());
 		await using client = followHub(server);

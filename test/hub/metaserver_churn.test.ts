@@ -2,11 +2,12 @@
 
 import { expect, test } from "bun:test";
 import { webService } from "../support/follow_hub.ts";
-import { followMetaServer, type MetaFollower, metaPlace, pass, settled } from "../support/follow_metaserver.ts";
+import { followMetaServer, metaPlace, pass, settled } from "../support/follow_metaserver.ts";
 import type { TestHub } from "../support/hub/hub.ts";
 import type { TestMetaServer } from "../support/hub/metaserver.ts";
+import { createRandom } from "../support/random.ts";
+import { shown, truth } from "../support/truth.ts";
 import { until } from "../support/wait.ts";
-import { createRandom } from "./mutate.ts";
 
 /** BALANCING_SEED repeats a run. */
 const GIVEN = process.env["BALANCING_SEED"];
@@ -51,25 +52,6 @@ const FAULTS: readonly ((server: TestMetaServer, random: Random) => void | Promi
 		await server.start();
 	},
 ];
-
-/** `demo/s1: 10.1.0.1,10.1.0.2`, sorted: as the cloud has it, and as the client shows it. */
-function truth(cloud: TestHub): string {
-	const slices = new Map(cloud.list("EndpointSlice").map((slice) => [slice.metadata.name, slice]));
-	const lines = cloud
-		.list("Service")
-		.filter(({ metadata }) => metadata.namespace === "demo")
-		.map(({ metadata: { name } }) => {
-			const endpoints: unknown = Reflect.get(slices.get(`${name}-1`) ?? {}, "endpoints");
-			const ips = (Array.isArray(endpoints) ? endpoints : []).map((endpoint) => endpoint.addresses[0]);
-			return `demo/${name}: ${ips}`;
-		});
-	return lines.sort().join("\n");
-}
-
-function shown(client: MetaFollower): string {
-	const lines = (client.services() ?? []).map((key) => `${key}: ${client.ips(key)}`);
-	return lines.sort().join("\n");
-}
 
 test.each(SEEDS)(
 	"a client knows what there is after changes and a MetaServer's faults at random (seed %d)",

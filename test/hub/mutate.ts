@@ -1,17 +1,6 @@
 // Mutations under a seed: the same seed gives the same documents.
 
-/** Numbers from 0 (inclusive) to 1 (exclusive): mulberry32, by Tommy Ettinger, public domain. */
-export type Random = () => number;
-
-export function createRandom(seed: number): Random {
-	let state = seed >>> 0;
-	return () => {
-		state = (state + 0x6d2b79f5) >>> 0;
-		let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-		mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
-		return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-	};
-}
+import type { Random } from "../support/random.ts";
 
 function below(random: Random, limit: number): number {
 	return Math.floor(random() * limit);

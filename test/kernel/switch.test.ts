@@ -5,6 +5,7 @@ import { type Client, outcomes } from "../support/client.ts";
 import { datapath, type Spec, type TestDatapath } from "../support/datapath.ts";
 import { type Family, MAPPED, V4, V6 } from "../support/family.ts";
 import { type Lab, lab } from "../support/lab.ts";
+import { createRandom } from "../support/random.ts";
 import { until } from "../support/wait.ts";
 
 // No test is about time; a busy machine may take long.
@@ -28,15 +29,6 @@ const BACKENDS = 20;
 const SWITCHES = 600;
 /** More than a storm can do meanwhile. */
 const ROUNDS = 1_000_000;
-
-/** Numbers that look random and are the same each time (Numerical Recipes' generator). */
-function createRandom(seed: number): () => number {
-	let state = seed;
-	return () => {
-		state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-		return state / 2 ** 32;
-	};
-}
 
 /** The backends that a frontend may have: no two frontends share one. */
 function mine(family: Family, frontend: number): readonly string[] {

@@ -1,6 +1,6 @@
-// Chance under a seed.
+// Whole numbers, picks and decks of cards under a seed.
 
-import { createRandom } from "../hub/mutate.ts";
+import { createRandom } from "../support/random.ts";
 
 export interface Dice {
 	/** A whole number from 0 up to, and without, the limit. */
