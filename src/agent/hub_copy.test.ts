@@ -24,6 +24,7 @@ function rig() {
 		},
 	};
 	const origins: string[] = [];
+	const size = { bytes: 1000 };
 	/** How many were written before each. */
 	const outdated: number[] = [];
 	const store: OfflineStore = {
@@ -32,6 +33,7 @@ function rig() {
 		async write(one, of) {
 			written.push(one);
 			origins.push(of.origin);
+			return size.bytes;
 		},
 	};
 	let origin = "one";
@@ -41,7 +43,7 @@ function rig() {
 	};
 	/** Lets everything run that needs no time. */
 	const run = () => new Promise((resolve) => setImmediate(resolve));
-	return { copy, written, origins, outdated, move, sleeps, stop, run, pass: () => wake() };
+	return { copy, written, origins, outdated, move, size, sleeps, stop, run, pass: () => wake() };
 }
 
 test("a burst of snapshots is one write, of the newest, ten seconds after the first", async () => {
@@ -56,6 +58,18 @@ test("a burst of snapshots is one write, of the newest, ten seconds after the fi
 	await run();
 	expect(written.map((one) => one === third)).toEqual([true]);
 	expect(sleeps).toEqual([10_000]);
+});
+
+test("a large copy is written less often: a MiB in ten seconds", async () => {
+	const { copy, size, sleeps, pass, run } = rig();
+	size.bytes = 2.5 * 2 ** 20;
+	for (let count = 0; count < 2; count++) {
+		copy.offer(cluster());
+		await run();
+		pass();
+		await run();
+	}
+	expect(sleeps).toEqual([10_000, 25_000]);
 });
 
 test("without a snapshot nothing is written, and nothing wakes up", async () => {

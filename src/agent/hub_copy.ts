@@ -4,8 +4,10 @@ import type { OfflineStore } from "../hub/offline_store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Cluster } from "../model/cluster.ts";
 
-/** Milliseconds that changes are gathered. */
+/** Milliseconds that changes are gathered at least. */
 const GATHER = 10_000;
+/** Bytes that may be written in that time: flash wears out, and a hub that changes all the time would be written all the time. */
+const RATE = 2 ** 20;
 
 export interface HubCopy {
 	/** There is a newer snapshot. */
@@ -25,13 +27,16 @@ export interface HubCopyOptions {
 export function createHubCopy({ store, origin, clock, signal }: HubCopyOptions): HubCopy {
 	let unsaved: { readonly cluster: Cluster; readonly origin: string } | undefined;
 	let wake = () => {};
+	/** Milliseconds. */
+	let pause = GATHER;
 
 	async function save(): Promise<void> {
 		if (unsaved === undefined) return;
 		const { cluster, origin: from } = unsaved;
 		// Before it is written: what is offered meanwhile is newer.
 		unsaved = undefined;
-		await store.write(cluster, { origin: from, now: new Date() });
+		const bytes = await store.write(cluster, { origin: from, now: new Date() });
+		pause = GATHER * Math.max(1, bytes / RATE);
 	}
 
 	function offered(): Promise<void> {
@@ -45,7 +50,7 @@ export function createHubCopy({ store, origin, clock, signal }: HubCopyOptions):
 		signal.addEventListener("abort", () => wake(), { once: true });
 		while (!signal.aborted) {
 			await offered();
-			if (!signal.aborted) await clock.sleep(GATHER, signal);
+			if (!signal.aborted) await clock.sleep(pause, signal);
 			await save();
 		}
 		await save();

@@ -43,7 +43,7 @@ function rig(name: string, meant: () => Promise<string> = async () => "here", is
 				read: (origin) =>
 					origin === "here" ? { cluster: clusterOf(`copy of ${name}`), savedAt: SAVED, isNewest } : undefined,
 				outdate: () => {},
-				write: async (_, { origin }) => void written.push(origin),
+				write: async (_, { origin }) => written.push(origin),
 			},
 			origin: () => "here",
 			identify: meant,

@@ -56,8 +56,9 @@ function store() {
 }
 
 test("read() gives back what write() was given, without the problems", async () => {
-	await store().write(cluster(), OF);
+	const bytes = await store().write(cluster(), OF);
 	expect(store().read(ORIGIN)).toEqual({ cluster: { ...cluster(), problems: [] }, savedAt: NOW, isNewest: true });
+	expect(bytes).toBe(statSync(file).size);
 	expect(warnings).toEqual([]);
 });
 

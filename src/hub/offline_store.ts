@@ -26,19 +26,19 @@ export interface OfflineStore {
 	read(origin: string): Copy | undefined;
 	/**
 	 * In one step: a reader, or a start after a power cut, finds the old copy or the new one. Never rejects; not to be called again
-	 * before it has settled.
+	 * before it has settled. The bytes written; 0 if it failed.
 	 */
-	write(cluster: Cluster, of: Provenance): Promise<void>;
+	write(cluster: Cluster, of: Provenance): Promise<number>;
 	/** There is a newer snapshot, which is not written yet. To be said before anything is done with that. Never throws. */
 	outdate(): void;
 }
 
-/** Piece by piece, so that whoever else waits for this process has its turn. */
-async function replaceFile(file: string, pieces: Iterable<string>): Promise<void> {
+/** Piece by piece, so that whoever else waits for this process has its turn. Returns its size in bytes. */
+async function replaceFile(file: string, pieces: Iterable<string>): Promise<number> {
 	const fresh = `${file}.new`;
+	let size = 0;
 	try {
 		await using handle = await open(fresh, "w", 0o600);
-		let size = 0;
 		for (const piece of pieces) {
 			size += Buffer.byteLength(piece);
 			if (size > MAX_SIZE) throw new Error(`the hub has more than the ${MAX_SIZE} bytes that are kept`);
@@ -50,6 +50,7 @@ async function replaceFile(file: string, pieces: Iterable<string>): Promise<void
 		throw error;
 	}
 	await rename(fresh, file);
+	return size;
 }
 
 /** `file` lies in a folder of the agent's own; both are for its user alone. */
@@ -79,11 +80,13 @@ export function createOfflineStore(file: string, log: Log): OfflineStore {
 			newer = false;
 			try {
 				mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-				await replaceFile(file, encodeCopy(cluster, of));
+				const size = await replaceFile(file, encodeCopy(cluster, of));
 				if (!newer) rmSync(outdated, { force: true });
 				complained = "";
+				return size;
 			} catch (err) {
 				complain("Cannot keep a copy of the hub on disk", { err });
+				return 0;
 			}
 		},
 		outdate() {
