@@ -2,7 +2,7 @@
 
 /** Fewer entries than this are simply copied. */
 const MANY = 1000;
-/** Changes on top of a common bottom until a new one is made; making one costs as much as there are entries. */
+/** Changes on top of a common bottom until a new one is made; making one means to copy all entries. */
 const DEEPEST = 256;
 
 /** Editable; its snapshots are not. */
@@ -17,18 +17,30 @@ export interface LayeredMap<V> {
 	snapshot(): ReadonlyMap<string, V>;
 }
 
+/** Changes of entries; undefined: deleted. */
+type Changes<V> = ReadonlyMap<string, V | undefined>;
+
+/** What many snapshots have in common. Never edited. */
+interface Bottom<V> {
+	readonly entries: ReadonlyMap<string, V>;
+	/** The one before it, and what was above that when this one was made. */
+	readonly former: { readonly token: object; readonly changes: Changes<V> } | undefined;
+	/** Stands for this bottom where its entries are not kept. */
+	readonly token: object;
+}
+
 /** A snapshot of many entries. */
 interface Layers<V> extends ReadonlyMap<string, V> {
-	/** Never edited, and the same (===) in many snapshots. */
-	readonly bottom: ReadonlyMap<string, V>;
-	/** What is above it; undefined: deleted. Never edited. */
-	readonly top: ReadonlyMap<string, V | undefined>;
+	/** The same (===) in many snapshots. */
+	readonly bottom: Bottom<V>;
+	/** What is above it. Never edited. */
+	readonly top: Changes<V>;
 }
 
 /** No value is undefined. */
 export function createLayeredMap<V extends object>({ many = MANY, deepest = DEEPEST } = {}): LayeredMap<V> {
 	const now = new Map<string, V>();
-	let bottom: ReadonlyMap<string, V> = new Map();
+	let bottom: Bottom<V> | undefined;
 	/** What may differ from the bottom; undefined: deleted. */
 	let top = new Map<string, V | undefined>();
 
@@ -48,12 +60,18 @@ export function createLayeredMap<V extends object>({ many = MANY, deepest = DEEP
 		keys: () => now.keys(),
 		values: () => now.values(),
 		snapshot() {
-			const isSmall = now.size < many;
-			if (isSmall || bottom.size === 0 || top.size > deepest) {
-				bottom = isSmall ? new Map() : new Map(now);
+			if (now.size < many) {
+				bottom = undefined;
+				top = new Map();
+				return new Map(now);
+			}
+			if (bottom === undefined || top.size > deepest) {
+				// After a great many changes everything is looked at, and nothing of them is kept.
+				const former = bottom && top.size <= 2 * deepest ? { token: bottom.token, changes: top } : undefined;
+				bottom = { entries: new Map(now), former, token: {} };
 				top = new Map();
 			}
-			return isSmall ? new Map(now) : layersOf(bottom, new Map(top), now.size);
+			return layersOf(bottom, new Map(top), now.size);
 		},
 	};
 }
@@ -64,11 +82,19 @@ export function keysBetween<V>(
 	after: ReadonlyMap<string, V>,
 ): ReadonlySet<string> | undefined {
 	if (before === after) return new Set();
-	if (!isLayers(before) || !isLayers(after) || before.bottom !== after.bottom) return undefined;
+	if (!isLayers(before) || !isLayers(after)) return undefined;
 	const keys = new Set<string>();
 	// Most of what is above the bottom is in both: their readers should not have to find that out, each for himself.
-	for (const [key, value] of after.top) if (value !== before.top.get(key) || !before.top.has(key)) keys.add(key);
-	for (const key of before.top.keys()) if (!after.top.has(key)) keys.add(key);
+	const compare = (changes: Changes<V>): void => {
+		for (const key of changes.keys()) if (before.get(key) !== after.get(key)) keys.add(key);
+	};
+	const { former } = after.bottom;
+	if (before.bottom !== after.bottom) {
+		if (former === undefined || former.token !== before.bottom.token) return undefined;
+		compare(former.changes);
+	}
+	compare(before.top);
+	compare(after.top);
 	return keys;
 }
 
@@ -76,17 +102,13 @@ function isLayers<V>(map: ReadonlyMap<string, V>): map is Layers<V> {
 	return "bottom" in map && "top" in map;
 }
 
-function layersOf<V extends object>(
-	bottom: ReadonlyMap<string, V>,
-	top: ReadonlyMap<string, V | undefined>,
-	size: number,
-): Layers<V> {
+function layersOf<V extends object>(bottom: Bottom<V>, top: Changes<V>, size: number): Layers<V> {
 	function get(key: string): V | undefined {
-		return top.has(key) ? top.get(key) : bottom.get(key);
+		return top.has(key) ? top.get(key) : bottom.entries.get(key);
 	}
 
 	function* entries(): Generator<[string, V], undefined> {
-		for (const [key, value] of bottom) if (!top.has(key)) yield [key, value];
+		for (const [key, value] of bottom.entries) if (!top.has(key)) yield [key, value];
 		for (const [key, value] of top) if (value !== undefined) yield [key, value];
 	}
 
