@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { type Follower, followHub, jumpUntil } from "../support/follow_hub.ts";
 import { type RawServer, startRawServer, whole } from "../support/raw_server.ts";
-import { replay, truthOf } from "../support/recorded.ts";
+import { frame, isOpenEnded, replay, truthOf } from "../support/recorded.ts";
 import { until } from "../support/wait.ts";
 
 const OK = "200 OK\r\nContent-Type: application/json";
@@ -16,6 +16,17 @@ interface Script {
 	/** To a streaming list; without it the server has none. */
 	readonly stream?: string;
 }
+
+/** Behind a watch that goes on: whoever knows of it has read all that came before. */
+const LAST = `${JSON.stringify({
+	type: "ADDED",
+	object: {
+		apiVersion: "v1",
+		kind: "Service",
+		metadata: { namespace: "test", name: "last", resourceVersion: "9999" },
+		spec: { clusterIP: "None", ports: [] },
+	},
+})}\n`;
 
 interface Played extends RawServer {
 	/** Answers of the script that were given to the end. */
@@ -52,6 +63,7 @@ async function play(resource: "services" | "endpointslices", script: Script): Pr
 		if (name === undefined) return ({ send }) => void send(SILENCE);
 		return async (answer) => {
 			await replay(name, answer);
+			if (resource === "services" && isOpenEnded(name)) await answer.send(frame(LAST));
 			played.push(name);
 		};
 	});
@@ -102,6 +114,7 @@ describe("Services", () => {
 		const ips = (text: readonly string[] = []) => text.filter((each) => each !== "None");
 		const wanted = [...objects].map(([key, { spec }]) => `${key} ${ips(spec?.clusterIPs)}`);
 		await jumpUntil(client, "all played", () => [...lists, ...watches].every((name) => server.played.includes(name)));
+		if (watches.some(isOpenEnded)) wanted.push("test/last ");
 		await jumpUntil(client, "what was recorded", () => String(withIps(client)) === String(wanted.sort()));
 		expect(client.problems()).toEqual([]);
 		if (watches.length !== 1 || !/14[12]|50[025]/.test(String(watches))) return;
@@ -162,7 +175,8 @@ describe("Services", () => {
 		const watches = [...(where === "watches" ? [busy] : []), "110-watch-added-modified-deleted"];
 		await using server = await play("services", { lists, watches });
 		await using client = followHub(server);
-		const wanted = String([...truthOf(PAGES, ["110-watch-added-modified-deleted"]).objects.keys()].sort());
+		const { objects } = truthOf(PAGES, ["110-watch-added-modified-deleted"]);
+		const wanted = String([...objects.keys(), "test/last"].sort());
 		await jumpUntil(client, "what was recorded", () => String(client.services()) === wanted);
 		await jumpUntil(client, "the 429", () => warnings(client).some((line) => line.includes("429")));
 		await jumpUntil(client, "the next answer", () => server.played.includes(watches.at(-1) ?? ""));

@@ -33,10 +33,19 @@ function read(name: string): Exchange {
 	};
 }
 
+/** An HTTP chunk of bytes, one for each character. */
+export function frame(content: string): Buffer {
+	return Buffer.from(`${content.length.toString(16)}\r\n${content}\r\n`, "latin1");
+}
+
+/** The recording of a watch stopped before the watch did. */
+export function isOpenEnded(name: string): boolean {
+	return read(name).chunks.at(-1)?.end === "client-closed";
+}
+
 /** Answers as the server did, with its headers, its chunks, its end. */
 export async function replay(name: string, { send, end }: RawAnswer): Promise<void> {
 	const { head, body, chunks } = read(name);
-	const frame = (content: string) => Buffer.from(`${content.length.toString(16)}\r\n${content}\r\n`, "latin1");
 	await send(Buffer.from(head, "latin1"));
 	if (!/^transfer-encoding: chunked\r$/im.test(head)) return void (await send(Buffer.from(body, "latin1")));
 	if (chunks.length === 0) {
