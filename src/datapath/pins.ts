@@ -2,7 +2,7 @@
 
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
-import { mount, statfsType, tryLock, umount } from "bun-ffi-libbpf";
+import { mount, openPinnedLink, statfsType, tryLock, umount } from "bun-ffi-libbpf";
 import { errorCode } from "../lib/error_code.ts";
 
 /** statfs(2) type of bpffs (linux/magic.h). */
@@ -73,11 +73,23 @@ export function tryLockPins(pinPath: string): Disposable | undefined {
 	return undefined;
 }
 
+/** Now: of a link whose pin is removed the kernel lets the program go some time later, in a work queue. */
+function detachLink(pin: string): void {
+	try {
+		using link = openPinnedLink(pin);
+		link.detach();
+	} catch {
+		// Its cgroup is gone, or it is no link of ours: there is nothing to wait for.
+	}
+}
+
 function removeAll(pinPath: string): readonly string[] {
 	const removed: string[] = [];
+	const links = `${pinPath}/links`;
 	// Links first, so that no program runs on maps that are gone.
-	for (const folder of [`${pinPath}/links`, `${pinPath}/maps`]) {
+	for (const folder of [links, `${pinPath}/maps`]) {
 		for (const name of list(folder)) {
+			if (folder === links) detachLink(`${folder}/${name}`);
 			unlinkSync(`${folder}/${name}`);
 			removed.push(`${folder}/${name}`);
 		}
