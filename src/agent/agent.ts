@@ -147,7 +147,13 @@ function startLoop({ config, datapath, log, signal }: AgentOptions & { datapath:
 		signal,
 		onChange: () => runner.call(),
 	});
-	const sync = createSync({ hubs, writer, self: { nodeName: config["node-name"] }, log, onNames });
+	const sync = createSync({
+		hubs,
+		writer,
+		self: { nodeName: config["node-name"], reach: "auto", addresses: [] },
+		log,
+		onNames,
+	});
 	const runner = createRunner({
 		async run(resync) {
 			const round = sync.run(resync);

@@ -3,10 +3,10 @@
 import { expect, test } from "bun:test";
 import type { OfflineStore } from "../hub/offline_store.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { Cluster } from "../model/cluster.ts";
+import { type Cluster, EMPTY_CLUSTER } from "../model/cluster.ts";
 import { createHubCopy } from "./hub_copy.ts";
 
-const cluster = (): Cluster => ({ services: new Map(), slices: new Map(), problems: [] });
+const cluster = (): Cluster => ({ ...EMPTY_CLUSTER });
 
 function rig() {
 	const stop = new AbortController();

@@ -2,13 +2,12 @@
 
 import { describe, expect, test } from "bun:test";
 import type { Clock } from "../lib/clock.ts";
-import type { Cluster } from "../model/cluster.ts";
+import { type Cluster, EMPTY_CLUSTER } from "../model/cluster.ts";
 import type { HubSource } from "./hub_sources.ts";
 import { followHubs } from "./hubs.ts";
 
 const clusterOf = (object: string): Cluster => ({
-	services: new Map(),
-	slices: new Map(),
+	...EMPTY_CLUSTER,
 	problems: [{ object, reason: "Unreadable", message: "x" }],
 });
 const SAVED = new Date("2026-01-02T03:04:05.000Z");

@@ -2,7 +2,7 @@
 
 import type { Copy } from "../hub/offline_store.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { Cluster } from "../model/cluster.ts";
+import { type Cluster, EMPTY_CLUSTER } from "../model/cluster.ts";
 import type { HubStatus } from "../observe/status.ts";
 import type { HubSnapshot } from "../plan/plan_types.ts";
 import { createHubCopy, type HubCopy } from "./hub_copy.ts";
@@ -34,8 +34,6 @@ export interface HubsOptions {
 	/** There is a new snapshot. */
 	readonly onChange: () => void;
 }
-
-const EMPTY: Cluster = { services: new Map(), slices: new Map(), problems: [] };
 
 /**
  * Milliseconds that what some hubs say waits for a word of the others, where the kernel serves meanwhile: one that is read a moment
@@ -152,7 +150,7 @@ export function followHubs(options: HubsOptions): Hubs {
 			isOver ||= !known.includes(undefined);
 			return hubs.map(({ source: { name } }, index) => ({
 				name,
-				cluster: (isOver ? known[index] : undefined) ?? EMPTY,
+				cluster: (isOver ? known[index] : undefined) ?? EMPTY_CLUSTER,
 			}));
 		},
 		synced: () => hubs.every(({ newest }) => newest !== undefined),

@@ -2,16 +2,15 @@
 
 import { describe, expect, test } from "bun:test";
 import { recordingLog } from "../../test/support/log.ts";
+import { selfOf } from "../../test/support/plans.ts";
 import { CAPACITY } from "../datapath/capacity.ts";
 import type { Maps } from "../datapath/maps.ts";
 import { createMemoryMaps } from "../datapath/memory_maps.ts";
 import { viewFrontends } from "../datapath/view.ts";
 import { createWriter } from "../datapath/writer.ts";
 import { type Ip, parseIp, parsePort } from "../model/address.ts";
-import type { Cluster, Service } from "../model/cluster.ts";
+import { type Cluster, EMPTY_CLUSTER, type Service } from "../model/cluster.ts";
 import { createSync } from "./sync.ts";
-
-const EMPTY: Cluster = { services: new Map(), slices: new Map(), problems: [] };
 
 function ip(text: string): Ip {
 	return parseIp(text) ?? expect.unreachable();
@@ -40,12 +39,12 @@ function web(n: number, problems: Cluster["problems"] = []): Cluster {
 		endpoints: [endpoint],
 		ports: [{ name: "http", port, protocol: "TCP" }],
 	} as const;
-	return { services: new Map([[key, service]]), slices: new Map([[key, [slice]]]), problems };
+	return { ...EMPTY_CLUSTER, services: new Map([[key, service]]), slices: new Map([[key, [slice]]]), problems };
 }
 
 /** Maps of which some parts can be broken. */
 function start(memory: Maps = createMemoryMaps()) {
-	const state = { cluster: EMPTY, synced: true, putErrno: 0, throws: false };
+	const state = { cluster: EMPTY_CLUSTER, synced: true, putErrno: 0, throws: false };
 	const log = recordingLog();
 	let renamed = 0;
 	const maps: Maps = {
@@ -65,7 +64,7 @@ function start(memory: Maps = createMemoryMaps()) {
 	const sync = createSync({
 		hubs,
 		writer: createWriter({ maps, capacity: CAPACITY, firstGeneration: 1 }),
-		self: { nodeName: "one" },
+		self: selfOf("one"),
 		log,
 		onNames: () => {
 			renamed++;

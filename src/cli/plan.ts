@@ -15,7 +15,7 @@ export const plan: Command = {
 		const hubs = await Promise.all(
 			config.manifests.map(async (path) => ({ name: manifestsName(path), cluster: await readManifests(path) })),
 		);
-		const whole = planFresh(hubs, { nodeName: config["node-name"] });
+		const whole = planFresh(hubs, { nodeName: config["node-name"], reach: "auto", addresses: [] });
 		// Our canaries are in every plan and concern nobody.
 		const chunks = new Map([...whole.chunks].filter(([object]) => object !== CANARY_OBJECT));
 		const wanted = { ...whole, chunks };

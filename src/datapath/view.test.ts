@@ -115,7 +115,7 @@ describe("viewBackends()", () => {
 
 test("countFrontends() leaves our canaries out", () => {
 	const chunks = new Map([...planOf(SPECS).chunks, [CANARY.object, CANARY]]);
-	const maps = written({ chunks, problems: [] });
+	const maps = written({ ...planOf(SPECS), chunks });
 	expect(maps.dump("frontends").size).toBe(5);
 	expect(countFrontends(maps.dump("frontends"))).toBe(3);
 	expect(countFrontends(new Map())).toBe(0);

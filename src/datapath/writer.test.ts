@@ -101,7 +101,7 @@ describe("order", () => {
 		write(web(A));
 		const chunk = web(A).chunks.get("demo/web");
 		const frontends = chunk?.frontends.map((frontend) => ({ ...frontend, keepsPeer: false })) ?? [];
-		const plan = { chunks: new Map([["demo/web", { object: "demo/web", frontends }]]), problems: [] };
+		const plan = { ...planOf({}), chunks: new Map([["demo/web", { object: "demo/web", frontends }]]) };
 		expect(write(plan)).toEqual([`put frontends ${WEB}`]);
 		demandExactly(maps, plan);
 	});

@@ -3,6 +3,7 @@
 import { test } from "bun:test";
 import * as fc from "fast-check";
 import { createHistory, demandExactly, type History } from "../../test/support/history.ts";
+import { selfOf } from "../../test/support/plans.ts";
 import { backendIds, readMemory } from "../../test/support/program_view.ts";
 import { checkProperty } from "../../test/support/property.ts";
 import { applyEdits, type Edit, edit, emptyHubs, NODE } from "../../test/support/random_cluster.ts";
@@ -86,7 +87,7 @@ const garbage: fc.Arbitrary<readonly { map: MapName; key: string; value: string 
 	),
 	{ maxLength: 12 },
 );
-const SELF = { nodeName: NODE };
+const SELF = selfOf(NODE);
 const AMPLE = { frontends: 200, backends: 200, slots: 1000 };
 const SCARCE = { frontends: 6, backends: 7, slots: 14 };
 

@@ -1,7 +1,7 @@
 // What a copy of a hub looks like on disk: a header, a line for each entry, and a checksum of all that is before it.
 
 import { createHash } from "node:crypto";
-import type { Cluster, EndpointSlice, Service } from "../model/cluster.ts";
+import { type Cluster, EMPTY_CLUSTER, type EndpointSlice, type Service } from "../model/cluster.ts";
 
 /** Changes whenever the shape of Service or EndpointSlice does (src/model/cluster.ts); a test holds the two together. */
 export const STORE_FORMAT = 3;
@@ -73,5 +73,5 @@ function decodeEntries(text: string, end: number): Cluster {
 		else slices.set(entry[1], entry[2]);
 		at = next;
 	}
-	return { services, slices, problems: [] };
+	return { ...EMPTY_CLUSTER, services, slices };
 }

@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Log } from "../lib/log.ts";
-import type { Cluster } from "../model/cluster.ts";
+import { type Cluster, EMPTY_CLUSTER } from "../model/cluster.ts";
 import { projectEndpointSlice } from "../model/endpoint_slice.ts";
 import { projectService } from "../model/service.ts";
 import { STORE_FORMAT } from "./offline_format.ts";
@@ -29,7 +29,12 @@ const OF = { origin: ORIGIN, now: NOW };
 function cluster(): Cluster {
 	if (SERVICE === undefined || SLICE === undefined) throw new Error("Cannot project the test's own objects");
 	const problem = { object: "Service demo/other", reason: "InvalidObject", message: "not kept" } as const;
-	return { services: new Map([["demo/web", SERVICE]]), slices: new Map([["demo/web", [SLICE]]]), problems: [problem] };
+	return {
+		...EMPTY_CLUSTER,
+		services: new Map([["demo/web", SERVICE]]),
+		slices: new Map([["demo/web", [SLICE]]]),
+		problems: [problem],
+	};
 }
 
 let folder: string;
@@ -127,9 +132,9 @@ test("a copy in many pieces comes back whole, and others have their turn while i
 	if (service === undefined || list === undefined) throw new Error("Cannot use the test's own objects");
 	const keys = Array.from({ length: 5000 }, (_, index) => `demo/web-${index}`);
 	const large: Cluster = {
+		...EMPTY_CLUSTER,
 		services: new Map(keys.map((key) => [key, { ...service, key }])),
 		slices: new Map(keys.map((key) => [key, list])),
-		problems: [],
 	};
 	let turns = 0;
 	const timer = setInterval(() => turns++, 0);
@@ -143,8 +148,8 @@ test("a hub that is too large is told once, and leaves nothing behind", async ()
 	const long = "x".repeat(1 << 20);
 	const slices = new Map(Array.from({ length: 65 }, (_, index) => [`demo/${index}${long}`, []] as const));
 	const one = store();
-	await one.write({ services: new Map(), slices, problems: [] }, OF);
-	await one.write({ services: new Map(), slices, problems: [] }, OF);
+	await one.write({ ...EMPTY_CLUSTER, slices }, OF);
+	await one.write({ ...EMPTY_CLUSTER, slices }, OF);
 	expect(warnings).toEqual(["Cannot keep a copy of the hub on disk"]);
 	expect(errors).toEqual(["the hub has more than the 67108864 bytes that are kept"]);
 	expect(readdirSync(join(folder, "hubs"))).toEqual([]);

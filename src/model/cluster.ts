@@ -8,6 +8,33 @@ export interface ServicePort {
 	readonly name: string;
 	readonly port: Port;
 	readonly protocol: Protocol;
+	/** spec.ports[].nodePort of a Service of type NodePort or LoadBalancer. */
+	readonly nodePort?: Port;
+}
+
+/** How a client gets to an endpoint that is on another node. */
+export type Reach = "pod" | "node-port" | "node-proxy" | "load-balancer" | "auto";
+
+/** Who is one client to a Service with session affinity: annotation balancing.elf.io/client-identity. */
+export type ClientIdentity = "netns" | "cgroup" | "uid" | "process";
+
+/** spec.sessionAffinity ClientIP. */
+export interface SessionAffinity {
+	/** Since the client's last connection; 1 to 86,400. */
+	readonly seconds: number;
+	readonly client: ClientIdentity;
+}
+
+/** What a Service has for clients outside its cluster. */
+export interface External {
+	/** spec.externalIPs. */
+	readonly externalIps: readonly Ip[];
+	/** status.loadBalancer.ingress[].ip of a Service of type LoadBalancer, where ipMode is VIP (KEP-1860). */
+	readonly ingressIps: readonly Ip[];
+	/** spec.externalTrafficPolicy. */
+	readonly trafficPolicy: "Cluster" | "Local";
+	/** spec.healthCheckNodePort of a Service of type LoadBalancer with traffic policy Local. */
+	readonly healthCheckNodePort?: Port;
 }
 
 /** A Service (core/v1), projected. */
@@ -26,8 +53,24 @@ export interface Service {
 	readonly peerAddress: "frontend" | "backend";
 	/** Annotation balancing.elf.io/global: merged with the Services of the same key in other clusters that have it as well. */
 	readonly global: boolean;
+	/** Absent: it has no external IP, no ingress and no node port. */
+	readonly external?: External;
+	/** Absent: None. */
+	readonly affinity?: SessionAffinity;
+	/** Annotation balancing.elf.io/close-on-remove: whose sockets are closed when their backend is gone. Absent: udp. */
+	readonly closeOnRemove?: "all" | "none";
+	/** Annotation balancing.elf.io/reach. Absent: as the agent has it. */
+	readonly reach?: Reach;
 	/** metadata.creationTimestamp (RFC 3339), "" if it has none: the older object wins a conflict. */
 	readonly created: string;
+}
+
+/** For whose clients an endpoint is meant (EndpointSlice endpoints[].hints). */
+export interface Hints {
+	/** hints.forNodes: names of nodes. */
+	readonly nodes: readonly string[];
+	/** hints.forZones: names of zones. */
+	readonly zones: readonly string[];
 }
 
 /** One endpoint of an EndpointSlice (discovery.k8s.io/v1). */
@@ -39,6 +82,8 @@ export interface Endpoint {
 	readonly terminating: boolean;
 	/** "" if unknown. */
 	readonly nodeName: string;
+	/** Absent: none. */
+	readonly hints?: Hints;
 }
 
 /** One port of an EndpointSlice: the port the endpoints listen on. */
@@ -58,6 +103,17 @@ export interface EndpointSlice {
 	readonly ports: readonly EndpointPort[];
 }
 
+/** A Node (core/v1), projected. */
+export interface Node {
+	readonly name: string;
+	/** status.addresses: those of type InternalIP, then those of type ExternalIP; distinct. */
+	readonly ips: readonly Ip[];
+	/** Label topology.kubernetes.io/zone; "" if it has none. */
+	readonly zone: string;
+	/** Annotations balancing.elf.io/nodeProxyIpv4 and nodeProxyIpv6. */
+	readonly proxyIps: readonly Ip[];
+}
+
 /**
  * An immutable snapshot. What did not change from one snapshot to the next is the identical (===) value,
  * in particular the array of slices of one Service: `plan` memoises by it.
@@ -67,6 +123,11 @@ export interface Cluster {
 	readonly services: ReadonlyMap<string, Service>;
 	/** By Service key; sorted by slice key; absent or empty if there are none. */
 	readonly slices: ReadonlyMap<string, readonly EndpointSlice[]>;
+	/** By name. */
+	readonly nodes: ReadonlyMap<string, Node>;
 	/** What a hub could not read or accept. */
 	readonly problems: readonly import("./problem.ts").Problem[];
 }
+
+/** What is known before anything is. */
+export const EMPTY_CLUSTER: Cluster = { services: new Map(), slices: new Map(), nodes: new Map(), problems: [] };

@@ -1,15 +1,15 @@
 // Several hubs in one plan: who has an address, whose problem it is, and what is merged.
 
 import { describe, expect, test } from "bun:test";
-import { l4 } from "../../test/support/plans.ts";
+import { l4, selfOf } from "../../test/support/plans.ts";
 import { l4Parts } from "../model/address.ts";
-import type { Cluster, EndpointSlice, Service } from "../model/cluster.ts";
+import { type Cluster, EMPTY_CLUSTER, type EndpointSlice, type Service } from "../model/cluster.ts";
 import type { Problem } from "../model/problem.ts";
 import { createPlanner, planFresh } from "./plan.ts";
 import type { HubSnapshot, Plan } from "./plan_types.ts";
 import { renderPlan } from "./render.ts";
 
-const SELF = { nodeName: "here" };
+const SELF = selfOf("here");
 const ip = (text: string) => l4Parts(l4(`${text}:1`)).ip;
 const port = (number: number) => l4Parts(l4(`10.0.0.1:${number}`)).port;
 
@@ -52,7 +52,7 @@ function clusterOf(...specs: readonly Spec[]): Cluster {
 		});
 		slices.set(key, [sliceOf(key, spec)]);
 	}
-	return { services, slices, problems: [] };
+	return { ...EMPTY_CLUSTER, services, slices };
 }
 
 const hubs = (...clusters: readonly Cluster[]): readonly HubSnapshot[] =>

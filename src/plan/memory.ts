@@ -1,14 +1,15 @@
 // What a planner remembers: of each hub, of each Service, and who claims which address.
 
 import { createLayeredMap, keysBetween, type LayeredMap } from "../lib/layered_map.ts";
-import type { Cluster, Service } from "../model/cluster.ts";
+import type { Ip } from "../model/address.ts";
+import { type Cluster, EMPTY_CLUSTER, type Service } from "../model/cluster.ts";
 import type { Problem } from "../model/problem.ts";
 import { CANARY, CANARY_OBJECT } from "./canary.ts";
 import type { Claim, Claims } from "./claims.ts";
 import { createClaims } from "./claims.ts";
 import type { Draft } from "./draft.ts";
 import type { Slices } from "./endpoints.ts";
-import type { Chunk, HubSnapshot, Plan, Self } from "./plan_types.ts";
+import type { Chunk, HubSnapshot, KnownAddress, Plan, Self } from "./plan_types.ts";
 
 /** What is remembered of one Service. */
 export interface Entry {
@@ -40,13 +41,13 @@ export interface Memory {
 	readonly claims: Claims;
 	/** By the plan's keys. */
 	readonly chunks: LayeredMap<Chunk>;
+	readonly addresses: ReadonlyMap<Ip, KnownAddress>;
 	/** Of Services, and of what they lost to others; by the same keys, and none of them empty. */
 	readonly problems: Map<string, readonly Problem[]>;
 	/** The last one. */
 	plan: Plan | undefined;
 }
 
-const EMPTY: Cluster = { services: new Map(), slices: new Map(), problems: [] };
 /** Before all hubs. */
 const CANARY_CLAIM: Claim = { rank: -1, object: CANARY.object, created: Number.NEGATIVE_INFINITY };
 
@@ -60,13 +61,14 @@ export function createMemory(hubs: readonly HubSnapshot[], { nodeName }: Self): 
 		hubs: hubs.map(({ name }, rank) => createHubMemory(name, rank)),
 		claims,
 		chunks,
+		addresses: new Map(),
 		problems: new Map(),
 		plan: undefined,
 	};
 }
 
 function createHubMemory(name: string, rank: number): HubMemory {
-	return { name, rank, entries: new Map(), cluster: EMPTY, planned: EMPTY, globals: [], problems: [] };
+	return { name, rank, entries: new Map(), cluster: EMPTY_CLUSTER, planned: EMPTY_CLUSTER, globals: [], problems: [] };
 }
 
 /** Whether a plan for these hubs can go on from it. */
@@ -85,7 +87,7 @@ export function entryOf({ hubs }: Memory, { rank, object }: Claim): Entry | unde
 /** Takes the hubs' snapshots in. */
 export function takeSnapshots({ hubs }: Memory, snapshots: readonly HubSnapshot[]): void {
 	for (const hub of hubs) {
-		const cluster = snapshots[hub.rank]?.cluster ?? EMPTY;
+		const cluster = snapshots[hub.rank]?.cluster ?? EMPTY_CLUSTER;
 		if (cluster === hub.cluster) continue;
 		// Through all Services, which most changes leave alone: they are of endpoints.
 		if (hubs.length > 1 && cluster.services !== hub.cluster.services) hub.globals = globalsOf(cluster);

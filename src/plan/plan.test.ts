@@ -1,16 +1,16 @@
 // What a Service and its slices become, case by case.
 
 import { describe, expect, test } from "bun:test";
-import { l4 } from "../../test/support/plans.ts";
+import { l4, selfOf } from "../../test/support/plans.ts";
 import { l4Parts } from "../model/address.ts";
-import type { Cluster, Endpoint, EndpointSlice, Service } from "../model/cluster.ts";
+import { type Cluster, EMPTY_CLUSTER, type Endpoint, type EndpointSlice, type Service } from "../model/cluster.ts";
 import { CANARY, CANARY_IPV4, CANARY_IPV6, CANARY_OBJECT } from "./canary.ts";
 import { MAX_BACKENDS } from "./draft.ts";
 import { createPlanner as createHubsPlanner, planFresh as planHubs } from "./plan.ts";
 import type { Plan, Self } from "./plan_types.ts";
 import { renderPlan } from "./render.ts";
 
-const SELF = { nodeName: "here" };
+const SELF = selfOf("here");
 
 function ip(text: string) {
 	return l4Parts(l4(text.includes(":") ? `[${text}]:1` : `${text}:1`)).ip;
@@ -61,9 +61,9 @@ function slice(key: string, endpoints: readonly string[], fields: Partial<Endpoi
 function cluster(services: readonly Service[], slices: readonly EndpointSlice[] = []): Cluster {
 	const keys = [...new Set(slices.map((item) => item.service))];
 	return {
+		...EMPTY_CLUSTER,
 		services: new Map(services.map((item) => [item.key, item])),
 		slices: new Map(keys.map((key) => [key, slices.filter((item) => item.service === key)])),
-		problems: [],
 	};
 }
 
@@ -166,7 +166,7 @@ describe("endpoints", () => {
 	])("internalTrafficPolicy Local on node %p", (nodeName, expected) => {
 		const local = service("demo/web", { internalTrafficPolicy: "Local" });
 		const slices = [slice("demo/web", ["10.0.0.1 ready here", "10.0.0.2 ready there", "10.0.0.3 ready"])];
-		const [line] = text(planFresh(cluster([local], slices), { nodeName }));
+		const [line] = text(planFresh(cluster([local], slices), selfOf(nodeName)));
 		expect(line).toEndWith(`-> ${expected}`);
 	});
 });
@@ -316,8 +316,8 @@ describe("createPlanner()", () => {
 			[service("demo/a", { internalTrafficPolicy: "Local" })],
 			[slice("demo/a", ["10.0.0.1 ready here", "10.0.0.2 ready there"])],
 		);
-		expect(text(planner(local, { nodeName: "here" }))[0]).toEndWith("-> 10.0.0.1:8080");
-		expect(text(planner(local, { nodeName: "there" }))[0]).toEndWith("-> 10.0.0.2:8080");
+		expect(text(planner(local, selfOf("here")))[0]).toEndWith("-> 10.0.0.1:8080");
+		expect(text(planner(local, selfOf("there")))[0]).toEndWith("-> 10.0.0.2:8080");
 	});
 
 	test("carries the cluster's problems, sorted with its own", () => {

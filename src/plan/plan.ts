@@ -175,7 +175,7 @@ function collect(memory: Memory): Plan {
 	const problems: Problem[] = [];
 	for (const hub of memory.hubs) for (const problem of hub.problems) problems.push(problem);
 	for (const some of memory.problems.values()) for (const problem of some) problems.push(problem);
-	return { chunks: memory.chunks.snapshot(), problems: problems.sort(byObject) };
+	return { chunks: memory.chunks.snapshot(), addresses: memory.addresses, problems: problems.sort(byObject) };
 }
 
 function conflict(memory: Memory, { claim }: Entry, address: L4Address): Problem {

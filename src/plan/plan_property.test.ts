@@ -2,13 +2,15 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { selfOf } from "../../test/support/plans.ts";
 import { type Edit, edit, NODE } from "../../test/support/random_cluster.ts";
 import { createLayeredMap } from "../lib/layered_map.ts";
 import type { EndpointSlice, Service } from "../model/cluster.ts";
+import { EMPTY_CLUSTER } from "../model/cluster.ts";
 import { createPlanner, planFresh } from "./plan.ts";
 import { renderPlan } from "./render.ts";
 
-const SELF = { nodeName: NODE };
+const SELF = selfOf(NODE);
 /** So small that clusters of four Services have layers, and new bottoms now and then. */
 const LAYERS = { many: 2, deepest: 3 };
 
@@ -18,7 +20,7 @@ interface Hub {
 }
 
 function snapshotOf(services: ReadonlyMap<string, Service>, slices: ReadonlyMap<string, readonly EndpointSlice[]>) {
-	return { services, slices, problems: [] };
+	return { ...EMPTY_CLUSTER, services, slices };
 }
 
 function createHub(): Hub {

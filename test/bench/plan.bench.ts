@@ -10,12 +10,14 @@ import { createWriter } from "../../src/datapath/writer.ts";
 import type { Ip, Port } from "../../src/model/address.ts";
 import { parseIp, parsePort } from "../../src/model/address.ts";
 import type { Cluster, EndpointSlice, Service } from "../../src/model/cluster.ts";
+import { EMPTY_CLUSTER } from "../../src/model/cluster.ts";
 import { createPlanner } from "../../src/plan/plan.ts";
+import { selfOf } from "../support/plans.ts";
 import type { BenchRow } from "./row.ts";
 
 const SERVICES = 10_000;
 const ENDPOINTS = 10;
-const SELF = { nodeName: "here" };
+const SELF = selfOf("here");
 const ROUNDS = 5;
 
 /** Medians of several runs in one process, the first of which warms up. */
@@ -93,7 +95,7 @@ function createCluster(): Cluster {
 		});
 		slices.set(key, [createSlice(key, index, ENDPOINTS)]);
 	}
-	return { services, slices, problems: [] };
+	return { ...EMPTY_CLUSTER, services, slices };
 }
 
 function changeOneSlice(cluster: Cluster): Cluster {

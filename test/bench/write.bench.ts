@@ -36,7 +36,7 @@ function chunk(index: number, port: number): Chunk {
 
 function plan(changed?: number): Plan {
 	const chunks = Array.from({ length: SERVICES }, (_, index) => chunk(index, index === changed ? 9090 : 8080));
-	return { chunks: new Map(chunks.map((each) => [each.object, each])), problems: [] };
+	return { chunks: new Map(chunks.map((each) => [each.object, each])), addresses: new Map(), problems: [] };
 }
 
 /** The same maps; what is spent in writing is added up. */
@@ -76,8 +76,10 @@ export async function bench(): Promise<readonly BenchRow[]> {
 		const written = spent();
 		const chunks = new Map(full.chunks);
 		chunks.set("bench/service-5000", chunk(5000, 9090));
-		const one = milliseconds(() => void writer.write({ chunks, problems: [] }, { synced: true }));
-		const restored = milliseconds(() => void createWriter(options).write({ chunks, problems: [] }, { synced: true }));
+		const one = milliseconds(() => void writer.write({ chunks, addresses: new Map(), problems: [] }, { synced: true }));
+		const restored = milliseconds(
+			() => void createWriter(options).write({ chunks, addresses: new Map(), problems: [] }, { synced: true }),
+		);
 		return [
 			{ name: `write ${SERVICES} x ${BACKENDS} to empty kernel maps`, value: written, unit: "ms", budget: 500 },
 			{

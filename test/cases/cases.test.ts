@@ -15,6 +15,7 @@ import { renderPlan } from "../../src/plan/render.ts";
 import type { History } from "../support/history.ts";
 import { createHistory, demandExactly } from "../support/history.ts";
 import { mapsText } from "../support/maps_text.ts";
+import { selfOf } from "../support/plans.ts";
 import { backendIds, readMemory } from "../support/program_view.ts";
 
 /*
@@ -22,7 +23,7 @@ import { backendIds, readMemory } from "../support/program_view.ts";
  * `N/maps` are what must come of it. Files `N/HUB/NAME.yaml` are the folders of several hubs, in the order of their names. BALANCING_UPDATE=1 writes down what comes: read the difference before you believe it.
  */
 const FOLDER = import.meta.dir;
-const SELF = { nodeName: "node-1" };
+const SELF = selfOf("node-1");
 const CAPACITY = { frontends: 100, backends: 100, slots: 1000 };
 const update = process.env["BALANCING_UPDATE"] === "1";
 const seed = Number(process.env["BALANCING_SEED"] ?? Math.floor(Math.random() * 0x7fff_ffff));

@@ -3,11 +3,13 @@
 import type { Maps } from "../../src/datapath/maps.ts";
 import { l4Parts } from "../../src/model/address.ts";
 import type { Cluster, EndpointSlice, Service } from "../../src/model/cluster.ts";
+import { EMPTY_CLUSTER } from "../../src/model/cluster.ts";
 import { projectEndpointSlice } from "../../src/model/endpoint_slice.ts";
 import { projectService } from "../../src/model/service.ts";
 import { planFresh } from "../../src/plan/plan.ts";
 import type { Frontend } from "../../src/plan/plan_types.ts";
 import type { TestHub } from "../support/hub/hub.ts";
+import { selfOf } from "../support/plans.ts";
 import { describeSet, follow, readMemory } from "../support/program_view.ts";
 
 const OWNER = "kubernetes.io/service-name";
@@ -28,8 +30,8 @@ export function expectedFrontends(hub: TestHub, nodeName: string): readonly Fron
 		const { value } = projectEndpointSlice(object);
 		if (value !== undefined) slices.set(value.service, [...(slices.get(value.service) ?? []), value]);
 	}
-	const cluster: Cluster = { services, slices, problems: [] };
-	const { chunks } = planFresh([{ name: "hub", cluster }], { nodeName });
+	const cluster: Cluster = { ...EMPTY_CLUSTER, services, slices };
+	const { chunks } = planFresh([{ name: "hub", cluster }], selfOf(nodeName));
 	return [...chunks.values()].flatMap(({ frontends }) => frontends).sort((a, b) => (a.address < b.address ? -1 : 1));
 }
 

@@ -62,7 +62,7 @@ export function planOf(specs: readonly Spec[]): Plan {
 		};
 		chunks.set(object, { object, frontends: [frontend] });
 	}
-	return { chunks, problems: [] };
+	return { chunks, addresses: new Map(), problems: [] };
 }
 
 /** Attached to the cgroup until disposed; then nothing of it is left. */

@@ -2,7 +2,7 @@
 
 import type { L4Address } from "../../src/model/address.ts";
 import { parseL4Address } from "../../src/model/address.ts";
-import type { Chunk, Frontend, Plan } from "../../src/plan/plan_types.ts";
+import type { Chunk, Frontend, Plan, Self } from "../../src/plan/plan_types.ts";
 
 /** Frontend address to `active | terminating`, addresses parted by spaces: `{ "10.96.0.1:80/TCP": "10.0.0.1:80/TCP | " }`. */
 export type Table = Readonly<Record<string, string>>;
@@ -10,7 +10,12 @@ export type Table = Readonly<Record<string, string>>;
 /** One chunk for each object: `{ "demo/web": { ... } }`. */
 export function planOf(objects: Readonly<Record<string, Table>>): Plan {
 	const chunks = Object.entries(objects).map(([object, table]) => [object, chunkOf(object, table)] as const);
-	return { chunks: new Map(chunks), problems: [] };
+	return { chunks: new Map(chunks), addresses: new Map(), problems: [] };
+}
+
+/** An agent that knows nothing of itself but its node's name. */
+export function selfOf(nodeName: string): Self {
+	return { nodeName, reach: "auto", addresses: [] };
 }
 
 export function chunkOf(object: string, table: Table): Chunk {

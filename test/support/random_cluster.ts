@@ -3,7 +3,14 @@
 import * as fc from "fast-check";
 import type { Ip, Port, Protocol } from "../../src/model/address.ts";
 import { parseIp, parsePort } from "../../src/model/address.ts";
-import type { Cluster, Endpoint, EndpointSlice, Service, ServicePort } from "../../src/model/cluster.ts";
+import {
+	type Cluster,
+	EMPTY_CLUSTER,
+	type Endpoint,
+	type EndpointSlice,
+	type Service,
+	type ServicePort,
+} from "../../src/model/cluster.ts";
 import type { HubSnapshot } from "../../src/plan/plan_types.ts";
 
 /** Replaces a Service (undefined: takes it away), or its slices, in one of the hubs. */
@@ -23,10 +30,8 @@ const PORTS: readonly (readonly [string, number, Protocol])[] = [
 	["alt", 80, "TCP"],
 ];
 
-const EMPTY: Cluster = { services: new Map(), slices: new Map(), problems: [] };
-
 export function emptyHubs(count: number): readonly HubSnapshot[] {
-	return ["east", "west", "north"].slice(0, count).map((name) => ({ name, cluster: EMPTY }));
+	return ["east", "west", "north"].slice(0, count).map((name) => ({ name, cluster: EMPTY_CLUSTER }));
 }
 
 /** An edit that is for more hubs than there are concerns one of those that there are. What is left alone stays the identical value. */

@@ -3,7 +3,7 @@
 import { assertNever } from "../../lib/assert_never.ts";
 import { isSameList } from "../../lib/equal.ts";
 import { createLayeredMap } from "../../lib/layered_map.ts";
-import type { Cluster, EndpointSlice, Service } from "../../model/cluster.ts";
+import { type Cluster, EMPTY_CLUSTER, type EndpointSlice, type Service } from "../../model/cluster.ts";
 import type { Problem } from "../../model/problem.ts";
 import { API_SERVER, createApiServerGuard } from "./api_server_guard.ts";
 import type { Known } from "./needs.ts";
@@ -23,7 +23,7 @@ export function createClusterView(): ClusterView {
 	const slices = createLayeredMap<readonly EndpointSlice[]>();
 	const problems = new Map<string, readonly Problem[]>();
 	const guard = createApiServerGuard();
-	let last: Cluster = { services: new Map(), slices: new Map(), problems: [] };
+	let last: Cluster = EMPTY_CLUSTER;
 	/** Which parts differ from the last snapshot. */
 	let dirty = { services: false, slices: false, problems: false };
 
@@ -76,6 +76,7 @@ export function createClusterView(): ClusterView {
 			last = {
 				services: dirty.services ? services.snapshot() : last.services,
 				slices: dirty.slices ? slices.snapshot() : last.slices,
+				nodes: last.nodes,
 				problems: dirty.problems ? [...problems.values()].flat() : last.problems,
 			};
 			dirty = { services: false, slices: false, problems: false };

@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import type { Log } from "../../lib/log.ts";
-import type { Cluster } from "../../model/cluster.ts";
+import { type Cluster, EMPTY_CLUSTER } from "../../model/cluster.ts";
 import { createAlarm } from "../alarm.ts";
 import { createKindHub } from "./kind_hub.ts";
 import { createKindState } from "./kind_state.ts";
@@ -28,7 +28,7 @@ function start() {
 	const view = {
 		change() {},
 		complain() {},
-		snapshot: (): Cluster => ({ services: new Map(), slices: new Map(), problems: [] }),
+		snapshot: (): Cluster => ({ ...EMPTY_CLUSTER }),
 	};
 	const states = scopesOf(NEEDS, { namespaces: [], selector: "" }).map((scope) =>
 		createKindState({ scope, view, log, onChange: alarm.ring }),

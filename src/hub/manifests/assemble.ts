@@ -1,7 +1,7 @@
 // Files' contents -> Cluster: who wins among duplicates, which slices belong to which Service, and what is identical to before.
 
 import { isEqual, isSameList, isSameMap } from "../../lib/equal.ts";
-import type { Cluster, EndpointSlice, Service } from "../../model/cluster.ts";
+import { type Cluster, EMPTY_CLUSTER, type EndpointSlice, type Service } from "../../model/cluster.ts";
 import type { Pod } from "../../model/pod.ts";
 import type { Problem } from "../../model/problem.ts";
 import type { Selection } from "../../model/selection.ts";
@@ -38,7 +38,8 @@ export function createAssembler(): Assembler {
 				...listProblems(derived.values(), (id) => kept.get(id)?.source),
 			];
 			const same = last !== undefined && isSameMap(services, last.services) && isSameMap(slices, last.slices);
-			if (last === undefined || !same || !isEqual(found, last.problems)) last = { services, slices, problems: found };
+			if (last === undefined || !same || !isEqual(found, last.problems))
+				last = { ...EMPTY_CLUSTER, services, slices, problems: found };
 			return last;
 		},
 	};
