@@ -1,9 +1,9 @@
 // Very many agents in one process: the product's own client, or what client-go would do, each with its own way to the hub.
 
-import type { Access } from "../../src/hub/kubernetes/access.ts";
-import { type Api, createApi } from "../../src/hub/kubernetes/api.ts";
 import { watchApi } from "../../src/hub/kubernetes/kubernetes.ts";
 import { ONE_WAY } from "../../src/hub/own_way.ts";
+import type { Access } from "../../src/hub/request/access.ts";
+import { type Api, createApi } from "../../src/hub/request/api.ts";
 import type { Log } from "../../src/lib/log.ts";
 import { followLikeClientGo } from "./reconnect_client_go.ts";
 import type { VirtualClock } from "./reconnect_clock.ts";

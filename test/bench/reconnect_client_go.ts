@@ -1,9 +1,9 @@
 // The policy of client-go's reflector (tools/cache/reflector.go, 1.34), which agents in Go have: what it asks for, and when.
 
-import type { Api } from "../../src/hub/kubernetes/api.ts";
-import { HubError, isExpired } from "../../src/hub/kubernetes/hub_error.ts";
-import { createLineSplitter } from "../../src/hub/kubernetes/json_lines.ts";
 import { parseEvent } from "../../src/hub/kubernetes/watch_event.ts";
+import type { Api } from "../../src/hub/request/api.ts";
+import { HubError, isExpired } from "../../src/hub/request/hub_error.ts";
+import { createLineSplitter } from "../../src/hub/request/json_lines.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { errorCode } from "../../src/lib/error_code.ts";
 

@@ -1,6 +1,6 @@
 // A model of an API server and the way to it, for very many clients, on virtual time.
 
-import type { HttpGet } from "../../src/hub/kubernetes/http.ts";
+import type { HttpGet } from "../../src/hub/request/http.ts";
 import type { VirtualClock } from "./reconnect_clock.ts";
 import { type Condition, createDoor, type DoorLimits } from "./reconnect_door.ts";
 import { createExchange, type Exchange } from "./reconnect_exchange.ts";

@@ -2,8 +2,8 @@
 
 import type { Log } from "../../lib/log.ts";
 import type { Problem } from "../../model/problem.ts";
+import { HubError } from "../request/hub_error.ts";
 import type { ClusterView } from "./cluster_view.ts";
-import { HubError } from "./hub_error.ts";
 import type { Scope } from "./needs.ts";
 
 /** Of one kind, in all namespaces or in one. */

@@ -2,9 +2,9 @@
 
 import type { Clock } from "../../lib/clock.ts";
 import { collectGarbage } from "../../lib/garbage.ts";
+import { HubError } from "../request/hub_error.ts";
 import type { ClusterView } from "./cluster_view.ts";
 import { type Held, keyOf, readHeld, showHeld } from "./held.ts";
-import { HubError } from "./hub_error.ts";
 import { MANY, MAX_OBJECTS } from "./limits.ts";
 import type { Need } from "./needs.ts";
 

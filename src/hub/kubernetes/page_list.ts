@@ -1,9 +1,9 @@
 // Lists a collection by pages into a listing.
 
 import { field, isRaw } from "../../model/raw.ts";
-import type { Api } from "./api.ts";
-import { HubError, isExpired } from "./hub_error.ts";
-import { createListSplitter } from "./json_list.ts";
+import type { Api } from "../request/api.ts";
+import { HubError, isExpired } from "../request/hub_error.ts";
+import { createListSplitter } from "../request/json_list.ts";
 import type { Listing } from "./kind_store.ts";
 import { MAX_OBJECT, MAX_PAGES } from "./limits.ts";
 import type { Scope } from "./needs.ts";

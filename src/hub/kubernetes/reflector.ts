@@ -3,9 +3,9 @@
 import { assertNever } from "../../lib/assert_never.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
-import type { Api } from "./api.ts";
+import type { Api } from "../request/api.ts";
+import { HubError } from "../request/hub_error.ts";
 import { type Backoff, createBackoff } from "./backoff.ts";
-import { HubError } from "./hub_error.ts";
 import type { KindState } from "./kind_state.ts";
 import type { KindStore, Listing } from "./kind_store.ts";
 import type { Scope } from "./needs.ts";

@@ -1,7 +1,7 @@
 // Events as kube-apiserver 1.36 writes them, and what is none.
 
 import { expect, test } from "bun:test";
-import { HubError } from "./hub_error.ts";
+import { HubError } from "../request/hub_error.ts";
 import { parseEvent } from "./watch_event.ts";
 
 const parse = (text: string) => parseEvent(new TextEncoder().encode(text));

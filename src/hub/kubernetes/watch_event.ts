@@ -1,7 +1,7 @@
 // One line of a watch -> one event.
 
 import { field, isRaw, ownString, type Raw } from "../../model/raw.ts";
-import { errorOfStatus, HubError } from "./hub_error.ts";
+import { errorOfStatus, HubError } from "../request/hub_error.ts";
 
 export type WatchEvent =
 	| { readonly kind: "put"; readonly object: Raw; readonly version: string }

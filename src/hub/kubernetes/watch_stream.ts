@@ -1,7 +1,7 @@
 // One watch request -> its events.
 
-import type { Api } from "./api.ts";
-import { createLineSplitter } from "./json_lines.ts";
+import type { Api } from "../request/api.ts";
+import { createLineSplitter } from "../request/json_lines.ts";
 import { MAX_OBJECT } from "./limits.ts";
 import type { Scope } from "./needs.ts";
 import { parseEvent, type WatchEvent } from "./watch_event.ts";

@@ -1,7 +1,7 @@
 // One line of a MetaServer's watch -> one event, or the reason why there is none: such streams carry anything.
 
 import { field, isRaw, type Raw } from "../../model/raw.ts";
-import { errorOfStatus, type HubError } from "../kubernetes/hub_error.ts";
+import { errorOfStatus, type HubError } from "../request/hub_error.ts";
 
 export type LossyEvent =
 	| { readonly kind: "added" | "modified" | "deleted"; readonly object: Raw }

@@ -4,8 +4,8 @@ import type { Buffer } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode } from "../../lib/error_code.ts";
-import type { Login } from "../kubernetes/api.ts";
-import { SERVICE_ACCOUNT } from "../kubernetes/credentials.ts";
+import { SERVICE_ACCOUNT } from "../login/credentials.ts";
+import type { Login } from "../request/api.ts";
 
 /**
  * Reads the files for each request: requests are rare, and the kubelet replaces tokens. Never through a proxy: a MetaServer is on

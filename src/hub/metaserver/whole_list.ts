@@ -1,11 +1,11 @@
 // Asks a MetaServer for a collection in one answer, whatever it calls it.
 
 import { field, isRaw } from "../../model/raw.ts";
-import type { Api } from "../kubernetes/api.ts";
-import { HubError } from "../kubernetes/hub_error.ts";
-import { createListSplitter } from "../kubernetes/json_list.ts";
 import { MAX_OBJECT } from "../kubernetes/limits.ts";
 import type { Scope } from "../kubernetes/needs.ts";
+import type { Api } from "../request/api.ts";
+import { HubError } from "../request/hub_error.ts";
+import { createListSplitter } from "../request/json_list.ts";
 
 export interface WholeListOptions {
 	readonly api: Api;

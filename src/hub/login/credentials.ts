@@ -7,29 +7,16 @@ import { join } from "node:path";
 import type { Clock } from "../../lib/clock.ts";
 import { errorCode } from "../../lib/error_code.ts";
 import type { Log } from "../../lib/log.ts";
-import { type Access, type AccessSource, clusterOf } from "./access.ts";
+import { type AccessSource, type Credentials, clusterOf } from "../request/access.ts";
+import { type ProxyEnvironment, proxyFor } from "../request/proxy.ts";
 import { readKubeconfig } from "./kubeconfig.ts";
 import { accessOfContext } from "./kubeconfig_access.ts";
 import { createOidcLogin, type OidcLogin } from "./oidc.ts";
-import { type ProxyEnvironment, proxyFor } from "./proxy.ts";
 
 /** Where a Pod finds its token and the cluster's CA. */
 export const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 /** Files are read again after this time: tokens and certificates rotate. Milliseconds; client-go has the same for tokens. */
 const FRESH = 60_000;
-
-export interface Credentials {
-	/** `context NAME of FILE` or `in-cluster`. */
-	readonly name: string;
-	/** Reads what has to be read. Throws Error with what is wrong and what to do, until it was read once. */
-	access(): Promise<Access>;
-	/** Which cluster they are for. Reads what has to be read, and runs no plugin. Throws as `access` does. */
-	identify(): Promise<string>;
-	/** Which cluster the last access was for; undefined before the first one. */
-	accessed(): string | undefined;
-	/** The server did not accept it: the next access is read from the beginning, plugins are run and issuers asked again. */
-	renew(): void;
-}
 
 export type CredentialSource =
 	/** As in $KUBECONFIG, several files may make one configuration. */

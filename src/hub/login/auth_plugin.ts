@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import { resolve } from "node:path";
 import { field, isRaw, type Raw } from "../../model/raw.ts";
-import type { Access } from "./access.ts";
+import type { Access } from "../request/access.ts";
 import { type ChosenContext, type ConfigEntry, textOf } from "./kubeconfig.ts";
 
 type Given = Pick<Access, "tls" | "headers">;

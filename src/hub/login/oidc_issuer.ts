@@ -3,12 +3,12 @@
 import { Buffer } from "node:buffer";
 import type { Clock } from "../../lib/clock.ts";
 import { field, type Raw } from "../../model/raw.ts";
-import { explain, type Peer, withoutPassword } from "./connect_error.ts";
-import { type HttpRequest, httpGet, httpPost, readStart } from "./http.ts";
-import { parseObject } from "./hub_error.ts";
+import { explain, type Peer, withoutPassword } from "../request/connect_error.ts";
+import { type HttpRequest, httpGet, httpPost, readStart } from "../request/http.ts";
+import { parseObject } from "../request/hub_error.ts";
+import { type ProxyEnvironment, proxyFor } from "../request/proxy.ts";
+import { createWatchdog, type Watchdog } from "../request/watchdog.ts";
 import { textOf } from "./kubeconfig.ts";
-import { type ProxyEnvironment, proxyFor } from "./proxy.ts";
-import { createWatchdog, type Watchdog } from "./watchdog.ts";
 
 export interface IssuerClient {
 	/** The kubeconfig's name of the user. */

@@ -2,11 +2,11 @@
 
 import { Buffer } from "node:buffer";
 import { field, isRaw, type Raw } from "../../model/raw.ts";
-import { type AccessSource, clusterOf } from "./access.ts";
+import { type AccessSource, clusterOf } from "../request/access.ts";
+import type { Tls } from "../request/http.ts";
 import { createPlugin } from "./auth_plugin.ts";
 import { readAuthProvider } from "./auth_provider.ts";
 import { fileOrData, readNamed } from "./entry_file.ts";
-import type { Tls } from "./http.ts";
 import { type ChosenContext, type ConfigEntry, textOf } from "./kubeconfig.ts";
 import type { OidcLogin } from "./oidc.ts";
 

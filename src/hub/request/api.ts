@@ -2,9 +2,8 @@
 
 import type { Clock } from "../../lib/clock.ts";
 import type { OwnWay, Way } from "../own_way.ts";
-import type { Access } from "./access.ts";
+import type { Access, Credentials } from "./access.ts";
 import { explain, withoutPassword } from "./connect_error.ts";
-import type { Credentials } from "./credentials.ts";
 import { type HttpGet, httpGet, readStart } from "./http.ts";
 import { errorOfAnswer, HubError } from "./hub_error.ts";
 import { createWatchdog, type Watchdog } from "./watchdog.ts";

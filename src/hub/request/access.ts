@@ -24,3 +24,17 @@ export interface AccessSource extends Access {
 export function clusterOf(url: string, ca: Buffer | string | undefined): string {
 	return ca === undefined ? url : `${url}, CA ${createHash("sha256").update(ca).digest("hex").slice(0, 16)}`;
 }
+
+/** Where accesses come from: what they are read from may change. */
+export interface Credentials {
+	/** `context NAME of FILE` or `in-cluster`. */
+	readonly name: string;
+	/** Reads what has to be read. Throws Error with what is wrong and what to do, until it was read once. */
+	access(): Promise<Access>;
+	/** Which cluster they are for. Reads what has to be read, and runs no plugin. Throws as `access` does. */
+	identify(): Promise<string>;
+	/** Which cluster the last access was for; undefined before the first one. */
+	accessed(): string | undefined;
+	/** The server did not accept it: the next access is read from the beginning, plugins are run and issuers asked again. */
+	renew(): void;
+}
