@@ -41,6 +41,10 @@ struct frontend {
 
 /* The frontend's TCP sockets remember it: getpeername, connection counts. */
 #define FRONTEND_KEEPS_PEER (1U << 0)
+/* Its connected TCP sockets are closed when their backend is gone. */
+#define FRONTEND_CLOSES_TCP (1U << 4)
+/* Its connected UDP sockets stay open then. */
+#define FRONTEND_KEEPS_UDP (1U << 5)
 
 /* owner is the frontend's id: a slot that was freed meanwhile shows itself. */
 struct slot {
@@ -73,7 +77,10 @@ struct frontend_name {
 	char text[160];
 };
 
-/* Where one socket's traffic to one frontend goes. */
+/*
+ * Where one socket's traffic to one frontend goes. `reported` is the generation
+ * of the flow that user space was told of as one to close: once each.
+ */
 struct flow {
 	struct address frontend_address;
 	struct address backend_address;
@@ -82,7 +89,15 @@ struct flow {
 	__u32 frontend_id;
 	__u32 backend_id;
 	__u32 generation;
+	__u32 flags;
+	__u32 reported;
 };
+
+/* What the frontend said when the backend was chosen: it may be gone with it. */
+#define FLOW_CLOSES_TCP (1U << 0)
+#define FLOW_KEEPS_UDP (1U << 1)
+/* Of a TCP socket; else of a UDP one. */
+#define FLOW_TCP (1U << 2)
 
 #define FLOWS_PER_SOCKET 8
 

@@ -67,13 +67,29 @@ test("encodeSlot() is backend id and owner", () => {
 	expect(decodeSlot(encodeSlot(0x01020304, 0xfffefdfc))).toEqual({ backendId: 0x01020304, owner: 0xfffefdfc });
 });
 
-test.each([true, false])("encodeFrontend() is the key, then the numbers; keepsPeer %p", (keepsPeer) => {
-	const key = encodeFrontendKey(l4("10.96.0.1:80/TCP"));
-	const value = { id: 1, slotBase: 0x80000, active: 3, members: 4, generation: 0xffff_ffff, keepsPeer };
-	const numbers = `010000000000080003000000${"04000000ffffffff"}0${keepsPeer ? 1 : 0}000000`;
-	expect(hex(encodeFrontend(key, value))).toBe(hex(key) + numbers);
-	expect(decodeFrontend(encodeFrontend(key, value))).toEqual(value);
-});
+test.each([
+	[true, "udp", "01"],
+	[false, "udp", "00"],
+	[true, "all", "11"],
+	[false, "none", "20"],
+] as const)(
+	"encodeFrontend() is the key, then the numbers; keepsPeer %p, closes %p",
+	(keepsPeer, closeOnRemove, flags) => {
+		const key = encodeFrontendKey(l4("10.96.0.1:80/TCP"));
+		const value = {
+			id: 1,
+			slotBase: 0x80000,
+			active: 3,
+			members: 4,
+			generation: 0xffff_ffff,
+			keepsPeer,
+			closeOnRemove,
+		};
+		const numbers = `010000000000080003000000${"04000000ffffffff"}${flags}000000`;
+		expect(hex(encodeFrontend(key, value))).toBe(hex(key) + numbers);
+		expect(decodeFrontend(encodeFrontend(key, value))).toEqual(value);
+	},
+);
 
 describe("names", () => {
 	test.each(["", "demo/web:http", "x".repeat(159)])("decodeName() gives back %p", (name) => {

@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import type { L4Address, Protocol } from "../model/address.ts";
 import { ipBytes, ipFromBytes, l4Address, l4Parts, parsePort } from "../model/address.ts";
-import { FRONTEND_KEEPS_PEER, offsetOf, sizeOf } from "./layout.ts";
+import { FRONTEND_FLAGS, offsetOf, sizeOf } from "./layout.ts";
 
 /** The value of one element of `frontends`, without the key that stands first in it. */
 export interface FrontendValue {
@@ -13,6 +13,8 @@ export interface FrontendValue {
 	readonly members: number;
 	readonly generation: number;
 	readonly keepsPeer: boolean;
+	/** Whose connected sockets are closed when their backend is gone. */
+	readonly closeOnRemove: "udp" | "all" | "none";
 }
 
 /** The value of one element of `slots`. */
@@ -84,7 +86,7 @@ export function encodeFrontend(key: string, value: FrontendValue): string {
 	frontendScratch.writeUInt32LE(value.active, ACTIVE);
 	frontendScratch.writeUInt32LE(value.members, MEMBERS);
 	frontendScratch.writeUInt32LE(value.generation, GENERATION);
-	frontendScratch.writeUInt32LE(value.keepsPeer ? FRONTEND_KEEPS_PEER : 0, FLAGS);
+	frontendScratch.writeUInt32LE(flagsOf(value), FLAGS);
 	return frontendScratch.toString("latin1");
 }
 
@@ -95,8 +97,21 @@ export function decodeFrontend(bytes: string): FrontendValue {
 		active: u32(bytes, ACTIVE),
 		members: u32(bytes, MEMBERS),
 		generation: u32(bytes, GENERATION),
-		keepsPeer: (u32(bytes, FLAGS) & FRONTEND_KEEPS_PEER) !== 0,
+		keepsPeer: (u32(bytes, FLAGS) & FRONTEND_FLAGS.KEEPS_PEER) !== 0,
+		closeOnRemove: closeOnRemoveOf(u32(bytes, FLAGS)),
 	};
+}
+
+function flagsOf({ keepsPeer, closeOnRemove }: FrontendValue): number {
+	let flags = keepsPeer ? FRONTEND_FLAGS.KEEPS_PEER : 0;
+	if (closeOnRemove === "all") flags |= FRONTEND_FLAGS.CLOSES_TCP;
+	if (closeOnRemove === "none") flags |= FRONTEND_FLAGS.KEEPS_UDP;
+	return flags;
+}
+
+function closeOnRemoveOf(flags: number): FrontendValue["closeOnRemove"] {
+	if (flags & FRONTEND_FLAGS.CLOSES_TCP) return "all";
+	return flags & FRONTEND_FLAGS.KEEPS_UDP ? "none" : "udp";
 }
 
 export function encodeSlot(backendId: number, owner: number): string {

@@ -8,12 +8,17 @@ import type { Btf, BtfStruct } from "../../test/support/btf.ts";
 import { readBtf } from "../../test/support/btf.ts";
 import { CAPACITY } from "./capacity.ts";
 import type { StructName } from "./layout.ts";
-import { ENUMS, FRONTEND_KEEPS_PEER, layoutOf, offsetOf, STRUCTS, sizeOf } from "./layout.ts";
+import { ENUMS, FLOW_FLAGS, FRONTEND_FLAGS, layoutOf, offsetOf, STRUCTS, sizeOf } from "./layout.ts";
 
 const BPF = join(import.meta.dir, "../../bpf");
 const BUILT = join(import.meta.dir, "../../dist/bpf/sock.bpf.o");
 const structNames = Object.keys(STRUCTS) as StructName[];
 
+/** Bits in flags, by the names of their macros. */
+const MACROS: ReadonlyMap<string, number> = new Map([
+	...Object.entries(FRONTEND_FLAGS).map(([name, value]) => [`FRONTEND_${name}`, value] as const),
+	...Object.entries(FLOW_FLAGS).map(([name, value]) => [`FLOW_${name}`, value] as const),
+]);
 const compiled = compileTypes();
 // The programs use no struct but these; the object exists once `bun run build` has run.
 const built = existsSync(BUILT) ? readBtf(readFileSync(BUILT)) : undefined;
@@ -34,8 +39,13 @@ describe("types.h alone", () => {
 		expect(ours).toEqual(Object.fromEntries(compiled.enums.get(name) ?? []));
 	});
 
-	test("FRONTEND_KEEPS_PEER is the macro's value", () => {
-		expect(compiled.enums.get("macros")?.get("KEEPS_PEER")).toBe(FRONTEND_KEEPS_PEER);
+	test.each([...MACROS])("%s is the macro's value", (macro, value) => {
+		expect(compiled.enums.get("macros")?.get(`THE_${macro}`)).toBe(value);
+	});
+
+	test("MACROS has every bit that types.h defines", () => {
+		const defined = [...readTypesHeader().matchAll(/^#define (\w+) \(1U << \d+\)/gm)].map((match) => match[1] ?? "");
+		expect(defined.sort()).toEqual([...MACROS.keys()].sort());
 	});
 });
 
@@ -101,7 +111,7 @@ function compileTypes(): Btf {
 		const variables = [
 			...structNames.map((name) => `struct ${name} the_${name};`),
 			...Object.keys(ENUMS).map((name) => `enum ${name} an_${name};`),
-			"enum macros { KEEPS_PEER = FRONTEND_KEEPS_PEER } macros;",
+			`enum macros { ${[...MACROS.keys()].map((macro) => `THE_${macro} = ${macro}`).join(", ")} } macros;`,
 		];
 		writeFileSync(source, `#include "${BPF}/types.h"\n${variables.join("\n")}\n`);
 		const asm = `/usr/include/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu`;

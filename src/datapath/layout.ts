@@ -51,6 +51,8 @@ export const STRUCTS = {
 		["frontend_id", "__u32"],
 		["backend_id", "__u32"],
 		["generation", "__u32"],
+		["flags", "__u32"],
+		["reported", "__u32"],
 	],
 	flows: [
 		["flow", "struct flow", 8],
@@ -101,8 +103,10 @@ export const ENUMS = {
 	event_result: { EVENT_RESOLVED: 1, EVENT_REFUSED: 2 },
 } as const;
 
-/** The frontend's TCP sockets remember it. */
-export const FRONTEND_KEEPS_PEER = 1;
+/** The bits of `flags` in struct frontend. */
+export const FRONTEND_FLAGS = { KEEPS_PEER: 1, CLOSES_TCP: 1 << 4, KEEPS_UDP: 1 << 5 } as const;
+/** The bits of `flags` in struct flow. */
+export const FLOW_FLAGS = { CLOSES_TCP: 1, KEEPS_UDP: 1 << 1, TCP: 1 << 2 } as const;
 
 export type StructName = keyof typeof STRUCTS;
 export type FieldName<S extends StructName> = (typeof STRUCTS)[S][number][0];

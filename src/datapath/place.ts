@@ -152,7 +152,9 @@ function publish(places: Places, placed: Placed, set: BackendSet, frontend: Fron
 		active: set.active,
 		members: set.length,
 		generation: set.generation,
-		keepsPeer: frontend.keepsPeer,
+		// Whose sockets are to be closed has to be found again by their state.
+		keepsPeer: frontend.keepsPeer || frontend.closeOnRemove === "all",
+		closeOnRemove: frontend.closeOnRemove ?? "udp",
 	});
 	places.wanted.put("names", encodeId(placed.id), encodeName(frontend.name));
 	places.wanted.put("frontends", placed.key, value);

@@ -24,7 +24,16 @@ function sound(): Contents {
 }
 
 function frontend(fields: Partial<Parameters<typeof encodeFrontend>[1]>): string {
-	const value = { id: 1, slotBase: 0, active: 1, members: 2, generation: 7, keepsPeer: true, ...fields };
+	const value = {
+		id: 1,
+		slotBase: 0,
+		active: 1,
+		members: 2,
+		generation: 7,
+		keepsPeer: true,
+		closeOnRemove: "udp" as const,
+		...fields,
+	};
 	return encodeFrontend(KEY, value);
 }
 

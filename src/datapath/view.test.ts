@@ -139,7 +139,7 @@ describe("describeMap()", () => {
 			backends: ["id", "address"],
 			slots: ["index", "backendId", "owner"],
 			names: ["id", "name"],
-			frontends: ["address", "id", "slotBase", "active", "members", "generation", "keepsPeer"],
+			frontends: ["address", "id", "slotBase", "active", "members", "generation", "keepsPeer", "closeOnRemove"],
 			frontend_stats: ["id", "resolved", "refused"],
 			backend_stats: ["id", "connections", "opened", "closed"],
 		});

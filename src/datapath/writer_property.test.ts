@@ -68,6 +68,7 @@ const frontend = fc
 		members: number,
 		generation: number,
 		keepsPeer: fc.boolean(),
+		closeOnRemove: fc.constantFrom("udp" as const, "all" as const, "none" as const),
 	})
 	.chain((value) => frontendKey.map((key) => ({ map: "frontends" as const, key, value: encodeFrontend(key, value) })));
 const garbage: fc.Arbitrary<readonly { map: MapName; key: string; value: string }[]> = fc.array(

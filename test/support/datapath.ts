@@ -19,6 +19,7 @@ export interface Spec {
 	readonly terminating?: readonly string[];
 	/** True by default. */
 	readonly keepsPeer?: boolean;
+	readonly closeOnRemove?: "all" | "none";
 }
 
 export interface TestSettings {
@@ -50,7 +51,7 @@ export function l4(text: string): L4Address {
 /** A plan with one object for each frontend. */
 export function planOf(specs: readonly Spec[]): Plan {
 	const chunks = new Map<string, Chunk>();
-	for (const { at, to, terminating = [], keepsPeer = true } of specs) {
+	for (const { at, to, terminating = [], keepsPeer = true, closeOnRemove } of specs) {
 		const object = `test/${at}`;
 		const frontend: Frontend = {
 			address: l4(at),
@@ -59,6 +60,7 @@ export function planOf(specs: readonly Spec[]): Plan {
 			active: to.map(l4).sort(),
 			terminating: terminating.map(l4).sort(),
 			keepsPeer,
+			...(closeOnRemove === undefined ? {} : { closeOnRemove }),
 		};
 		chunks.set(object, { object, frontends: [frontend] });
 	}
