@@ -58,6 +58,17 @@ static __always_inline bool slot_backend(__u32 owner, __u32 index,
 	return true;
 }
 
+/* Both pairs of flags stand side by side: no branch is needed. */
+_Static_assert(FRONTEND_KEEPS_UDP / FRONTEND_CLOSES_TCP ==
+		       FLOW_KEEPS_UDP / FLOW_CLOSES_TCP,
+	       "one shift makes a flow's flags of a frontend's");
+
+static __always_inline __u32 flow_flags(const struct frontend *frontend)
+{
+	return frontend->flags / (FRONTEND_CLOSES_TCP / FLOW_CLOSES_TCP) &
+	       (FLOW_CLOSES_TCP | FLOW_KEEPS_UDP);
+}
+
 static __always_inline void use_backend(struct flow *flow, __u32 id,
 					const struct backend *backend)
 {

@@ -60,13 +60,9 @@ static __always_inline void set_frontend(struct flow *flow,
 	flow->frontend_port = key->port;
 	flow->frontend_id = frontend->id;
 	flow->generation = frontend->generation;
-	flow->flags = 0;
+	flow->flags = flow_flags(frontend);
 	if (key->protocol == IPPROTO_TCP)
 		flow->flags |= FLOW_TCP;
-	if (frontend->flags & FRONTEND_CLOSES_TCP)
-		flow->flags |= FLOW_CLOSES_TCP;
-	if (frontend->flags & FRONTEND_KEEPS_UDP)
-		flow->flags |= FLOW_KEEPS_UDP;
 }
 
 static __always_inline bool keep(struct bpf_sock *sk, __u32 index,

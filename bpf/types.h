@@ -32,19 +32,79 @@ struct frontend_key {
 struct frontend {
 	struct frontend_key key;
 	__u32 id;
+	__u64 affinity; /* the group whose clients keep their backend; 0 for none */
 	__u32 slot_base;
 	__u32 active;
 	__u32 members;
 	__u32 generation;
 	__u32 flags;
+	__u32 affinity_seconds; /* since the client's last connection */
 };
 
 /* The frontend's TCP sockets remember it: getpeername, connection counts. */
 #define FRONTEND_KEEPS_PEER (1U << 0)
-/* Its connected TCP sockets are closed when their backend is gone. */
+/* Of a node port: not on the addresses of other nodes. */
+#define FRONTEND_OWN_NODE_ONLY (1U << 1)
+/* enum client_identity, in two bits. */
+#define FRONTEND_CLIENT_SHIFT 2
+#define FRONTEND_CLIENT_MASK 3U
+/* When a socket's backend is gone: TCP sockets are closed too, UDP ones are not. */
 #define FRONTEND_CLOSES_TCP (1U << 4)
-/* Its connected UDP sockets stay open then. */
 #define FRONTEND_KEEPS_UDP (1U << 5)
+/* What kind of address it is, for people: enum frontend_mode, in three bits. */
+#define FRONTEND_MODE_SHIFT 8
+#define FRONTEND_MODE_MASK 7U
+
+/* Who is one client to a frontend with session affinity. */
+enum client_identity {
+	CLIENT_NETNS,
+	CLIENT_CGROUP,
+	CLIENT_UID,
+	CLIENT_PROCESS,
+};
+
+enum frontend_mode {
+	MODE_CLUSTER_IP,
+	MODE_NODE_PORT,
+	MODE_LOAD_BALANCER,
+	MODE_EXTERNAL_IP,
+	MODE_CANARY,
+};
+
+/*
+ * What an address is known for where no frontend has the port. It stands again in
+ * the value, first, for the same reason as a frontend's key.
+ */
+struct known_address {
+	struct address address;
+	struct address
+		node_ports; /* of a node: where its node ports' frontends are */
+	__u32 flags;
+};
+
+/* Ports that it has no frontend for are refused. */
+#define ADDRESS_CLUSTER_IP (1U << 0)
+#define ADDRESS_OWN_NODE (1U << 1)
+#define ADDRESS_REMOTE_NODE (1U << 2)
+/* This node, for clients in the host's network namespace only: loopback. */
+#define ADDRESS_HOST_NETNS (1U << 3)
+
+/* One client of a group of frontends with session affinity. */
+struct affinity_key {
+	__u64 group;
+	__u64 client;
+	__u32 identity; /* enum client_identity */
+	__u32 pad;
+};
+
+/* Written by programs: the backend that it has. */
+struct affinity {
+	struct address backend_address;
+	__be16 backend_port;
+	__u8 pad[2];
+	__u32 backend_id;
+	__u64 used; /* CLOCK_BOOTTIME in nanoseconds, of its last connection */
+};
 
 /* owner is the frontend's id: a slot that was freed meanwhile shows itself. */
 struct slot {
@@ -93,7 +153,7 @@ struct flow {
 	__u32 reported;
 };
 
-/* What the frontend said when the backend was chosen: it may be gone with it. */
+/* As the frontend said when the backend was chosen: it may be gone when the backend is. */
 #define FLOW_CLOSES_TCP (1U << 0)
 #define FLOW_KEEPS_UDP (1U << 1)
 /* Of a TCP socket; else of a UDP one. */
@@ -142,6 +202,12 @@ enum fault {
 	FAULT_MAX,
 };
 
+/* Why a connection was refused that met no frontend. */
+enum refusal {
+	REFUSAL_UNKNOWN_PORT, /* a cluster IP without a frontend on that port */
+	REFUSAL_MAX,
+};
+
 enum events_mode {
 	EVENTS_OFF,
 	EVENTS_FAILURES,
@@ -151,6 +217,8 @@ enum events_mode {
 enum event_result {
 	EVENT_RESOLVED = 1,
 	EVENT_REFUSED = 2, /* the frontend has no backend */
+	EVENT_UNKNOWN_PORT =
+		3, /* a cluster IP without a frontend on that port */
 };
 
 /* One resolution; time is CLOCK_BOOTTIME in nanoseconds. */
@@ -169,6 +237,7 @@ struct event {
 	struct address backend_address;
 	__u8 protocol;
 	__u8 result;
-	__u8 pad[6];
+	__u8 mode; /* enum frontend_mode */
+	__u8 pad[5];
 	char comm[16];
 };

@@ -23,7 +23,7 @@ function host(...keys: readonly string[]) {
 	const put = (key: string, id: number, generation: number) => {
 		names.set(encodeId(id), encodeName(`demo/${id}:port`));
 		const numbers = { id, slotBase: 0, active: 0, members: 0, generation };
-		frontends.set(key, encodeFrontend(key, { ...numbers, keepsPeer: true, closeOnRemove: "udp" }));
+		frontends.set(key, encodeFrontend(key, { ...numbers, flags: 1, affinity: "", affinitySeconds: 0 }));
 	};
 	for (const [index, key] of keys.entries()) put(key, index + 1, 1);
 	const state = { met: 0, last: "", seen: true };

@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import type { L4Address } from "../model/address.ts";
 import { parseL4Address } from "../model/address.ts";
 import {
+	affinityOf,
 	decodeBackend,
 	decodeFrontend,
 	decodeFrontendKey,
@@ -68,28 +69,17 @@ test("encodeSlot() is backend id and owner", () => {
 });
 
 test.each([
-	[true, "udp", "01"],
-	[false, "udp", "00"],
-	[true, "all", "11"],
-	[false, "none", "20"],
-] as const)(
-	"encodeFrontend() is the key, then the numbers; keepsPeer %p, closes %p",
-	(keepsPeer, closeOnRemove, flags) => {
-		const key = encodeFrontendKey(l4("10.96.0.1:80/TCP"));
-		const value = {
-			id: 1,
-			slotBase: 0x80000,
-			active: 3,
-			members: 4,
-			generation: 0xffff_ffff,
-			keepsPeer,
-			closeOnRemove,
-		};
-		const numbers = `010000000000080003000000${"04000000ffffffff"}${flags}000000`;
-		expect(hex(encodeFrontend(key, value))).toBe(hex(key) + numbers);
-		expect(decodeFrontend(encodeFrontend(key, value))).toEqual(value);
-	},
-);
+	["", 0, "0000000000000000", "00000000"],
+	["0123456789abcdef", 86_400, "0123456789abcdef", "80510100"],
+])("encodeFrontend() is the key, then the numbers; affinity %p", (affinity, affinitySeconds, group, seconds) => {
+	const key = encodeFrontendKey(l4("10.96.0.1:80/TCP"));
+	const numbers = { id: 1, slotBase: 0x80000, active: 3, members: 4, generation: 0xffff_ffff };
+	const value = { ...numbers, flags: 0x0102, affinity, affinitySeconds };
+	const bytes = `01000000${group}000008000300000004000000ffffffff02010000${seconds}`;
+	expect(hex(encodeFrontend(key, value))).toBe(hex(key) + bytes);
+	expect(affinityOf(encodeFrontend(key, value))).toBe(affinity);
+	expect(decodeFrontend(encodeFrontend(key, value))).toEqual(value);
+});
 
 describe("names", () => {
 	test.each(["", "demo/web:http", "x".repeat(159)])("decodeName() gives back %p", (name) => {

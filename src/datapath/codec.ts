@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import type { L4Address, Protocol } from "../model/address.ts";
 import { ipBytes, ipFromBytes, l4Address, l4Parts, parsePort } from "../model/address.ts";
-import { FRONTEND_FLAGS, offsetOf, sizeOf } from "./layout.ts";
+import { offsetOf, sizeOf } from "./layout.ts";
 
 /** The value of one element of `frontends`, without the key that stands first in it. */
 export interface FrontendValue {
@@ -12,9 +12,12 @@ export interface FrontendValue {
 	readonly active: number;
 	readonly members: number;
 	readonly generation: number;
-	readonly keepsPeer: boolean;
-	/** Whose connected sockets are closed when their backend is gone. */
-	readonly closeOnRemove: "udp" | "all" | "none";
+	/** FRONTEND_* of bpf/types.h; traits.ts reads them. */
+	readonly flags: number;
+	/** The group whose clients keep their backend, as 16 hexadecimal digits; "" for none. */
+	readonly affinity: string;
+	/** Since the client's last connection; 0 without affinity. */
+	readonly affinitySeconds: number;
 }
 
 /** The value of one element of `slots`. */
@@ -39,6 +42,11 @@ const ACTIVE = offsetOf("frontend", "active");
 const MEMBERS = offsetOf("frontend", "members");
 const GENERATION = offsetOf("frontend", "generation");
 const FLAGS = offsetOf("frontend", "flags");
+const AFFINITY = offsetOf("frontend", "affinity");
+const AFFINITY_SECONDS = offsetOf("frontend", "affinity_seconds");
+/** Of a group of clients. */
+const GROUP_SIZE = 8;
+const NO_GROUP = "\0".repeat(GROUP_SIZE);
 
 const SLOT_SIZE = sizeOf("slot");
 const BACKEND_ID = offsetOf("slot", "backend_id");
@@ -86,7 +94,10 @@ export function encodeFrontend(key: string, value: FrontendValue): string {
 	frontendScratch.writeUInt32LE(value.active, ACTIVE);
 	frontendScratch.writeUInt32LE(value.members, MEMBERS);
 	frontendScratch.writeUInt32LE(value.generation, GENERATION);
-	frontendScratch.writeUInt32LE(flagsOf(value), FLAGS);
+	frontendScratch.writeUInt32LE(value.flags, FLAGS);
+	if (value.affinity === "") frontendScratch.fill(0, AFFINITY, AFFINITY + GROUP_SIZE);
+	else frontendScratch.write(value.affinity, AFFINITY, GROUP_SIZE, "hex");
+	frontendScratch.writeUInt32LE(value.affinitySeconds, AFFINITY_SECONDS);
 	return frontendScratch.toString("latin1");
 }
 
@@ -97,21 +108,16 @@ export function decodeFrontend(bytes: string): FrontendValue {
 		active: u32(bytes, ACTIVE),
 		members: u32(bytes, MEMBERS),
 		generation: u32(bytes, GENERATION),
-		keepsPeer: (u32(bytes, FLAGS) & FRONTEND_FLAGS.KEEPS_PEER) !== 0,
-		closeOnRemove: closeOnRemoveOf(u32(bytes, FLAGS)),
+		flags: u32(bytes, FLAGS),
+		affinity: affinityOf(bytes),
+		affinitySeconds: u32(bytes, AFFINITY_SECONDS),
 	};
 }
 
-function flagsOf({ keepsPeer, closeOnRemove }: FrontendValue): number {
-	let flags = keepsPeer ? FRONTEND_FLAGS.KEEPS_PEER : 0;
-	if (closeOnRemove === "all") flags |= FRONTEND_FLAGS.CLOSES_TCP;
-	if (closeOnRemove === "none") flags |= FRONTEND_FLAGS.KEEPS_UDP;
-	return flags;
-}
-
-function closeOnRemoveOf(flags: number): FrontendValue["closeOnRemove"] {
-	if (flags & FRONTEND_FLAGS.CLOSES_TCP) return "all";
-	return flags & FRONTEND_FLAGS.KEEPS_UDP ? "none" : "udp";
+/** Of a frontend's value: its group, as in FrontendValue. */
+export function affinityOf(bytes: string): string {
+	const group = bytes.slice(AFFINITY, AFFINITY + GROUP_SIZE);
+	return group === NO_GROUP ? "" : Buffer.from(group, "latin1").toString("hex");
 }
 
 export function encodeSlot(backendId: number, owner: number): string {

@@ -4,6 +4,7 @@ import { Buffer } from "node:buffer";
 import { decodeBackend, decodeFrontend, decodeFrontendKey, decodeId, decodeName, decodeSlot } from "./codec.ts";
 import { type FieldName, offsetOf, type StructName } from "./layout.ts";
 import { MAP_NAMES, type Maps } from "./maps.ts";
+import { traitsOf } from "./traits.ts";
 
 export const READABLE_MAPS = [...MAP_NAMES, "frontend_stats", "backend_stats"] as const;
 export type ReadableMap = (typeof READABLE_MAPS)[number];
@@ -14,10 +15,18 @@ function u64<S extends StructName>(bytes: string, struct: S, field: FieldName<S>
 	return Number(Buffer.from(bytes, "latin1").readBigUInt64LE(offsetOf(struct, field)));
 }
 
+/** What does not concern a frontend without session affinity is left out. */
+function frontendElement(key: string, value: string): Element {
+	const { flags, affinity, affinitySeconds, ...numbers } = decodeFrontend(value);
+	const { client, ...traits } = traitsOf(flags);
+	const clients = affinity === "" ? {} : { affinity, affinitySeconds, client };
+	return { address: decodeFrontendKey(key) ?? null, ...numbers, ...traits, ...clients };
+}
+
 function element(map: ReadableMap, key: string, value: string): Element {
 	switch (map) {
 		case "frontends":
-			return { address: decodeFrontendKey(key) ?? null, ...decodeFrontend(value) };
+			return frontendElement(key, value);
 		case "slots":
 			return { index: decodeId(key), ...decodeSlot(value) };
 		case "backends":

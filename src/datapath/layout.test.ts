@@ -8,16 +8,27 @@ import type { Btf, BtfStruct } from "../../test/support/btf.ts";
 import { readBtf } from "../../test/support/btf.ts";
 import { CAPACITY } from "./capacity.ts";
 import type { StructName } from "./layout.ts";
-import { ENUMS, FLOW_FLAGS, FRONTEND_FLAGS, layoutOf, offsetOf, STRUCTS, sizeOf } from "./layout.ts";
+import {
+	ADDRESS_FLAGS,
+	ENUMS,
+	FLOW_FLAGS,
+	FRONTEND_FLAGS,
+	FRONTEND_NUMBERS,
+	layoutOf,
+	offsetOf,
+	STRUCTS,
+	sizeOf,
+} from "./layout.ts";
 
 const BPF = join(import.meta.dir, "../../bpf");
 const BUILT = join(import.meta.dir, "../../dist/bpf/sock.bpf.o");
 const structNames = Object.keys(STRUCTS) as StructName[];
 
-/** Bits in flags, by the names of their macros. */
+/** Flags, and numbers in flags, by the names of their macros. */
 const MACROS: ReadonlyMap<string, number> = new Map([
-	...Object.entries(FRONTEND_FLAGS).map(([name, value]) => [`FRONTEND_${name}`, value] as const),
-	...Object.entries(FLOW_FLAGS).map(([name, value]) => [`FLOW_${name}`, value] as const),
+	...named("FRONTEND", { ...FRONTEND_FLAGS, ...FRONTEND_NUMBERS }),
+	...named("ADDRESS", ADDRESS_FLAGS),
+	...named("FLOW", FLOW_FLAGS),
 ]);
 const compiled = compileTypes();
 // The programs use no struct but these; the object exists once `bun run build` has run.
@@ -43,9 +54,9 @@ describe("types.h alone", () => {
 		expect(compiled.enums.get("macros")?.get(`THE_${macro}`)).toBe(value);
 	});
 
-	test("MACROS has every bit that types.h defines", () => {
-		const defined = [...readTypesHeader().matchAll(/^#define (\w+) \(1U << \d+\)/gm)].map((match) => match[1] ?? "");
-		expect(defined.sort()).toEqual([...MACROS.keys()].sort());
+	test("MACROS has every flag that types.h defines", () => {
+		const defined = [...readTypesHeader().matchAll(/^#define ((?:FRONTEND|ADDRESS|FLOW)_\w+) /gm)];
+		expect(defined.map((match) => match[1] ?? "").sort()).toEqual([...MACROS.keys()].sort());
 	});
 });
 
@@ -79,6 +90,10 @@ test("struct backend begins as struct frontend_key: codec.ts has one encoder for
 test("struct frontend begins with its key", () => {
 	expect(offsetOf("frontend", "key")).toBe(0);
 });
+
+function named(prefix: string, flags: Readonly<Record<string, number>>): readonly (readonly [string, number])[] {
+	return Object.entries(flags).map(([name, value]) => [`${prefix}_${name}`, value] as const);
+}
 
 function ours(name: StructName): BtfStruct {
 	const { size, fields } = layoutOf(name);

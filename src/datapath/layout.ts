@@ -16,11 +16,31 @@ export const STRUCTS = {
 	frontend: [
 		["key", "struct frontend_key"],
 		["id", "__u32"],
+		["affinity", "__u64"],
 		["slot_base", "__u32"],
 		["active", "__u32"],
 		["members", "__u32"],
 		["generation", "__u32"],
 		["flags", "__u32"],
+		["affinity_seconds", "__u32"],
+	],
+	known_address: [
+		["address", ADDRESS],
+		["node_ports", ADDRESS],
+		["flags", "__u32"],
+	],
+	affinity_key: [
+		["group", "__u64"],
+		["client", "__u64"],
+		["identity", "__u32"],
+		["pad", "__u32"],
+	],
+	affinity: [
+		["backend_address", ADDRESS],
+		["backend_port", "__be16"],
+		["pad", "__u8", 2],
+		["backend_id", "__u32"],
+		["used", "__u64"],
 	],
 	slot: [
 		["backend_id", "__u32"],
@@ -85,7 +105,8 @@ export const STRUCTS = {
 		["backend_address", ADDRESS],
 		["protocol", "__u8"],
 		["result", "__u8"],
-		["pad", "__u8", 6],
+		["mode", "__u8"],
+		["pad", "__u8", 5],
 		["comm", "char", 16],
 	],
 } as const satisfies Record<string, readonly Field[]>;
@@ -99,12 +120,25 @@ export const ENUMS = {
 		FAULT_EVENT_RATE: 4,
 		FAULT_MAX: 5,
 	},
+	refusal: { REFUSAL_UNKNOWN_PORT: 0, REFUSAL_MAX: 1 },
 	events_mode: { EVENTS_OFF: 0, EVENTS_FAILURES: 1, EVENTS_ALL: 2 },
-	event_result: { EVENT_RESOLVED: 1, EVENT_REFUSED: 2 },
+	event_result: { EVENT_RESOLVED: 1, EVENT_REFUSED: 2, EVENT_UNKNOWN_PORT: 3 },
+	client_identity: { CLIENT_NETNS: 0, CLIENT_CGROUP: 1, CLIENT_UID: 2, CLIENT_PROCESS: 3 },
+	frontend_mode: {
+		MODE_CLUSTER_IP: 0,
+		MODE_NODE_PORT: 1,
+		MODE_LOAD_BALANCER: 2,
+		MODE_EXTERNAL_IP: 3,
+		MODE_CANARY: 4,
+	},
 } as const;
 
 /** The bits of `flags` in struct frontend. */
-export const FRONTEND_FLAGS = { KEEPS_PEER: 1, CLOSES_TCP: 1 << 4, KEEPS_UDP: 1 << 5 } as const;
+export const FRONTEND_FLAGS = { KEEPS_PEER: 1, OWN_NODE_ONLY: 1 << 1, CLOSES_TCP: 1 << 4, KEEPS_UDP: 1 << 5 } as const;
+/** The numbers in `flags` of struct frontend: enum client_identity, enum frontend_mode. */
+export const FRONTEND_NUMBERS = { CLIENT_SHIFT: 2, CLIENT_MASK: 3, MODE_SHIFT: 8, MODE_MASK: 7 } as const;
+/** The bits of `flags` in struct known_address. */
+export const ADDRESS_FLAGS = { CLUSTER_IP: 1, OWN_NODE: 1 << 1, REMOTE_NODE: 1 << 2, HOST_NETNS: 1 << 3 } as const;
 /** The bits of `flags` in struct flow. */
 export const FLOW_FLAGS = { CLOSES_TCP: 1, KEEPS_UDP: 1 << 1, TCP: 1 << 2 } as const;
 

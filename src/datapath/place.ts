@@ -9,6 +9,7 @@ import type { Contents, Wanted } from "./contents.ts";
 import type { Ids } from "./ids.ts";
 import type { Range, Ranges } from "./ranges.ts";
 import type { Rest } from "./rest.ts";
+import { flagsOf, groupOf } from "./traits.ts";
 
 /** The backends of a frontend and where they stand. */
 export interface BackendSet extends Range {
@@ -146,15 +147,16 @@ function leaveSet(places: Places, placed: Placed): void {
 }
 
 function publish(places: Places, placed: Placed, set: BackendSet, frontend: Frontend): void {
+	const { affinity } = frontend;
 	const value = encodeFrontend(placed.key, {
 		id: placed.id,
 		slotBase: set.base,
 		active: set.active,
 		members: set.length,
 		generation: set.generation,
-		// Whose sockets are to be closed has to be found again by their state.
-		keepsPeer: frontend.keepsPeer || frontend.closeOnRemove === "all",
-		closeOnRemove: frontend.closeOnRemove ?? "udp",
+		flags: flagsOf(frontend),
+		affinity: affinity === undefined ? "" : groupOf(affinity.group),
+		affinitySeconds: affinity?.seconds ?? 0,
 	});
 	places.wanted.put("names", encodeId(placed.id), encodeName(frontend.name));
 	places.wanted.put("frontends", placed.key, value);

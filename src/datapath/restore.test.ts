@@ -24,17 +24,8 @@ function sound(): Contents {
 }
 
 function frontend(fields: Partial<Parameters<typeof encodeFrontend>[1]>): string {
-	const value = {
-		id: 1,
-		slotBase: 0,
-		active: 1,
-		members: 2,
-		generation: 7,
-		keepsPeer: true,
-		closeOnRemove: "udp" as const,
-		...fields,
-	};
-	return encodeFrontend(KEY, value);
+	const numbers = { id: 1, slotBase: 0, active: 1, members: 2, generation: 7 };
+	return encodeFrontend(KEY, { ...numbers, flags: 1, affinity: "", affinitySeconds: 0, ...fields });
 }
 
 const SET = { base: 0, active: 1, members: [1, 2], generation: 7 };

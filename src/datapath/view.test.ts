@@ -51,7 +51,14 @@ describe("viewFrontends()", () => {
 		const views = viewFrontends(maps);
 		expect(views.map(({ name }) => name)).toEqual([`test/${WEB}`, `test/${EMPTY}`, `test/${DNS}`]);
 		const { id, generation, backends, ...web } = views[0] ?? expect.unreachable();
-		expect(web).toEqual({ address: l4(WEB), name: `test/${WEB}`, keepsPeer: false, resolved: 12, refused: 3 });
+		expect(web).toEqual({
+			address: l4(WEB),
+			name: `test/${WEB}`,
+			mode: "ServiceClusterIP",
+			keepsPeer: false,
+			resolved: 12,
+			refused: 3,
+		});
 		expect(id).toBeGreaterThan(0);
 		expect(generation).toBeGreaterThan(4);
 		expect(backends.map(({ address, state }) => [address, state])).toEqual([
@@ -139,7 +146,10 @@ describe("describeMap()", () => {
 			backends: ["id", "address"],
 			slots: ["index", "backendId", "owner"],
 			names: ["id", "name"],
-			frontends: ["address", "id", "slotBase", "active", "members", "generation", "keepsPeer", "closeOnRemove"],
+			frontends: [
+				...["address", "id", "slotBase", "active", "members", "generation"],
+				...["mode", "keepsPeer", "ownNodeOnly", "closeOnRemove"],
+			],
 			frontend_stats: ["id", "resolved", "refused"],
 			backend_stats: ["id", "connections", "opened", "closed"],
 		});

@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import type { L4Address } from "../model/address.ts";
 import { CANARY } from "../plan/canary.ts";
+import type { FrontendMode } from "../plan/plan_types.ts";
 import {
 	decodeBackend,
 	decodeFrontend,
@@ -17,6 +18,7 @@ import {
 import type { ReadonlyElements } from "./elements.ts";
 import { offsetOf } from "./layout.ts";
 import type { Maps } from "./maps.ts";
+import { traitsOf } from "./traits.ts";
 
 export interface BackendRef {
 	readonly id: number;
@@ -30,6 +32,8 @@ export interface FrontendView {
 	readonly address: L4Address;
 	/** `namespace/name:port`. */
 	readonly name: string;
+	/** What kind of address it is. */
+	readonly mode: FrontendMode;
 	readonly id: number;
 	/** Another, greater number with each new set of backends. */
 	readonly generation: number;
@@ -99,11 +103,13 @@ export function viewFrontends(maps: Maps): readonly FrontendView[] {
 		const address = decodeFrontendKey(key);
 		if (address === undefined) continue;
 		const frontend = decodeFrontend(bytes);
-		const { id, generation, keepsPeer } = frontend;
+		const { id, generation } = frontend;
+		const { mode, keepsPeer } = traitsOf(frontend.flags);
 		const counts = stats.get(encodeId(id));
 		views.push({
 			address,
 			name: names.get(id) ?? "",
+			mode,
 			id,
 			generation,
 			keepsPeer,

@@ -67,8 +67,9 @@ const frontend = fc
 		active: number,
 		members: number,
 		generation: number,
-		keepsPeer: fc.boolean(),
-		closeOnRemove: fc.constantFrom("udp" as const, "all" as const, "none" as const),
+		flags: fc.integer({ min: 0, max: 0xffff }),
+		affinity: fc.constantFrom("", "0123456789abcdef"),
+		affinitySeconds: fc.constantFrom(0, 10_800),
 	})
 	.chain((value) => frontendKey.map((key) => ({ map: "frontends" as const, key, value: encodeFrontend(key, value) })));
 const garbage: fc.Arbitrary<readonly { map: MapName; key: string; value: string }[]> = fc.array(

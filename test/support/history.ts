@@ -291,12 +291,13 @@ function countConnections(world: World): void {
 export function demandExactly(maps: Maps, plan: Plan): void {
 	const memory = readMemory(maps);
 	const is = memory.frontends.map((frontend) => {
-		const peer = (frontend.flags & 1) === 1;
-		return `${frontend.address} ${memory.names.get(frontend.id)} ${peer} ${describeSet(memory, frontend)}`;
+		const { address, id, flags, affinity, affinitySeconds } = frontend;
+		const traits = `${flags.toString(2)} ${affinity.toString(16)} ${affinitySeconds}`;
+		return `${address} ${memory.names.get(id)} ${traits} ${describeSet(memory, frontend)}`;
 	});
 	const frontends = [...plan.chunks.values()].flatMap((chunk) => chunk.frontends);
 	const should = frontends.map(
-		(frontend) => `${frontend.address} ${frontend.name} ${frontend.keepsPeer} ${setOf(frontend)}`,
+		(frontend) => `${frontend.address} ${frontend.name} ${traitsOf(frontend)} ${setOf(frontend)}`,
 	);
 	const members = frontends.map(({ active, terminating }) => [...active, ...terminating]);
 	const sizes = { frontends: frontends.length, slots: members.flat().length, backends: new Set(members.flat()).size };
@@ -306,6 +307,26 @@ export function demandExactly(maps: Maps, plan: Plan): void {
 		{ lines: should.sort(), sizes },
 	].map((side) => JSON.stringify(side, null, 1));
 	if (a !== b) throw new Error(`The maps hold\n${a}\nbut the plan says\n${b}`);
+}
+
+const MODES = ["ServiceClusterIP", "ServiceNodeport", "ServiceLoadbalancer", "ServiceExternalIP", "Canary"];
+const CLIENTS = ["netns", "cgroup", "uid", "process"];
+
+/** Flags (mode, keeps UDP, closes TCP, client identity, own node only, keeps peer), group and seconds, as bpf/types.h has them. */
+function traitsOf({ mode, keepsPeer, ownNodeOnly, closeOnRemove, affinity }: Frontend): string {
+	const bit = (is: boolean) => (is ? "1" : "0");
+	const client = CLIENTS.indexOf(affinity?.client ?? "netns")
+		.toString(2)
+		.padStart(2, "0");
+	const close = `${bit(closeOnRemove === "none")}${bit(closeOnRemove === "all")}`;
+	const flags = [
+		`${MODES.indexOf(mode).toString(2)}00`,
+		`${close}${client}${bit(ownNodeOnly === true)}${bit(keepsPeer || closeOnRemove === "all")}`,
+	];
+	const digest = affinity === undefined ? undefined : new Bun.CryptoHasher("sha256").update(affinity.group).digest();
+	const group = digest?.readBigUint64BE(0) ?? 0n;
+	const number = Number.parseInt(flags.join(""), 2);
+	return `${number.toString(2)} ${group.toString(16)} ${affinity?.seconds ?? 0}`;
 }
 
 function setsOf(plan: Plan): readonly (readonly [string, string])[] {

@@ -11,7 +11,7 @@ const SIZES: readonly { map: MapName | StatsName; type: "array" | "hash"; key: n
 	{ map: "backends", type: "array", key: 4, value: 24 },
 	{ map: "slots", type: "array", key: 4, value: 8 },
 	{ map: "names", type: "hash", key: 4, value: 160 },
-	{ map: "frontends", type: "hash", key: 20, value: 44 },
+	{ map: "frontends", type: "hash", key: 20, value: 56 },
 	{ map: "backend_stats", type: "array", key: 4, value: 24 },
 	{ map: "frontend_stats", type: "array", key: 4, value: 16 },
 ];

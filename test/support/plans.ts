@@ -28,7 +28,7 @@ export function l4(text: string): L4Address {
 	return parsed;
 }
 
-function frontendOf(object: string, address: string, sets: string): Frontend {
+export function frontendOf(object: string, address: string, sets: string): Frontend {
 	const [active, terminating] = sets.split("|").map((part) => part.split(" ").filter(Boolean).map(l4).sort());
 	return {
 		address: l4(address),

@@ -15,6 +15,9 @@ export interface FrontendCopy {
 	readonly members: number;
 	readonly generation: number;
 	readonly flags: number;
+	/** Eight bytes. */
+	readonly affinity: bigint;
+	readonly affinitySeconds: number;
 }
 
 /** What a program finds in one slot; undefined: a miss that it notices. */
@@ -80,19 +83,21 @@ export function u32Key(value: number): string {
 }
 
 function readFrontend(key: string, value: string): FrontendCopy {
-	if (key.length !== 20 || value.length !== 44 || !value.startsWith(key))
+	if (key.length !== 20 || value.length !== 56 || !value.startsWith(key))
 		throw new Error("A frontend of another shape");
 	const bytes = view(value);
-	const field = (index: number) => bytes.getUint32(20 + 4 * index, true);
+	const field = (index: number) => bytes.getUint32(32 + 4 * index, true);
 	return {
 		address: readAddress(key),
 		bytes: value,
-		id: field(0),
-		base: field(1),
-		active: field(2),
-		members: field(3),
-		generation: field(4),
-		flags: field(5),
+		id: bytes.getUint32(20, true),
+		affinity: bytes.getBigUint64(24),
+		base: field(0),
+		active: field(1),
+		members: field(2),
+		generation: field(3),
+		flags: field(4),
+		affinitySeconds: field(5),
 	};
 }
 
