@@ -1,10 +1,10 @@
 // What a copy of a hub looks like on disk: a header, a line for each entry, and a checksum of all that is before it.
 
 import { createHash } from "node:crypto";
-import { type Cluster, EMPTY_CLUSTER, type EndpointSlice, type Service } from "../model/cluster.ts";
+import { type Cluster, EMPTY_CLUSTER, type EndpointSlice, type Node, type Service } from "../model/cluster.ts";
 
-/** Changes whenever the shape of Service or EndpointSlice does (src/model/cluster.ts); a test holds the two together. */
-export const STORE_FORMAT = 3;
+/** Changes whenever the shape of Service, EndpointSlice or Node does (src/model/cluster.ts); a test holds the two together. */
+export const STORE_FORMAT = 4;
 
 /** Where a snapshot comes from. */
 export interface Provenance {
@@ -24,7 +24,10 @@ interface Header {
 	readonly origin: string;
 }
 
-type Entry = readonly ["service", string, Service] | readonly ["slices", string, readonly EndpointSlice[]];
+type Entry =
+	| readonly ["service", string, Service]
+	| readonly ["slices", string, readonly EndpointSlice[]]
+	| readonly ["node", string, Node];
 
 /** Characters of one piece, at least: the whole never sits in memory. */
 const PIECE = 65_536;
@@ -45,9 +48,10 @@ export function* encodeCopy(cluster: Cluster, { origin, now }: Provenance): Gene
 	yield `${piece}${hash.digest("hex")}\n`;
 }
 
-function* entriesOf({ services, slices }: Cluster): Generator<Entry, undefined> {
+function* entriesOf({ services, slices, nodes }: Cluster): Generator<Entry, undefined> {
 	for (const [key, service] of services) yield ["service", key, service];
 	for (const [key, list] of slices) yield ["slices", key, list];
+	for (const [name, node] of nodes) yield ["node", name, node];
 }
 
 /** Throws with the reason if it is not, to the letter, what a version with this format wrote about this origin. */
@@ -66,12 +70,14 @@ export function decodeCopy(text: string, wanted: string): Decoded {
 function decodeEntries(text: string, end: number): Cluster {
 	const services = new Map<string, Service>();
 	const slices = new Map<string, readonly EndpointSlice[]>();
+	const nodes = new Map<string, Node>();
 	for (let at = text.indexOf("\n") + 1; at < end; ) {
 		const next = text.indexOf("\n", at) + 1;
 		const entry: Entry = JSON.parse(text.slice(at, next));
 		if (entry[0] === "service") services.set(entry[1], entry[2]);
-		else slices.set(entry[1], entry[2]);
+		else if (entry[0] === "slices") slices.set(entry[1], entry[2]);
+		else nodes.set(entry[1], entry[2]);
 		at = next;
 	}
-	return { ...EMPTY_CLUSTER, services, slices };
+	return { ...EMPTY_CLUSTER, services, slices, nodes };
 }

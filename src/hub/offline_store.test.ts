@@ -7,19 +7,52 @@ import { join } from "node:path";
 import type { Log } from "../lib/log.ts";
 import { type Cluster, EMPTY_CLUSTER } from "../model/cluster.ts";
 import { projectEndpointSlice } from "../model/endpoint_slice.ts";
+import { projectNode } from "../model/node.ts";
 import { projectService } from "../model/service.ts";
 import { STORE_FORMAT } from "./offline_format.ts";
 import { createOfflineStore } from "./offline_store.ts";
 
+/** With every field that a Service may have. */
 const SERVICE = projectService({
-	metadata: { name: "web", namespace: "demo", creationTimestamp: "2026-01-01T00:00:00Z" },
-	spec: { clusterIPs: ["10.96.0.1", "fd00::1"], ports: [{ name: "http", port: 80 }], selector: { app: "web" } },
+	metadata: {
+		name: "web",
+		namespace: "demo",
+		creationTimestamp: "2026-01-01T00:00:00Z",
+		annotations: { "balancing.elf.io/close-on-remove": "all", "balancing.elf.io/reach": "node-port" },
+	},
+	spec: {
+		type: "LoadBalancer",
+		clusterIPs: ["10.96.0.1", "fd00::1"],
+		externalIPs: ["192.0.2.1"],
+		externalTrafficPolicy: "Local",
+		healthCheckNodePort: 30999,
+		sessionAffinity: "ClientIP",
+		ports: [{ name: "http", port: 80, nodePort: 30080 }],
+		selector: { app: "web" },
+	},
+	status: { loadBalancer: { ingress: [{ ip: "192.0.2.2" }] } },
 }).value;
 const SLICE = projectEndpointSlice({
 	metadata: { name: "web-1", namespace: "demo", labels: { "kubernetes.io/service-name": "web" } },
 	addressType: "IPv4",
 	ports: [{ name: "http", port: 8080 }],
-	endpoints: [{ addresses: ["10.1.0.1"], nodeName: "n1", conditions: { ready: true } }, { addresses: ["10.1.0.2"] }],
+	endpoints: [
+		{
+			addresses: ["10.1.0.1"],
+			nodeName: "n1",
+			conditions: { ready: true },
+			hints: { forZones: [{ name: "a" }], forNodes: [{ name: "n1" }] },
+		},
+		{ addresses: ["10.1.0.2"] },
+	],
+}).value;
+const NODE = projectNode({
+	metadata: {
+		name: "n1",
+		labels: { "topology.kubernetes.io/zone": "a" },
+		annotations: { "balancing.elf.io/nodeProxyIpv4": "192.0.2.9" },
+	},
+	status: { addresses: [{ type: "InternalIP", address: "10.0.0.1" }] },
 }).value;
 const ORIGIN = "https://a:6443, CA 0123";
 const NOW = new Date("2026-11-20T12:00:00.000Z");
@@ -27,12 +60,14 @@ const NOW = new Date("2026-11-20T12:00:00.000Z");
 const OF = { origin: ORIGIN, now: NOW };
 
 function cluster(): Cluster {
-	if (SERVICE === undefined || SLICE === undefined) throw new Error("Cannot project the test's own objects");
+	if (SERVICE === undefined || SLICE === undefined || NODE === undefined)
+		throw new Error("Cannot project the test's own objects");
 	const problem = { object: "Service demo/other", reason: "InvalidObject", message: "not kept" } as const;
 	return {
 		...EMPTY_CLUSTER,
 		services: new Map([["demo/web", SERVICE]]),
 		slices: new Map([["demo/web", [SLICE]]]),
+		nodes: new Map([["n1", NODE]]),
 		problems: [problem],
 	};
 }
@@ -185,22 +220,41 @@ test("the format is that of what is kept: whoever changes a projection gives it 
 				.map(([key, part]) => [key, shape(part)]),
 		);
 	};
-	expect({ format: STORE_FORMAT, service: shape(SERVICE), slice: shape(SLICE) }).toEqual({
-		format: 3,
+	expect({ format: STORE_FORMAT, service: shape(SERVICE), slice: shape(SLICE), node: shape(NODE) }).toEqual({
+		format: 4,
+		node: { ips: ["string"], name: "string", proxyIps: ["string"], zone: "string" },
 		service: {
+			affinity: { client: "string", seconds: "number" },
+			closeOnRemove: "string",
 			clusterIps: ["string"],
 			created: "string",
+			external: {
+				externalIps: ["string"],
+				healthCheckNodePort: "number",
+				ingressIps: ["string"],
+				trafficPolicy: "string",
+			},
 			global: "boolean",
 			internalTrafficPolicy: "string",
 			key: "string",
 			otherProxy: "boolean",
 			peerAddress: "string",
-			ports: [{ name: "string", port: "number", protocol: "string" }],
+			ports: [{ name: "string", nodePort: "number", port: "number", protocol: "string" }],
+			reach: "string",
 			type: "string",
 		},
 		slice: {
 			addressType: "string",
-			endpoints: [{ ip: "string", nodeName: "string", ready: "boolean", serving: "boolean", terminating: "boolean" }],
+			endpoints: [
+				{
+					hints: { nodes: ["string"], zones: ["string"] },
+					ip: "string",
+					nodeName: "string",
+					ready: "boolean",
+					serving: "boolean",
+					terminating: "boolean",
+				},
+			],
 			key: "string",
 			ports: [{ name: "string", port: "number", protocol: "string" }],
 			service: "string",

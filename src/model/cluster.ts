@@ -53,7 +53,7 @@ export interface Service {
 	readonly peerAddress: "frontend" | "backend";
 	/** Annotation balancing.elf.io/global: merged with the Services of the same key in other clusters that have it as well. */
 	readonly global: boolean;
-	/** Absent: it has no external IP, no ingress and no node port. */
+	/** Absent: it has no external IP, no ingress, no node port and no health check node port. */
 	readonly external?: External;
 	/** Absent: None. */
 	readonly affinity?: SessionAffinity;

@@ -2,6 +2,7 @@
 
 import { ipFamily } from "./address.ts";
 import type { Endpoint, EndpointPort, EndpointSlice } from "./cluster.ts";
+import { readHints } from "./hints.ts";
 import { project, readMetadata, readNodeName, readString } from "./metadata.ts";
 import { field, isRaw, type Raw } from "./raw.ts";
 import { type Projection, type Report, show } from "./report.ts";
@@ -93,7 +94,9 @@ function readEndpoint(raw: unknown, { index, addressType, report }: EndpointPlac
 	}
 	const conditions = report.read(Conditions, field(raw, "conditions"), { path: [...path, "conditions"], consequence });
 	if (ip === undefined || conditions === undefined) return undefined;
-	return { ip, ...conditions, nodeName: readNodeName(raw, "nodeName", { path, report }) };
+	const nodeName = readNodeName(raw, "nodeName", { path, report });
+	const hints = readHints(raw, path, report);
+	return hints === undefined ? { ip, ...conditions, nodeName } : { ip, ...conditions, nodeName, hints };
 }
 
 function readPorts(object: Raw, report: Report): readonly EndpointPort[] | undefined {

@@ -4,14 +4,18 @@ import type * as v from "valibot";
 import type { FieldPath } from "./field_path.ts";
 import { field, isRaw, ownString, type Raw, sharedString } from "./raw.ts";
 import { createReport, type Place, type Projection, type Report, show } from "./report.ts";
-import { DnsLabel, DnsSubdomain, Timestamp } from "./schemas.ts";
+import { DnsLabel, DnsSubdomain, isLabelValue, LABEL_VALUE_FIX, Timestamp } from "./schemas.ts";
 
 /** Characters of a name shown where the name itself is the mistake. */
 const SHOWN_NAME = 80;
 /** Labels kept of one object; real ones have some ten. */
 const MAX_LABELS = 1000;
+/** Kinds whose objects are in no namespace. */
+const CLUSTER_SCOPED: ReadonlySet<string> = new Set(["Node"]);
 
 export interface Metadata {
+	readonly name: string;
+	/** Means nothing for objects that are in none. */
 	readonly namespace: string;
 	/** `namespace/name`. */
 	readonly key: string;
@@ -33,10 +37,11 @@ export function project<T>(
 	return { value, problems: report.problems() };
 }
 
-/** `Service demo/web`, as far as the object says who it is. */
+/** `Service demo/web` or `Node n1`, as far as the object says who it is. */
 export function titleOf(kind: string, object: unknown): string {
 	const meta = isRaw(object) ? field(object, "metadata") : undefined;
 	const name = isRaw(meta) ? field(meta, "name") : undefined;
+	if (CLUSTER_SCOPED.has(kind)) return `${kind} ${claimed(name)}`;
 	const namespace = isRaw(meta) ? (field(meta, "namespace") ?? "default") : "default";
 	return `${kind} ${claimed(namespace === "" ? "default" : namespace)}/${claimed(name)}`;
 }
@@ -73,6 +78,7 @@ export function readMetadata(
 	});
 	if (named === undefined || namespace === undefined) return undefined;
 	return {
+		name: named,
 		namespace,
 		key: `${namespace}/${named}`,
 		labels: readMap(meta, "labels", report),
@@ -106,7 +112,6 @@ export function readString(
 	return undefined;
 }
 
-const LABEL_VALUE = /^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
 /** A DNS subdomain, a slash and a name. */
 const MAX_LABEL_KEY = 253 + 1 + 63;
 
@@ -129,8 +134,7 @@ export function readStrings(map: Raw, { path, consequence }: Place, report: Repo
 function whyNoLabel(key: string, value: unknown): string | undefined {
 	if (key.length > MAX_LABEL_KEY) return `A key of ${key.length} characters: use at most ${MAX_LABEL_KEY}`;
 	if (typeof value !== "string") return `${show(value)} is not a string: put it in quotes`;
-	if (LABEL_VALUE.test(value)) return undefined;
-	return `${show(value)} is not a label's value: use up to 63 of letters, digits, -, _ and .`;
+	return isLabelValue(value) ? undefined : `${show(value)} is not a label's value: ${LABEL_VALUE_FIX}`;
 }
 
 /** A node's name, "" if there is none; a wrong one does not make the endpoint less of an endpoint. */

@@ -22,8 +22,11 @@ export interface Report {
 	add(path: FieldPath, reason: ProblemReason, message: string): void;
 	/** Parses one part; undefined after its first issue, which becomes a Problem. `consequence` ends the message. */
 	read<Schema extends v.GenericSchema>(schema: Schema, value: unknown, at: Place): v.InferOutput<Schema> | undefined;
-	/** A list that may be absent or null (empty then); undefined after a Problem about anything else. */
-	list(value: unknown, at: Place): readonly unknown[] | undefined;
+	/**
+	 * A list that may be absent or null (empty then); undefined after a Problem about anything else. Of one with more entries than
+	 * `most`, the others are left out, after a Problem.
+	 */
+	list(value: unknown, at: Place, most?: number): readonly unknown[] | undefined;
 	problems(): readonly Problem[];
 }
 
@@ -58,9 +61,13 @@ export function createReport(object: string): Report {
 			add([...at.path, ...inner], "InvalidObject", `${issue.message}${end}`);
 			return undefined;
 		},
-		list(value, { path, consequence }) {
+		list(value, { path, consequence }, most = Number.POSITIVE_INFINITY) {
 			if (value === undefined || value === null) return [];
-			if (Array.isArray(value)) return value;
+			if (Array.isArray(value) && value.length <= most) return value;
+			if (Array.isArray(value)) {
+				add(path, "TooLarge", `${value.length} entries: give at most ${most}; the others are left out`);
+				return value.slice(0, most);
+			}
 			const end = consequence === undefined ? "" : `; ${consequence}`;
 			add(path, "InvalidObject", `${show(value)} is not a list: give a list${end}`);
 			return undefined;

@@ -9,6 +9,8 @@ const DNS_LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 const DNS_LABEL_FIX = "use up to 63 of a-z, 0-9 and -, not - at the ends";
 const DNS_SUBDOMAIN = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
 const IANA_SERVICE_NAME = /^(?=.*[a-z])[a-z0-9](?:-?[a-z0-9])*$/;
+const LABEL_VALUE = /^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
+export const LABEL_VALUE_FIX = "use up to 63 of letters, digits, -, _ and .";
 const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/;
 
 function text(what: string, fix: string, isRight: (value: string) => boolean) {
@@ -27,6 +29,15 @@ function choice<const T extends string>(options: readonly T[], byDefault: T, wha
 	);
 }
 
+/** As `choice`, for a field without a default: undefined where it is not set. */
+function optionalChoice<const T extends string>(options: readonly T[], what: string) {
+	const names: ReadonlySet<unknown> = new Set([...options, "", null, undefined]);
+	return v.pipe(
+		v.custom<T | "" | null | undefined>((value) => names.has(value), wrong(what, `use ${options.join(", ")}`)),
+		v.transform((value): T | undefined => value || undefined),
+	);
+}
+
 /** RFC 1123 label, as for namespaces, Services and ports of Services. */
 export const DnsLabel = text("a DNS label", DNS_LABEL_FIX, (value) => DNS_LABEL.test(value));
 /** RFC 1123 subdomain, as for most objects' names and for nodes. */
@@ -41,6 +52,13 @@ export const PortName = text(
 	"use up to 15 of a-z, 0-9 and single -, one letter at least",
 	(value) => value.length <= 15 && IANA_SERVICE_NAME.test(value),
 );
+
+export function isLabelValue(value: string): boolean {
+	return LABEL_VALUE.test(value);
+}
+
+/** A label's value that is not empty, as names of zones are. */
+export const ZoneName = text("a zone's name", LABEL_VALUE_FIX, (value) => value !== "" && isLabelValue(value));
 
 /** metadata.creationTimestamp in UTC to the second, so that text order is time order. */
 export const Timestamp = v.pipe(
@@ -89,6 +107,20 @@ function ipMessage({ input }: { readonly input: unknown }): string {
 	return wrong("an IP address", "write it like 10.0.0.1 (no leading zeros) or fd00::1 (no zone)")({ input });
 }
 
+/** As the API's validateNonSpecialIP has it: an address that is a host's alone, and means the same host everywhere. */
+export const HostIp = v.pipe(
+	UnicastIp,
+	v.check<Ip, (issue: v.CheckIssue<Ip>) => string>(
+		(ip) => !isOwnOrLink(ip),
+		({ input }) => `${input} is a loopback or link-local address, another host on each host: give one that is routed`,
+	),
+);
+
+/** 127/8, ::1, 169.254/16 and fe80::/10. */
+function isOwnOrLink(ip: Ip): boolean {
+	return ip.startsWith("127.") || ip === "::1" || ip.startsWith("169.254.") || /^fe[89ab][0-9a-f]:/.test(ip);
+}
+
 export const Flag = v.custom<boolean | null | undefined>(
 	(value) => typeof value === "boolean" || value === null || value === undefined,
 	wrong("a boolean", "write true or false without quotes"),
@@ -104,6 +136,29 @@ export const ServiceType = choice(
 export const TrafficPolicy = choice(["Cluster", "Local"], "Cluster", "a traffic policy");
 export const PeerAddress = choice(["frontend", "backend"], "frontend", "a peer address");
 export const Global = choice(["true", "false"], "false", "true or false");
+export const SessionAffinityType = choice(["None", "ClientIP"], "None", "a session affinity");
+/** ServiceSpec.sessionAffinityConfig.clientIP.timeoutSeconds; null for its default. */
+export const AffinitySeconds = v.custom<number | null | undefined>(
+	(value) => value === null || value === undefined || (isWhole(value) && value >= 1 && value <= 86_400),
+	wrong("a timeout", "give seconds, a whole number from 1 to 86400"),
+);
+
+function isWhole(value: unknown): value is number {
+	return Number.isInteger(value);
+}
+
+/** KEP-1860. */
+export const IpMode = choice(["VIP", "Proxy"], "VIP", "a mode of an ingress address");
+export const ClientIdentityName = choice(["netns", "cgroup", "uid", "process"], "netns", "a client identity");
+export const CloseOnRemove = choice(["udp", "all", "none"], "udp", "a choice of sockets");
+export const ReachMode = optionalChoice(
+	["pod", "node-port", "node-proxy", "load-balancer", "auto"],
+	"a way to reach Pods",
+);
+export const TrafficDistribution = optionalChoice(
+	["PreferClose", "PreferSameZone", "PreferSameNode"],
+	"a traffic distribution",
+);
 /** EndpointSlice.addressType has no default. */
 export const AddressType = v.custom<"IPv4" | "IPv6" | "FQDN">(
 	(value) => value === "IPv4" || value === "IPv6" || value === "FQDN",

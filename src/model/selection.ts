@@ -5,7 +5,7 @@ import { project, readStrings } from "./metadata.ts";
 import { field, isRaw, type Raw } from "./raw.ts";
 import { createReport, type Projection, type Report, show } from "./report.ts";
 import { Flag, PortName, PortNumber } from "./schemas.ts";
-import { readPortEntries } from "./service_ports.ts";
+import { type PortsDuty, readPortEntries } from "./service_ports.ts";
 
 /** A port of a Service and the port of its Pods. */
 export interface TargetPort {
@@ -25,6 +25,8 @@ export interface Selection {
 	readonly publishNotReady: boolean;
 	readonly ports: readonly TargetPort[];
 }
+
+const ANY_PORTS: PortsDuty = { mayBeEmpty: true, nodePorts: "ignored" };
 
 /** Reads the selector of an object that `projectService` has accepted; nothing if it has none. */
 export function projectSelection(object: unknown): Projection<Selection> {
@@ -57,7 +59,7 @@ function readTargets(spec: Raw, report: Report): readonly TargetPort[] {
 	const targets: TargetPort[] = [];
 	const list = field(spec, "ports");
 	// `projectService` has reported what is wrong with the entries themselves.
-	for (const { index, port } of readPortEntries(spec, true, createReport("")) ?? []) {
+	for (const { index, port } of readPortEntries(spec, ANY_PORTS, createReport("")) ?? []) {
 		const raw: unknown = Array.isArray(list) ? list[index] : undefined;
 		const target = isRaw(raw)
 			? readTarget(raw, { path: ["spec", "ports", index, "targetPort"], port: port.port, report })

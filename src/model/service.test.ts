@@ -127,7 +127,7 @@ describe("projectService()", () => {
 			{ spec: { ports: [{ port: 80.0, name: "http" }] } },
 			{ ports: [{ name: "http", port: 80 as never, protocol: "TCP" }] },
 		],
-		["fields that we do not read", { spec: { externalIPs: 5, sessionAffinity: {}, ipFamilies: "x" } }, {}],
+		["fields that we do not read", { spec: { loadBalancerIP: 5, ipFamilyPolicy: {}, ipFamilies: "x" } }, {}],
 	])("takes it: %s", (_, parts, value) => {
 		expectValue(parts, value);
 	});

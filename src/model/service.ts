@@ -2,16 +2,17 @@
 
 import { type Ip, ipFamily } from "./address.ts";
 import type { Service } from "./cluster.ts";
+import { readExternal } from "./external.ts";
 import type { FieldPath } from "./field_path.ts";
-import { type Metadata, project, readMetadata, readString } from "./metadata.ts";
+import { project, readMetadata } from "./metadata.ts";
 import { field, isRaw, type Raw } from "./raw.ts";
 import { type Projection, type Report, show } from "./report.ts";
-import { DnsLabel, Global, PeerAddress, ServiceType, TrafficPolicy, UnicastIp } from "./schemas.ts";
-import { readPortEntries } from "./service_ports.ts";
+import { DnsLabel, ServiceType, TrafficPolicy, UnicastIp } from "./schemas.ts";
+import { readServiceAnnotations } from "./service_annotations.ts";
+import { type NodePortDuty, readPortEntries } from "./service_ports.ts";
+import { readAffinity } from "./session_affinity.ts";
 
 const OTHER_PROXY = "service.kubernetes.io/service-proxy-name";
-const PEER_ADDRESS = "balancing.elf.io/peer-address";
-const GLOBAL = "balancing.elf.io/global";
 
 /**
  * Projects a Service. Left out as a whole: without a name, a spec or any acceptable port. Else the wrong part is left out or has its
@@ -36,42 +37,47 @@ function readService(object: Raw, report: Report): Service | undefined {
 	const type =
 		report.read(ServiceType, field(spec, "type"), { path: ["spec", "type"], consequence: "ClusterIP is used" }) ??
 		"ClusterIP";
-	const bare = type === "ExternalName";
-	const clusterIps = bare ? [] : readClusterIps(spec, report);
-	const entries = readPortEntries(spec, bare || clusterIps === "headless", report);
+	const clusterIps = type === "ExternalName" ? "none" : readClusterIps(spec, type, report);
+	// Without a cluster IP there is nothing to balance, and what the API asks for does not count.
+	const isBare = clusterIps === "none";
+	const entries = readPortEntries(spec, { mayBeEmpty: isBare, nodePorts: dutyOf(type, isBare) }, report);
 	if (entries === undefined) return undefined;
+	const ports = entries.map(({ port }) => port);
+	const external = isBare ? undefined : readExternal(object, { spec, type, ports }, report);
+	const { client, ...annotated } = readServiceAnnotations(meta, report);
+	const affinity = readAffinity(spec, client, report);
 	return {
 		key: meta.key,
 		type,
-		clusterIps: clusterIps === "headless" ? [] : clusterIps,
-		ports: entries.map(({ port }) => port),
+		clusterIps: isBare ? [] : clusterIps,
+		ports,
 		internalTrafficPolicy:
 			report.read(TrafficPolicy, field(spec, "internalTrafficPolicy"), {
 				path: ["spec", "internalTrafficPolicy"],
 				consequence: "Cluster is used",
 			}) ?? "Cluster",
 		otherProxy: Object.hasOwn(meta.labels, OTHER_PROXY),
-		peerAddress: readPeerAddress(meta, report),
-		global: readGlobal(meta, report),
+		...annotated,
+		...(external === undefined ? {} : { external }),
+		...(affinity === undefined ? {} : { affinity }),
 		created: meta.created,
 	};
 }
 
-function readGlobal(meta: Metadata, report: Report): boolean {
-	const place = { path: ["metadata", "annotations", GLOBAL], consequence: "false is used" };
-	return report.read(Global, readString("annotations", meta, GLOBAL, report), place) === "true";
+function dutyOf(type: Service["type"], isBare: boolean): NodePortDuty {
+	if (type === "ClusterIP") return "refused";
+	if (isBare) return "ignored";
+	return type === "NodePort" ? "wanted" : "kept";
 }
 
-function readPeerAddress(meta: Metadata, report: Report): Service["peerAddress"] {
-	const place = { path: ["metadata", "annotations", PEER_ADDRESS], consequence: "frontend is used" };
-	return report.read(PeerAddress, readString("annotations", meta, PEER_ADDRESS, report), place) ?? "frontend";
-}
-
-/** The addresses of the Service, at most one of each family; "headless" if there shall be none. */
-function readClusterIps(spec: Raw, report: Report): readonly Ip[] | "headless" {
+/** The addresses of the Service, at most one of each family; "none" if there shall be none. */
+function readClusterIps(spec: Raw, type: Service["type"], report: Report): readonly Ip[] | "none" {
 	const single = field(spec, "clusterIP") ?? "";
 	const list = readList(spec, report);
-	if (list[0] === "None" || (list.length === 0 && single === "None")) return checkHeadless(single, list, report);
+	if (list[0] === "None" || (list.length === 0 && single === "None")) {
+		checkHeadless(type, { single, list }, report);
+		return "none";
+	}
 	if (list.length === 0)
 		return single === "" ? reportNoAddress(report) : readAddresses([single], ["spec", "clusterIP"], report);
 	if (single !== "" && single !== list[0]) {
@@ -112,9 +118,16 @@ function readList(spec: Raw, report: Report): readonly unknown[] {
 	return list.slice(0, 2);
 }
 
-function checkHeadless(single: unknown, list: readonly unknown[], report: Report): "headless" {
-	if ((single === "" || single === "None") && list.length <= 1) return "headless";
+function checkHeadless(
+	type: Service["type"],
+	{ single, list }: { readonly single: unknown; readonly list: readonly unknown[] },
+	report: Report,
+): void {
+	if (type !== "ClusterIP") {
+		const message = `"None" is not possible with type ${type}: give it an address, or use type ClusterIP; the Service is headless`;
+		report.add(["spec", "clusterIP"], "InvalidObject", message);
+	}
+	if ((single === "" || single === "None") && list.length <= 1) return;
 	const message = '"None" stands beside an address: keep one of them; the Service is headless';
 	report.add(["spec", "clusterIPs"], "InvalidObject", message);
-	return "headless";
 }
