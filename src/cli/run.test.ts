@@ -121,7 +121,7 @@ describe("balancing plan", () => {
 		writeFileSync(`${folder}/web.yaml`, SERVICE);
 		expect(await balancing("plan", "--manifests", `${folder}/web.yaml`)).toEqual({
 			code: 0,
-			out: "FRONTEND 10.96.0.10:80/TCP demo/web:80 ServiceClusterIP -> 10.244.1.11:80\n",
+			out: "FRONTEND 10.96.0.10:80/TCP demo/web:80 ServiceClusterIP -> 10.244.1.11:80\nADDRESS 10.96.0.10 cluster IP: other ports are refused\n",
 			err: "",
 		});
 		const { code, out } = await balancing("plan", "-o", "json", "--manifests", `${folder}/web.yaml`);
@@ -137,6 +137,7 @@ describe("balancing plan", () => {
 					keepsPeer: true,
 				},
 			],
+			addresses: [{ address: "10.96.0.10", kind: "clusterIp" }],
 			problems: [],
 		});
 	});

@@ -6,43 +6,46 @@ const MANY = 1000;
 const DEEPEST = 256;
 
 /** Editable; its snapshots are not. */
-export interface LayeredMap<V> {
+export interface LayeredMap<V, K extends string = string> {
 	readonly size: number;
-	get(key: string): V | undefined;
-	set(key: string, value: V): void;
-	delete(key: string): boolean;
-	keys(): IterableIterator<string>;
+	get(key: K): V | undefined;
+	set(key: K, value: V): void;
+	delete(key: K): boolean;
+	keys(): IterableIterator<K>;
 	values(): IterableIterator<V>;
 	/** As it is now, for ever. The order of its entries means nothing. */
-	snapshot(): ReadonlyMap<string, V>;
+	snapshot(): ReadonlyMap<K, V>;
 }
 
 /** Changes of entries; undefined: deleted. */
-type Changes<V> = ReadonlyMap<string, V | undefined>;
+type Changes<V, K> = ReadonlyMap<K, V | undefined>;
 
 /** What many snapshots have in common. Never edited. */
-interface Bottom<V> {
-	readonly entries: ReadonlyMap<string, V>;
+interface Bottom<V, K> {
+	readonly entries: ReadonlyMap<K, V>;
 	/** The one before it, and what was above that when this one was made. */
-	readonly former: { readonly token: object; readonly changes: Changes<V> } | undefined;
+	readonly former: { readonly token: object; readonly changes: Changes<V, K> } | undefined;
 	/** Stands for this bottom where its entries are not kept. */
 	readonly token: object;
 }
 
 /** A snapshot of many entries. */
-interface Layers<V> extends ReadonlyMap<string, V> {
+interface Layers<V, K> extends ReadonlyMap<K, V> {
 	/** The same (===) in many snapshots. */
-	readonly bottom: Bottom<V>;
+	readonly bottom: Bottom<V, K>;
 	/** What is above it. Never edited. */
-	readonly top: Changes<V>;
+	readonly top: Changes<V, K>;
 }
 
 /** No value is undefined. */
-export function createLayeredMap<V extends object>({ many = MANY, deepest = DEEPEST } = {}): LayeredMap<V> {
-	const now = new Map<string, V>();
-	let bottom: Bottom<V> | undefined;
+export function createLayeredMap<V extends object, K extends string = string>({
+	many = MANY,
+	deepest = DEEPEST,
+} = {}): LayeredMap<V, K> {
+	const now = new Map<K, V>();
+	let bottom: Bottom<V, K> | undefined;
 	/** What may differ from the bottom; undefined: deleted. */
-	let top = new Map<string, V | undefined>();
+	let top = new Map<K, V | undefined>();
 
 	return {
 		get size() {
@@ -77,15 +80,15 @@ export function createLayeredMap<V extends object>({ many = MANY, deepest = DEEP
 }
 
 /** Keys whose values may differ between two maps, no key twice; undefined: nobody knows, look at all. */
-export function keysBetween<V>(
-	before: ReadonlyMap<string, V>,
-	after: ReadonlyMap<string, V>,
-): ReadonlySet<string> | undefined {
+export function keysBetween<V, K extends string>(
+	before: ReadonlyMap<K, V>,
+	after: ReadonlyMap<K, V>,
+): ReadonlySet<K> | undefined {
 	if (before === after) return new Set();
 	if (!isLayers(before) || !isLayers(after)) return undefined;
-	const keys = new Set<string>();
+	const keys = new Set<K>();
 	// Most of what is above the bottom is in both: their readers should not have to find that out, each for himself.
-	const compare = (changes: Changes<V>): void => {
+	const compare = (changes: Changes<V, K>): void => {
 		for (const key of changes.keys()) if (before.get(key) !== after.get(key)) keys.add(key);
 	};
 	const { former } = after.bottom;
@@ -98,16 +101,16 @@ export function keysBetween<V>(
 	return keys;
 }
 
-function isLayers<V>(map: ReadonlyMap<string, V>): map is Layers<V> {
+function isLayers<V, K>(map: ReadonlyMap<K, V>): map is Layers<V, K> {
 	return "bottom" in map && "top" in map;
 }
 
-function layersOf<V extends object>(bottom: Bottom<V>, top: Changes<V>, size: number): Layers<V> {
-	function get(key: string): V | undefined {
+function layersOf<V extends object, K>(bottom: Bottom<V, K>, top: Changes<V, K>, size: number): Layers<V, K> {
+	function get(key: K): V | undefined {
 		return top.has(key) ? top.get(key) : bottom.entries.get(key);
 	}
 
-	function* entries(): Generator<[string, V], undefined> {
+	function* entries(): Generator<[K, V], undefined> {
 		for (const [key, value] of bottom.entries) if (!top.has(key)) yield [key, value];
 		for (const [key, value] of top) if (value !== undefined) yield [key, value];
 	}

@@ -11,6 +11,8 @@ export type ProblemReason =
 	| "TooLarge" // over a documented limit
 	| "Forbidden" // a hub does not let us read a kind
 	| "NotServed" // a hub does not have a kind
+	| "Unreachable" // there is no way to some endpoints
+	| "Refused" // the agent is told not to do it
 	| "Doubtful"; // a hub took so much away that it is asked again
 
 /** One problem of one object, for a log line, a condition and a metric. */

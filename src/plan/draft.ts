@@ -1,78 +1,156 @@
 // What one Service asks for, whatever other objects ask for.
 
-import type { Ip, L4Address } from "../model/address.ts";
-import { ipFamily, l4Address } from "../model/address.ts";
+import { type Ip, type L4Address, l4Address, type Port } from "../model/address.ts";
 import type { Service, ServicePort } from "../model/cluster.ts";
 import type { Problem } from "../model/problem.ts";
-import type { Backends, Slices, Want } from "./endpoints.ts";
-import { chooseBackends } from "./endpoints.ts";
-import type { Frontend, Self } from "./plan_types.ts";
+import { type Backends, type Choice, chooseBackends, mostOf, type Reads } from "./endpoints.ts";
+import type { Family } from "./node_ports.ts";
+import type { Part } from "./part.ts";
+import type { Affinity, Frontend, Self } from "./plan_types.ts";
+import { type Lost, reachOf } from "./reach.ts";
+import { addressesOf, addressProblems, nodePortAddresses, type ServiceAddress } from "./service_addresses.ts";
 
 /** Backends of one frontend, active and terminating together: what 16 bits count. */
 export const MAX_BACKENDS = 65_535;
+
+/** A Service of a hub. */
+export interface Subject {
+	readonly service: Service;
+	/** The hub's. */
+	readonly rank: number;
+	readonly hub: string;
+	/** In each of the clusters that it has endpoints in, its own among them. */
+	readonly parts: readonly Part[];
+}
 
 export interface Draft {
 	/** Sorted by address, distinct. */
 	readonly frontends: readonly Frontend[];
 	readonly problems: readonly Problem[];
+	readonly reads: Reads;
 }
 
-/** With its slices in each of the clusters that it has endpoints in. Total: what cannot be done becomes a Problem. */
-export function draftService(service: Service, clusters: readonly Slices[], self: Self): Draft {
+interface Drafting {
+	readonly subject: Subject;
+	readonly self: Self;
+	readonly frontends: Map<L4Address, Frontend>;
+	readonly problems: Problem[];
+	/** Each endpoint once. */
+	readonly lost: Map<Ip, Lost>;
+	readonly reads: Set<Reads>;
+}
+
+/** Backends of one port in one family, for all addresses that share them. */
+type Chooser = (address: ServiceAddress) => { readonly choice: Choice; readonly affinity: Affinity | undefined };
+
+/** Total: what cannot be done becomes a Problem. */
+export function draftService(subject: Subject, self: Self): Draft {
+	const { service, rank } = subject;
 	const frontends = new Map<L4Address, Frontend>();
-	const problems: Problem[] = [];
-	const ips = isOurs(service) ? [...new Set(service.clusterIps)] : [];
+	const problems = [...addressProblems(service, self)];
+	const drafting: Drafting = { subject, self, frontends, problems, lost: new Map(), reads: new Set() };
+	const addresses = addressesOf(service, self);
+	const nodePorts = nodePortAddresses(service, rank);
 	for (const [index, port] of service.ports.entries()) {
-		for (const ip of ips) {
-			const address = l4Address(ip, port.port, port.protocol);
-			if (frontends.has(address)) {
-				problems.push(repeatedPort(service, index, port));
-				break;
-			}
-			const all = chooseBackends(clusters, wantOf(service, port, ip, self));
-			const backends = limit(all);
-			if (backends !== all) problems.push(tooManyBackends(service, address, all));
-			frontends.set(address, frontendOf(service, port, address, backends));
-		}
+		const choose = chooserOf(drafting, port);
+		if (!draftPort(drafting, { addresses, port, number: port.port, choose })) problems.push(repeated(service, index));
+		if (port.nodePort === undefined || nodePorts.length === 0) continue;
+		if (!draftPort(drafting, { addresses: nodePorts, port, number: port.nodePort, choose }))
+			problems.push(repeatedNodePort(service, index, port.nodePort));
 	}
-	return { frontends: [...frontends.values()].sort(byAddress), problems };
+	const { lost, reads } = drafting;
+	if (lost.size > 0) problems.push(unreachable(subject, self, [...lost.values()]));
+	return { frontends: [...frontends.values()].sort(byAddress), problems, reads: mostOf([...reads]) };
 }
 
-/** A headless Service has no cluster IPs to begin with. */
-function isOurs(service: Service): boolean {
-	return service.type !== "ExternalName" && !service.otherProxy;
+interface PortDraft {
+	readonly addresses: readonly ServiceAddress[];
+	readonly port: ServicePort;
+	/** Where it is opened. */
+	readonly number: Port;
+	readonly choose: Chooser;
 }
 
-function wantOf(service: Service, port: ServicePort, ip: Ip, self: Self): Want {
-	return {
-		family: ipFamily(ip),
-		portName: port.name,
-		protocol: port.protocol,
-		nodeName: service.internalTrafficPolicy === "Local" ? self.nodeName : undefined,
+/** False: another port of the Service has this number. */
+function draftPort(drafting: Drafting, { addresses, port, number, choose }: PortDraft): boolean {
+	const { subject, frontends, problems } = drafting;
+	for (const place of addresses) {
+		const address = l4Address(place.ip, number, port.protocol);
+		if (frontends.has(address)) return false;
+		const { choice, affinity } = choose(place);
+		// They are where the connections are sent then.
+		if (place.mode === "ServiceLoadbalancer" && choice.way === "load-balancer") continue;
+		const count = choice.active.length + choice.terminating.length;
+		if (count > MAX_BACKENDS) problems.push(tooManyBackends(subject.service, address, count));
+		frontends.set(address, frontendOf(subject.service, port, { ...place, address, choice, affinity }));
+	}
+	return true;
+}
+
+/** Traffic policy Local is for clients elsewhere, but for the cluster IPs': kube-proxy short-circuits its own node's clients. */
+function chooserOf(drafting: Drafting, port: ServicePort): Chooser {
+	const { subject, self, lost, reads } = drafting;
+	const { service, parts } = subject;
+	const choices = new Map<string, Choice>();
+	const affinities = new Map<Family, Affinity>();
+	return ({ family, mode }) => {
+		const isLocal = mode === "ServiceClusterIP" && service.internalTrafficPolicy === "Local";
+		const key = isLocal ? `${family} here` : family;
+		let choice = choices.get(key);
+		if (choice === undefined) {
+			choice = chooseBackends(parts, { service, family, port, isLocal }, self);
+			choices.set(key, choice);
+			for (const each of choice.lost) lost.set(each.ip, each);
+			reads.add(choice.reads);
+		}
+		if (service.affinity === undefined) return { choice, affinity: undefined };
+		const affinity = affinities.get(family) ?? { ...service.affinity, group: groupOf(subject, port, family) };
+		affinities.set(family, affinity);
+		return { choice, affinity };
 	};
 }
 
-function frontendOf(service: Service, port: ServicePort, address: L4Address, backends: Backends): Frontend {
+/** Services of one name in several hubs have clients of their own, unless they are merged. */
+function groupOf({ service, rank, hub }: Subject, port: ServicePort, family: Family): string {
+	const group = `${nameOf(service, port)}/${port.protocol} ${family}`;
+	if (service.global) return `${group} global`;
+	return rank === 0 ? group : `${group} of ${hub}`;
+}
+
+interface Place extends ServiceAddress {
+	readonly address: L4Address;
+	readonly choice: Choice;
+	readonly affinity: Affinity | undefined;
+}
+
+function frontendOf(service: Service, port: ServicePort, place: Place): Frontend {
+	const { address, mode, choice, affinity } = place;
+	const { closeOnRemove, external } = service;
 	return {
 		address,
-		name: `${service.key}:${port.name === "" ? port.port : port.name}`,
-		mode: "ServiceClusterIP",
-		...backends,
-		// UDP sockets always remember: their flows must keep their backend.
-		keepsPeer: port.protocol === "UDP" || service.peerAddress === "frontend",
+		name: nameOf(service, port),
+		mode,
+		...limit(choice),
+		// UDP sockets always remember: their flows must keep their backend. TCP sockets that are to be closed must be known.
+		keepsPeer: port.protocol === "UDP" || service.peerAddress === "frontend" || closeOnRemove === "all",
+		...(affinity === undefined ? {} : { affinity }),
+		...(closeOnRemove === undefined ? {} : { closeOnRemove }),
+		...(mode === "ServiceNodeport" && external?.trafficPolicy === "Local" ? { ownNodeOnly: true } : {}),
 	};
 }
 
-/** The same object if it is within the limit; active backends go before terminating ones. */
-function limit(backends: Backends): Backends {
-	const { active, terminating } = backends;
-	if (active.length + terminating.length <= MAX_BACKENDS) return backends;
+/** Shared by all frontends that have them; active backends go before terminating ones. */
+function limit({ active, terminating }: Choice): Backends {
+	if (active.length + terminating.length <= MAX_BACKENDS) return { active, terminating };
 	const kept = active.slice(0, MAX_BACKENDS);
 	return { active: kept, terminating: terminating.slice(0, MAX_BACKENDS - kept.length) };
 }
 
-function tooManyBackends(service: Service, address: L4Address, { active, terminating }: Backends): Problem {
-	const count = active.length + terminating.length;
+function nameOf({ key }: Service, { name, port }: ServicePort): string {
+	return `${key}:${name === "" ? port : name}`;
+}
+
+function tooManyBackends(service: Service, address: L4Address, count: number): Problem {
 	return {
 		object: `Service ${service.key}`,
 		reason: "TooLarge",
@@ -80,12 +158,34 @@ function tooManyBackends(service: Service, address: L4Address, { active, termina
 	};
 }
 
-function repeatedPort(service: Service, index: number, { port, protocol }: ServicePort): Problem {
+function repeated(service: Service, index: number): Problem {
+	const port = service.ports[index];
 	return {
 		object: `Service ${service.key}`,
 		field: `spec.ports[${index}]`,
 		reason: "InvalidObject",
-		message: `${port}/${protocol} stands here twice: the first one is used`,
+		message: `${port?.port}/${port?.protocol} stands here twice: the first one is used`,
+	};
+}
+
+function repeatedNodePort(service: Service, index: number, nodePort: Port): Problem {
+	return {
+		object: `Service ${service.key}`,
+		field: `spec.ports[${index}].nodePort`,
+		reason: "InvalidObject",
+		message: `${nodePort}/${service.ports[index]?.protocol} stands here twice: the first one is used`,
+	};
+}
+
+function unreachable({ service, parts }: Subject, self: Self, lost: readonly Lost[]): Problem {
+	const own = parts.find((part) => part.service === service);
+	const way = own === undefined ? self.reach : reachOf(own, self);
+	const count = lost.length === 1 ? "One endpoint" : `${lost.length} endpoints`;
+	return {
+		object: `Service ${service.key}`,
+		...(service.reach === undefined ? {} : { field: 'metadata.annotations["balancing.elf.io/reach"]' }),
+		reason: "Unreachable",
+		message: `${count} cannot be reached by ${way}: ${lost[0]?.obstacle}, or choose another reach`,
 	};
 }
 

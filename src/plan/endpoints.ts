@@ -1,21 +1,12 @@
 // From the EndpointSlices of a Service to the backends of one of its ports.
 
-import type { L4Address, Protocol } from "../model/address.ts";
+import type { L4Address } from "../model/address.ts";
 import { l4Address } from "../model/address.ts";
 import type { Endpoint, EndpointSlice } from "../model/cluster.ts";
-
-/** Of one Service in one cluster. */
-export type Slices = readonly EndpointSlice[];
-
-/** Which endpoints are asked for. */
-export interface Want {
-	readonly family: EndpointSlice["addressType"];
-	/** The ServicePort's name and protocol: an EndpointPort must have the same. */
-	readonly portName: string;
-	readonly protocol: Protocol;
-	/** Only endpoints on this node (traffic policy Local); undefined: on any. "" is no node's name. */
-	readonly nodeName: string | undefined;
-}
+import type { Part, Slices, Want } from "./part.ts";
+import type { Self } from "./plan_types.ts";
+import { arrive, chooseWay, type Destination, isAlwaysDirect, type Lost, reachOf, type Way } from "./reach.ts";
+import { hintFilter } from "./topology.ts";
 
 export interface Backends {
 	/** Sorted, distinct. */
@@ -24,30 +15,51 @@ export interface Backends {
 	readonly terminating: readonly L4Address[];
 }
 
+/** What of a vantage was looked at: our own zone, or all nodes. That of `isInside` always is. */
+export type Reads = "nothing" | "zone" | "nodes";
+
+export interface Choice extends Backends {
+	/** To endpoints on other nodes, in the cluster of the Service itself. */
+	readonly way: Way;
+	/** Those of that cluster that new connections would go to, if there were a way. */
+	readonly lost: readonly Lost[];
+	readonly reads: Reads;
+}
+
 /** What an endpoint is good for. */
 type Use = "new" | "fallback" | "old";
 const BEST_FIRST: readonly Use[] = ["new", "fallback", "old"];
 
 /**
- * New connections go to ready endpoints; if there is none, to those that terminate and still serve (KEP-1669). Of several clusters the
- * first one that has such endpoints gets them. All others that still serve or terminate keep the UDP flows they have, so that a
- * switch from cluster to cluster and back breaks none. While slices are rewritten one endpoint may stand in two of them: the
- * better state counts.
+ * New connections go to ready endpoints (of these to the ones that are meant for us); if there is none, to those that terminate and still
+ * serve (KEP-1669). Of several clusters the first one that has such endpoints gets them. All others that still serve or terminate keep
+ * the UDP flows they have, so that a switch from cluster to cluster and back breaks none. While slices are rewritten one endpoint may
+ * stand in two of them: the better state counts, then the earlier slice. How an endpoint is reached is asked last.
  */
-export function chooseBackends(clusters: readonly Slices[], want: Want): Backends {
-	const all = clusters.map((slices) => sortedByUse(slices, want));
-	const active = all.find((uses) => uses.new.length > 0)?.new ?? all.find(hasFallback)?.fallback ?? [];
+export function chooseBackends(parts: readonly Part[], want: Want, self: Self): Choice {
+	const all = parts.map((part) => candidatesOf(part, want, self));
+	const first = all.find(({ uses }) => uses.new.length > 0) ?? all.find(({ uses }) => uses.fallback.length > 0);
+	const active: L4Address[] = [];
 	const rest: L4Address[] = [];
-	for (const uses of all) for (const use of BEST_FIRST) if (uses[use] !== active) rest.push(...uses[use]);
-	// Within one cluster nothing stands in two of the lists.
-	const terminating = all.length > 1 ? without(rest, active) : rest;
-	return { active: active.sort(), terminating: terminating.sort() };
+	for (const candidates of all) {
+		(candidates === first ? active : rest).push(...candidates.wanted);
+		rest.push(...candidates.others);
+	}
+	const own = all[parts.findIndex(({ service }) => service === want.service)];
+	const isPlain = all.length === 1 && own?.way === "pod";
+	return {
+		// Within one cluster, reached as they are, nothing stands in two of the lists.
+		active: (isPlain ? active : [...new Set(active)]).sort(),
+		terminating: (isPlain ? rest : without(rest, active)).sort(),
+		way: own?.way ?? "pod",
+		lost: own?.lost ?? [],
+		reads: mostOf(all.map(({ reads }) => reads)),
+	};
 }
 
-type ByUse = Readonly<Record<Use, L4Address[]>>;
-
-function hasFallback({ fallback }: ByUse): boolean {
-	return fallback.length > 0;
+export function mostOf(reads: readonly Reads[]): Reads {
+	if (reads.includes("nodes")) return "nodes";
+	return reads.includes("zone") ? "zone" : "nothing";
 }
 
 function without(addresses: readonly L4Address[], others: readonly L4Address[]): L4Address[] {
@@ -56,24 +68,92 @@ function without(addresses: readonly L4Address[], others: readonly L4Address[]):
 	return [...left];
 }
 
-function sortedByUse(slices: Slices, want: Want): ByUse {
-	const uses = new Map<L4Address, Use>();
-	for (const slice of slices) if (slice.addressType === want.family) collect(slice, want, uses);
-	const byUse: ByUse = { new: [], fallback: [], old: [] };
-	for (const [address, use] of uses) byUse[use].push(address);
-	return byUse;
+/** Of one part; where its endpoints are reached. */
+interface Candidates {
+	readonly uses: ByUse;
+	/** What is good for new connections here, whatever other parts have. */
+	readonly wanted: readonly L4Address[];
+	readonly others: readonly L4Address[];
+	readonly way: Way;
+	readonly lost: readonly Lost[];
+	readonly reads: Reads;
 }
 
-function collect(slice: EndpointSlice, want: Want, uses: Map<L4Address, Use>): void {
-	const port = slice.ports.find(({ name, protocol }) => name === want.portName && protocol === want.protocol);
+type Found = ReadonlyMap<L4Address, Endpoint>;
+type ByUse = Readonly<Record<Use, L4Address[]>>;
+
+function candidatesOf(part: Part, want: Want, self: Self): Candidates {
+	const found = findEndpoints(part.slices, want, self.nodeName);
+	const hinted = !want.isLocal && hasHints(found);
+	const uses = sortByUse(found, hinted ? { nodeName: self.nodeName, zone: part.vantage.zone } : undefined);
+	const wanted = uses.new.length > 0 ? uses.new : uses.fallback;
+	const others = BEST_FIRST.flatMap((use) => (uses[use] === wanted ? [] : uses[use]));
+	const reach = reachOf(part, self);
+	if (want.isLocal || isAlwaysDirect(reach, part.vantage))
+		return { uses, wanted, others, way: "pod", lost: [], reads: hinted ? "zone" : "nothing" };
+	return { uses, ...reached({ found, wanted, others }, { part, want, self }), reads: "nodes" };
+}
+
+interface Selection {
+	readonly found: Found;
+	readonly wanted: readonly L4Address[];
+	readonly others: readonly L4Address[];
+}
+
+function reached({ found, wanted, others }: Selection, { part, want, self }: Destination) {
+	const to = { part, want, self };
+	const endpointsOf = (addresses: readonly L4Address[]) =>
+		addresses.flatMap((address) => {
+			const endpoint = found.get(address);
+			return endpoint === undefined ? [] : { address, endpoint };
+		});
+	const way = chooseWay(to, endpointsOf(wanted));
+	const news = arrive(to, way, endpointsOf(wanted));
+	const olds = arrive(to, way, endpointsOf(others));
+	return { wanted: news.addresses, others: olds.addresses, way, lost: news.lost };
+}
+
+function findEndpoints(slices: Slices, want: Want, nodeName: string): Found {
+	const found = new Map<L4Address, Endpoint>();
+	for (const slice of slices) if (slice.addressType === want.family) collect(slice, want, { nodeName, found });
+	return found;
+}
+
+interface Search {
+	readonly nodeName: string;
+	readonly found: Map<L4Address, Endpoint>;
+}
+
+function collect(slice: EndpointSlice, { port: wanted, isLocal }: Want, { nodeName, found }: Search): void {
+	const port = slice.ports.find(({ name, protocol }) => name === wanted.name && protocol === wanted.protocol);
 	if (port === undefined) return;
 	for (const endpoint of slice.endpoints) {
-		const use = isWanted(endpoint, want.nodeName) ? useOf(endpoint) : undefined;
+		// "" is no node's name.
+		if (isLocal && (nodeName === "" || endpoint.nodeName !== nodeName)) continue;
+		const use = useOf(endpoint);
 		if (use === undefined) continue;
 		const address = l4Address(endpoint.ip, port.port, port.protocol);
-		const other = uses.get(address);
-		if (other === undefined || BEST_FIRST.indexOf(use) < BEST_FIRST.indexOf(other)) uses.set(address, use);
+		const other = found.get(address);
+		if (other === undefined || BEST_FIRST.indexOf(use) < BEST_FIRST.indexOf(useOf(other) ?? "old"))
+			found.set(address, endpoint);
 	}
+}
+
+function hasHints(found: Found): boolean {
+	for (const { hints } of found.values()) if (hints !== undefined) return true;
+	return false;
+}
+
+/** Ready ones that are not meant for clients at this location are good for the flows they have. */
+function sortByUse(found: Found, location: Parameters<typeof hintFilter>[1] | undefined): ByUse {
+	const byUse: ByUse = { new: [], fallback: [], old: [] };
+	const ready = location && [...found.values()].filter((endpoint) => useOf(endpoint) === "new");
+	const isForUs = ready && hintFilter(ready, location);
+	for (const [address, endpoint] of found) {
+		const use = useOf(endpoint) ?? "old";
+		byUse[use === "new" && isForUs?.(endpoint) === false ? "old" : use].push(address);
+	}
+	return byUse;
 }
 
 /** Ready is what its condition says, even while terminating: so publishNotReadyAddresses wants it. */
@@ -81,8 +161,4 @@ function useOf({ ready, serving, terminating }: Endpoint): Use | undefined {
 	if (ready) return "new";
 	if (serving && terminating) return "fallback";
 	return serving || terminating ? "old" : undefined;
-}
-
-function isWanted(endpoint: Endpoint, nodeName: string | undefined): boolean {
-	return nodeName === undefined || (nodeName !== "" && endpoint.nodeName === nodeName);
 }

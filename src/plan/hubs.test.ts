@@ -58,11 +58,11 @@ function clusterOf(...specs: readonly Spec[]): Cluster {
 const hubs = (...clusters: readonly Cluster[]): readonly HubSnapshot[] =>
 	clusters.map((cluster, index) => ({ name: ["east", "west", "north"][index] ?? "", cluster }));
 
-/** Without the canary. */
+/** Without the canary and the cluster IPs. */
 function text(plan: Plan): readonly string[] {
 	return renderPlan(plan)
 		.split("\n")
-		.filter((line) => line !== "" && !line.includes("balancing/canary"));
+		.filter((line) => line !== "" && !line.includes("balancing/canary") && !line.startsWith("ADDRESS "));
 }
 
 const planned = (...clusters: readonly Cluster[]) => text(planFresh(hubs(...clusters), SELF));

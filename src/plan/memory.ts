@@ -1,21 +1,22 @@
 // What a planner remembers: of each hub, of each Service, and who claims which address.
 
 import { createLayeredMap, keysBetween, type LayeredMap } from "../lib/layered_map.ts";
-import type { Ip } from "../model/address.ts";
 import { type Cluster, EMPTY_CLUSTER, type Service } from "../model/cluster.ts";
 import type { Problem } from "../model/problem.ts";
 import { CANARY, CANARY_OBJECT } from "./canary.ts";
 import type { Claim, Claims } from "./claims.ts";
 import { createClaims } from "./claims.ts";
 import type { Draft } from "./draft.ts";
-import type { Slices } from "./endpoints.ts";
-import type { Chunk, HubSnapshot, KnownAddress, Plan, Self } from "./plan_types.ts";
+import { createKnownAddresses, type KnownAddresses } from "./known_addresses.ts";
+import type { Part } from "./part.ts";
+import type { Chunk, HubSnapshot, Plan, Self } from "./plan_types.ts";
+import { type Vantage, vantageOf } from "./vantage.ts";
 
 /** What is remembered of one Service. */
 export interface Entry {
 	readonly service: Service;
 	/** In its own cluster; of a global Service that others have as well in all of theirs, in the order of hubs. */
-	readonly clusters: readonly Slices[];
+	parts: readonly Part[];
 	readonly draft: Draft;
 	readonly claim: Claim;
 	/** The chunk's in the plan. */
@@ -29,6 +30,9 @@ export interface HubMemory {
 	cluster: Cluster;
 	/** The one of the last plan. */
 	planned: Cluster;
+	/** Of the cluster, and of the one of the last plan. */
+	vantage: Vantage;
+	plannedVantage: Vantage;
 	/** The keys of its global Services. */
 	globals: readonly string[];
 	/** Of the cluster, with the hub's name if there are several. */
@@ -36,12 +40,12 @@ export interface HubMemory {
 }
 
 export interface Memory {
-	readonly nodeName: string;
+	readonly self: Self;
 	readonly hubs: readonly HubMemory[];
 	readonly claims: Claims;
 	/** By the plan's keys. */
 	readonly chunks: LayeredMap<Chunk>;
-	readonly addresses: ReadonlyMap<Ip, KnownAddress>;
+	readonly addresses: KnownAddresses;
 	/** Of Services, and of what they lost to others; by the same keys, and none of them empty. */
 	readonly problems: Map<string, readonly Problem[]>;
 	/** The last one. */
@@ -51,32 +55,53 @@ export interface Memory {
 /** Before all hubs. */
 const CANARY_CLAIM: Claim = { rank: -1, object: CANARY.object, created: Number.NEGATIVE_INFINITY };
 
-export function createMemory(hubs: readonly HubSnapshot[], { nodeName }: Self): Memory {
+export function createMemory(hubs: readonly HubSnapshot[], self: Self): Memory {
 	const claims = createClaims();
 	for (const { address } of CANARY.frontends) claims.add(address, CANARY_CLAIM);
 	const chunks = createLayeredMap<Chunk>();
 	chunks.set(CANARY_OBJECT, CANARY);
 	return {
-		nodeName,
+		self,
 		hubs: hubs.map(({ name }, rank) => createHubMemory(name, rank)),
 		claims,
 		chunks,
-		addresses: new Map(),
+		addresses: createKnownAddresses(),
 		problems: new Map(),
 		plan: undefined,
 	};
 }
 
 function createHubMemory(name: string, rank: number): HubMemory {
-	return { name, rank, entries: new Map(), cluster: EMPTY_CLUSTER, planned: EMPTY_CLUSTER, globals: [], problems: [] };
+	const cluster = EMPTY_CLUSTER;
+	const vantage = vantageOf(cluster, "");
+	return {
+		name,
+		rank,
+		entries: new Map(),
+		cluster,
+		planned: cluster,
+		vantage,
+		plannedVantage: vantage,
+		globals: [],
+		problems: [],
+	};
 }
 
 /** Whether a plan for these hubs can go on from it. */
 export function isMemoryOf(memory: Memory, hubs: readonly HubSnapshot[], self: Self): boolean {
 	return (
-		memory.nodeName === self.nodeName &&
+		isSameButAddresses(memory.self, self) &&
 		memory.hubs.length === hubs.length &&
 		memory.hubs.every(({ name }, rank) => name === hubs[rank]?.name)
+	);
+}
+
+/** Addresses of the host's own may come and go. */
+function isSameButAddresses(a: Self, b: Self): boolean {
+	return (
+		a.nodeName === b.nodeName &&
+		a.reach === b.reach &&
+		(a.refusesExternalIps ?? false) === (b.refusesExternalIps ?? false)
 	);
 }
 
@@ -85,19 +110,22 @@ export function entryOf({ hubs }: Memory, { rank, object }: Claim): Entry | unde
 }
 
 /** Takes the hubs' snapshots in. */
-export function takeSnapshots({ hubs }: Memory, snapshots: readonly HubSnapshot[]): void {
+export function takeSnapshots({ hubs, self }: Memory, snapshots: readonly HubSnapshot[]): void {
 	for (const hub of hubs) {
 		const cluster = snapshots[hub.rank]?.cluster ?? EMPTY_CLUSTER;
 		if (cluster === hub.cluster) continue;
 		// Through all Services, which most changes leave alone: they are of endpoints.
 		if (hubs.length > 1 && cluster.services !== hub.cluster.services) hub.globals = globalsOf(cluster);
 		if (cluster.problems !== hub.cluster.problems) hub.problems = withSource(cluster.problems, sourceOf(hubs, hub));
+		if (cluster.nodes !== hub.cluster.nodes) hub.vantage = vantageOf(cluster, self.nodeName);
 		hub.cluster = cluster;
 	}
 }
 
 /** The keys of Services that may be other ones than in the last plan, and those that are merged with others'. */
-export function keysToRefresh({ cluster, planned, globals }: HubMemory): Iterable<string> {
+export function keysToRefresh({ cluster, planned, globals, vantage, plannedVantage }: HubMemory): Iterable<string> {
+	// Which Services look at nodes is known to each of them.
+	if (vantage !== plannedVantage) return cluster.services.keys();
 	// In a hub that is the same only those can have changed that are merged.
 	if (cluster === planned) return globals;
 	const services = keysBetween(planned.services, cluster.services);

@@ -1,25 +1,24 @@
 // From the hubs' snapshots to the whole wanted state: pure in its meaning, quick by remembering.
 
-import type { L4Address } from "../model/address.ts";
+import type { Ip } from "../model/address.ts";
 import type { Service } from "../model/cluster.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Claim } from "./claims.ts";
 import { ageOf } from "./claims.ts";
+import { settleClaims } from "./conflicts.ts";
 import { draftService } from "./draft.ts";
-import type { Slices } from "./endpoints.ts";
+import type { Reads } from "./endpoints.ts";
 import {
 	createMemory,
 	type Entry,
-	entryOf,
 	type HubMemory,
 	isMemoryOf,
 	keysToRefresh,
 	type Memory,
-	sourceOf,
 	takeSnapshots,
-	withSource,
 } from "./memory.ts";
-import type { Frontend, HubSnapshot, Plan, Self } from "./plan_types.ts";
+import type { Part, Slices } from "./part.ts";
+import type { HubSnapshot, KnownAddress, Plan, Self } from "./plan_types.ts";
 
 /** In the order in which the hubs win. A hub of which nothing is known yet has an empty cluster. */
 export type Planner = (hubs: readonly HubSnapshot[], self: Self) => Plan;
@@ -46,16 +45,21 @@ export function planFresh(hubs: readonly HubSnapshot[], self: Self): Plan {
 function plan(memory: Memory, hubs: readonly HubSnapshot[], self: Self): Plan {
 	const before = memory.hubs.map(({ problems }) => problems);
 	takeSnapshots(memory, hubs);
-	const touched = refresh(memory, self);
-	const isSame = touched.size === 0 && memory.hubs.every(({ problems }, rank) => problems === before[rank]);
+	const touched = refresh(memory);
+	const vantages = memory.hubs.map(({ vantage }) => vantage);
+	const addresses = memory.addresses.settle(vantages, self);
+	const isSame =
+		addresses === memory.plan?.addresses &&
+		touched.size === 0 &&
+		memory.hubs.every(({ problems }, rank) => problems === before[rank]);
 	if (memory.plan !== undefined && isSame) return memory.plan;
 	for (const claim of touched) settleClaims(memory, claim);
-	memory.plan = collect(memory);
+	memory.plan = collect(memory, addresses);
 	return memory.plan;
 }
 
 /** Drafts what is new or changed and forgets what is gone; returns the claims whose chunk may be another one now. */
-function refresh(memory: Memory, self: Self): ReadonlySet<Claim> {
+function refresh(memory: Memory): ReadonlySet<Claim> {
 	const touched = new Set<Claim>();
 	const groups = groupsOf(memory.hubs);
 	for (const hub of memory.hubs) {
@@ -63,25 +67,28 @@ function refresh(memory: Memory, self: Self): ReadonlySet<Claim> {
 		for (const key of keysToRefresh(hub)) {
 			const service = services.get(key);
 			if (service === undefined) forget(memory, hub, key, touched);
-			else refreshService(memory, { hub, service, group: groups.get(key), self }, touched);
+			else refreshService(memory, { hub, service, group: groups.get(key) }, touched);
 		}
 		// All of the snapshot are in: if there are more, some are gone.
 		const gone = hub.entries.size > services.size ? [...hub.entries.keys()].filter((key) => !services.has(key)) : [];
 		for (const key of gone) forget(memory, hub, key, touched);
 		hub.planned = hub.cluster;
+		hub.plannedVantage = hub.vantage;
 	}
 	return touched;
 }
 
-/** The slices of each Service that is global in several hubs, one list for each of these hubs. */
-function groupsOf(hubs: readonly HubMemory[]): ReadonlyMap<string, readonly Slices[]> {
-	const groups = new Map<string, Slices[]>();
-	for (const { globals, cluster } of hubs)
+/** What each Service that is global has in each of the hubs where it is. */
+function groupsOf(hubs: readonly HubMemory[]): ReadonlyMap<string, readonly Part[]> {
+	const groups = new Map<string, Part[]>();
+	for (const { globals, cluster, vantage } of hubs)
 		for (const key of globals) {
-			const slices = cluster.slices.get(key) ?? NO_SLICES;
+			const service = cluster.services.get(key);
+			if (service === undefined) continue;
+			const part = { service, slices: cluster.slices.get(key) ?? NO_SLICES, vantage };
 			const group = groups.get(key);
-			if (group === undefined) groups.set(key, [slices]);
-			else group.push(slices);
+			if (group === undefined) groups.set(key, [part]);
+			else group.push(part);
 		}
 	return groups;
 }
@@ -89,20 +96,23 @@ function groupsOf(hubs: readonly HubMemory[]): ReadonlyMap<string, readonly Slic
 interface Input {
 	readonly hub: HubMemory;
 	readonly service: Service;
-	readonly group: readonly Slices[] | undefined;
-	readonly self: Self;
+	readonly group: readonly Part[] | undefined;
 }
 
-function refreshService(memory: Memory, { hub, service, group, self }: Input, touched: Set<Claim>): void {
+function refreshService(memory: Memory, { hub, service, group }: Input, touched: Set<Claim>): void {
 	const { key } = service;
-	const own = hub.cluster.slices.get(key) ?? NO_SLICES;
+	const { cluster, vantage, rank, name } = hub;
+	const own: Part = { service, slices: cluster.slices.get(key) ?? NO_SLICES, vantage };
+	const parts = (service.global ? group : undefined) ?? [own];
 	const entry = hub.entries.get(key);
-	const clusters = service.global ? group : undefined;
-	if (entry?.service === service && isSame(entry.clusters, clusters, own)) return;
-	const all = clusters ?? [own];
-	const claim: Claim = { rank: hub.rank, object: key, created: ageOf(service.created) };
-	const draft = draftService(service, all, self);
-	enter(memory, hub, { service, clusters: all, draft, claim, key: chunkKeyOf(hub, key) }, touched);
+	if (entry !== undefined && isSame(entry, parts)) {
+		// What it does not look at has changed at most; the former nodes are not kept for its sake.
+		entry.parts = parts;
+		return;
+	}
+	const claim: Claim = { rank, object: key, created: ageOf(service.created) };
+	const draft = draftService({ service, rank, hub: name, parts }, memory.self);
+	enter(memory, hub, { service, parts, draft, claim, key: chunkKeyOf(hub, key) }, touched);
 }
 
 /** No name of a Service has a blank. */
@@ -110,9 +120,20 @@ function chunkKeyOf({ rank }: HubMemory, key: string): string {
 	return rank === 0 ? key : `${key} ${rank}`;
 }
 
-function isSame(before: readonly Slices[], group: readonly Slices[] | undefined, own: Slices): boolean {
-	if (group === undefined) return before.length === 1 && before[0] === own;
-	return before.length === group.length && before.every((slices, index) => slices === group[index]);
+/** Whether a draft would say the same again. */
+function isSame({ parts, draft }: Entry, next: readonly Part[]): boolean {
+	if (parts.length !== next.length) return false;
+	return parts.every((part, index) => {
+		const other = next[index];
+		return other !== undefined && isSamePart(part, other, draft.reads);
+	});
+}
+
+function isSamePart(a: Part, b: Part, reads: Reads): boolean {
+	if (a.service !== b.service || a.slices !== b.slices) return false;
+	if (a.vantage === b.vantage) return true;
+	if (reads === "nodes" || a.vantage.isInside !== b.vantage.isInside) return false;
+	return reads === "nothing" || a.vantage.zone === b.vantage.zone;
 }
 
 /** Adds a Service, or replaces it. */
@@ -120,6 +141,7 @@ function enter(memory: Memory, hub: HubMemory, entry: Entry, touched: Set<Claim>
 	const { claim, draft } = entry;
 	forget(memory, hub, claim.object, touched);
 	hub.entries.set(claim.object, entry);
+	memory.addresses.add(entry.service, hub.rank);
 	for (const { address } of draft.frontends) for (const other of memory.claims.add(address, claim)) touched.add(other);
 	touched.add(claim);
 }
@@ -130,72 +152,17 @@ function forget(memory: Memory, hub: HubMemory, key: string, touched: Set<Claim>
 	for (const { address } of entry.draft.frontends)
 		for (const other of memory.claims.drop(address, entry.claim)) touched.add(other);
 	hub.entries.delete(key);
+	memory.addresses.drop(entry.service, hub.rank);
 	memory.chunks.delete(entry.key);
 	memory.problems.delete(entry.key);
 	touched.add(entry.claim);
 }
 
-/** The Service keeps the frontends that it has won, and has a Problem for each of the others. */
-function settleClaims(memory: Memory, claim: Claim): void {
-	const hub = memory.hubs[claim.rank];
-	const entry = entryOf(memory, claim);
-	if (hub === undefined || entry?.claim !== claim) return;
-	const source = sourceOf(memory.hubs, hub);
-	const frontends: Frontend[] = [];
-	const problems = [...entry.draft.problems];
-	for (const frontend of entry.draft.frontends) {
-		const winner = memory.claims.winner(frontend.address) ?? claim;
-		if (winner === claim) frontends.push(frontend);
-		else if (!isTwin(entry, entryOf(memory, winner), frontend))
-			problems.push(conflict(memory, entry, frontend.address));
-	}
-	const chunk = { object: claim.object, frontends, ...(source === undefined ? {} : { hub: source }) };
-	keep(memory.chunks, entry.key, frontends.length > 0 && chunk);
-	keep(memory.problems, entry.key, problems.length > 0 && withSource(problems, source));
-}
-
-interface Kept<V> {
-	set(key: string, value: V): unknown;
-	delete(key: string): unknown;
-}
-
-/** False: nothing is kept under this key. */
-function keep<V>(kept: Kept<V>, key: string, value: V | false): void {
-	if (value === false) kept.delete(key);
-	else kept.set(key, value);
-}
-
-/** Two that are merged want the same of an address that both have. */
-function isTwin({ service }: Entry, other: Entry | undefined, { address, name }: Frontend): boolean {
-	if (!service.global || !other?.service.global || other.service.key !== service.key) return false;
-	return other.draft.frontends.some((frontend) => frontend.address === address && frontend.name === name);
-}
-
-function collect(memory: Memory): Plan {
+function collect(memory: Memory, addresses: ReadonlyMap<Ip, KnownAddress>): Plan {
 	const problems: Problem[] = [];
 	for (const hub of memory.hubs) for (const problem of hub.problems) problems.push(problem);
 	for (const some of memory.problems.values()) for (const problem of some) problems.push(problem);
-	return { chunks: memory.chunks.snapshot(), addresses: memory.addresses, problems: problems.sort(byObject) };
-}
-
-function conflict(memory: Memory, { claim }: Entry, address: L4Address): Problem {
-	return {
-		object: `Service ${claim.object}`,
-		field: "spec.clusterIPs",
-		reason: "FrontendConflict",
-		message: `${address} ${whoseAddress(memory, claim, address)}`,
-	};
-}
-
-/** The fact and the fix. */
-function whoseAddress(memory: Memory, { rank }: Claim, address: L4Address): string {
-	const winner = memory.claims.winner(address);
-	if (winner === undefined || winner.rank < 0)
-		return "is reserved for the agent's own check: give the Service another address or port";
-	const hub = winner.rank === rank ? undefined : memory.hubs[winner.rank];
-	return hub === undefined
-		? `belongs to Service ${winner.object} (older, or first by name): give the Service another address or port`
-		: `belongs to Service ${winner.object} of ${hub.name}, an earlier hub: put this hub before it, or give one of the two another address`;
+	return { chunks: memory.chunks.snapshot(), addresses, problems: problems.sort(byObject) };
 }
 
 function byObject(a: Problem, b: Problem): number {

@@ -79,4 +79,6 @@ export interface Self {
 	readonly reach: Reach;
 	/** Of the host's own interfaces, loopback and link-local ones left out. */
 	readonly addresses: readonly Ip[];
+	/** spec.externalIPs are left alone: whoever may write a Service could take any address by them (CVE-2020-8554). */
+	readonly refusesExternalIps?: boolean;
 }

@@ -157,7 +157,7 @@ describe.skipIf(!isBuilt())(nobodyTitle, () => {
 		const plan = await asNobody("plan", `--manifests=${place.manifests}`);
 		expect(plan).toEqual({
 			code: 0,
-			out: "FRONTEND 10.96.200.1:80/TCP demo/web:http ServiceClusterIP -> 10.244.200.1:8080\n",
+			out: "FRONTEND 10.96.200.1:80/TCP demo/web:http ServiceClusterIP -> 10.244.200.1:8080\nADDRESS 10.96.200.1 cluster IP: other ports are refused\n",
 			err: "",
 		});
 		expect(await asNobody("version")).toMatchObject({ code: 0, err: "" });
