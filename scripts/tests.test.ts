@@ -62,5 +62,7 @@ test("findTests() tells tests that need the kernel from those that do not", () =
 	const { unit, kernel } = findTests();
 	expect(unit).toContain("scripts/tests.test.ts");
 	expect(unit.filter((file) => file.includes("bun-ffi-libbpf") || file.startsWith("test/kernel/"))).toEqual([]);
-	expect(kernel.every((file) => /^(test\/kernel|test\/soak|src\/bun-ffi-libbpf)\//.test(file))).toBe(true);
+	expect(kernel.every((file) => /^(test\/kernel|test\/soak|test\/conformance|src\/bun-ffi-libbpf)\//.test(file))).toBe(
+		true,
+	);
 });

@@ -11,7 +11,7 @@ export interface TestFiles {
 	readonly kernel: readonly string[];
 }
 
-const KERNEL = ["test/kernel/", "test/soak/", "src/bun-ffi-libbpf/"];
+const KERNEL = ["test/kernel/", "test/soak/", "test/conformance/", "src/bun-ffi-libbpf/"];
 
 /** Finds all test files in the project. */
 export function findTests(): TestFiles {

@@ -44,6 +44,8 @@ export interface StartOptions {
 	/** Behind the place's own flags, so that they count. */
 	readonly flags?: readonly string[];
 	readonly program?: readonly string[];
+	/** False: the folder of manifests is no hub of its. */
+	readonly manifests?: boolean;
 }
 
 export interface AgentPlace extends Disposable {
@@ -148,10 +150,11 @@ export function agentPlace(): AgentPlace {
 			renameSync(`${folder}/being-written`, `${paths.manifests}/${name}.yaml`);
 		},
 		remove: (name) => rmSync(`${paths.manifests}/${name}.yaml`),
-		start({ flags = [], program = SOURCES } = {}) {
+		start({ flags = [], program = SOURCES, manifests = true } = {}) {
 			started += 1;
 			const own = [`--cgroup=${group.path}`, `--pin-path=${pins}`, `--state-dir=${paths.stateDir}`, "--listen=off"];
-			const command = [...program, "agent", `--manifests=${paths.manifests}`, ...own, "--log-format=json", ...flags];
+			const folders = manifests ? [`--manifests=${paths.manifests}`] : [];
+			const command = [...program, "agent", ...folders, ...own, "--log-format=json", ...flags];
 			return startAgent(command, `${folder}/agent-${started}`, `${paths.stateDir}/agent.sock`);
 		},
 		run: (command, ...flags) =>

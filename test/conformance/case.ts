@@ -1,0 +1,215 @@
+// One row over one family and one protocol: objects of its own, clients of its own, and what these must see.
+
+import { type Client, outcomes } from "../support/client.ts";
+import { type Family, familyNamed } from "./families.ts";
+import type { Meeting } from "./meeting.ts";
+import { type HostName, hostNamed, SERVED } from "./network.ts";
+import {
+	type EndpointOptions,
+	type Fields,
+	type Pair,
+	type Place,
+	type PortOptions,
+	type ServiceOptions,
+	type SliceOptions,
+	serviceObject,
+	sliceObjects,
+} from "./objects.ts";
+import type { FamilyName, Protocol } from "./row.ts";
+import type { World } from "./world.ts";
+
+/** An address and port that clients connect to. */
+export interface Target {
+	readonly ip: string;
+	readonly port: number;
+}
+
+/** Where a connection arrives: a pod or node, by default at its port 8080. */
+export type Arrival = HostName | { readonly host: HostName; readonly port: number };
+
+export interface TestService extends Place {
+	readonly vip: Pair;
+	/** Its address in the case's family. */
+	at(port?: number): Target;
+	object(changes?: ServiceOptions): Fields;
+	/** One slice of each family with these endpoints; a name alone is a ready one. */
+	slices(endpoints: readonly (HostName | EndpointOptions)[], options?: SliceOptions): readonly Fields[];
+}
+
+export interface Case extends AsyncDisposable {
+	readonly world: World;
+	readonly family: Family;
+	readonly protocol: Protocol;
+	/** Describes a Service, nothing more: one port, 80, of the case's protocol, unless the options say otherwise. */
+	service(name?: string, options?: ServiceOptions): TestService;
+	/** A port of a Service. */
+	port(port: number, more?: Partial<PortOptions>): PortOptions;
+	/** Creates or changes objects, and waits until the agents have written them. */
+	apply(...objects: readonly (Fields | readonly Fields[])[]): Promise<void>;
+	/** Deletes a Service and its slices, and waits likewise. */
+	remove(service: TestService): Promise<void>;
+	/** A client there, the same each time. */
+	client(name: HostName): Client;
+	target(ip: Pair | string, port: number): Target;
+	/** A number that no other case has: of a node port. */
+	nodePort(): number;
+	/** Addresses that no other case has, out of which nothing is routed. */
+	freshIps(): { readonly cluster: Pair; readonly otherCluster: Pair; readonly ingress: Pair; readonly external: Pair };
+	/** Something that concerns everybody, done once for all cases of the row when they have come to it. */
+	together(action: () => Promise<void>): Promise<void>;
+	/** New connections from there arrive at these, at each of them, and nowhere else. */
+	reach(from: readonly HostName[], target: Target, arrivals: readonly Arrival[]): Promise<void>;
+	/** New connections are refused at once: ECONNREFUSED from the call itself. */
+	refused(from: readonly HostName[], target: Target): Promise<void>;
+	/** New connections go where the network takes them, which is nowhere: EHOSTUNREACH. */
+	untouched(from: readonly HostName[], target: Target): Promise<void>;
+}
+
+/** Connections at a time. */
+const ROUND = 12;
+/** Rounds until a backend that never came is believed to be left out: of five, one in 10^19 would be. */
+const ROUNDS = 16;
+
+/** Numbers that cases share, so that none has another's. */
+let taken = 0;
+
+function fresh(block: string): Pair {
+	return { v4: `${block}.${taken >> 8}.${taken & 255}`, v6: `fd00:${block.replace(".", ":")}::${taken.toString(16)}` };
+}
+
+function arrivalText(arrival: Arrival, family: Family): string {
+	const { host, port } = typeof arrival === "string" ? { host: arrival, port: 8080 } : arrival;
+	return `${family.pick(hostNamed(host))}|${port}`;
+}
+
+/** Ways to send that a protocol has: each must go by the same rules. */
+const WAYS: Readonly<Record<Protocol, readonly string[]>> = { TCP: ["peer"], UDP: ["udp", "connected"] };
+
+export interface CaseOptions {
+	readonly id: string;
+	readonly family: FamilyName;
+	readonly protocol: Protocol;
+	readonly meeting: Meeting;
+}
+
+export function openCase(world: World, { id, protocol, meeting, ...by }: CaseOptions): Case {
+	const family = familyNamed(by.family);
+	const namespace = `${id}-${by.family}-${protocol}`.toLowerCase().replaceAll(/[^a-z0-9-]/g, "-");
+	const clients = new Map<HostName, Client>();
+
+	function clientIn(name: HostName): Client {
+		const known = clients.get(name) ?? world.client(name);
+		clients.set(name, known);
+		return known;
+	}
+
+	const port = (number: number, more: Partial<PortOptions> = {}): PortOptions => ({
+		name: `p${number}`,
+		port: number,
+		protocol,
+		...more,
+	});
+
+	function service(name = "web", options: ServiceOptions = {}): TestService {
+		const place = { namespace, name };
+		taken += 1;
+		const { vip = fresh("10.211"), ports = [port(80)] } = options;
+		const served = ports.map((each, index) => ({ name: each.name, port: SERVED[index] ?? 0, protocol: each.protocol }));
+		return {
+			...place,
+			vip,
+			at: (number = 80) => ({ ip: family.dial(family.pick(vip)), port: number }),
+			object: (changes = {}) => serviceObject(place, { vip, ports, ...options, ...changes }),
+			slices: (endpoints, more = {}) =>
+				sliceObjects(
+					place,
+					endpoints.map((each) => (typeof each === "string" ? { host: each } : each)),
+					{ ports: served, ...more },
+				),
+		};
+	}
+
+	/** What became of that many connections, for each way to send. */
+	async function attempt(from: HostName, target: Target, count: number): Promise<ReadonlyMap<string, string>> {
+		const seen = new Map<string, string>();
+		for (const way of WAYS[protocol]) {
+			const answer = await clientIn(from).ask(`storm ${way} ${count} ${target.ip} ${target.port}`);
+			for (const outcome of outcomes(answer).keys()) seen.set(`${way} ${outcome.slice(1)}`, way);
+		}
+		return seen;
+	}
+
+	function wrong(from: HostName, target: Target, facts: { wanted: string; got: readonly string[] }): Error {
+		const { wanted, got } = facts;
+		return new Error(
+			`From ${from}, ${target.ip} port ${target.port}/${protocol}: wanted ${wanted}, got ${got.join(", ") || "nothing"}`,
+		);
+	}
+
+	async function meets(from: readonly HostName[], target: Target, outcome: string): Promise<void> {
+		for (const name of from) {
+			const got = [...(await attempt(name, target, 1)).keys()];
+			if (got.some((each) => !each.endsWith(` ${outcome}`))) throw wrong(name, target, { wanted: outcome, got });
+		}
+	}
+
+	async function reachFrom(from: HostName, target: Target, arrivals: readonly Arrival[]): Promise<void> {
+		const wanted = WAYS[protocol].flatMap((way) => arrivals.map((each) => `${way} >${arrivalText(each, family)}`));
+		const got = new Set<string>();
+		for (let round = 0; round < ROUNDS && wanted.some((each) => !got.has(each)); round += 1) {
+			for (const each of (await attempt(from, target, ROUND)).keys()) got.add(each);
+			if ([...got].some((each) => !wanted.includes(each))) break;
+		}
+		if (got.size !== wanted.length || wanted.some((each) => !got.has(each)))
+			throw wrong(from, target, { wanted: wanted.join(", "), got: [...got].sort() });
+	}
+
+	return {
+		world,
+		family,
+		protocol,
+		service,
+		port,
+		async apply(...objects) {
+			world.hub.apply(objects.flat());
+			await world.settled();
+		},
+		async remove(one) {
+			world.hub.delete("Service", namespace, one.name);
+			for (const { metadata } of world.hub.list("EndpointSlice")) {
+				const label = metadata.labels?.["kubernetes.io/service-name"];
+				if (metadata.namespace === namespace && label === one.name)
+					world.hub.delete("EndpointSlice", namespace, metadata.name);
+			}
+			await world.settled();
+		},
+		client: clientIn,
+		target: (ip, number) => ({ ip: family.dial(typeof ip === "string" ? ip : family.pick(ip)), port: number }),
+		nodePort() {
+			taken += 1;
+			return 30_000 + taken;
+		},
+		freshIps() {
+			taken += 1;
+			return {
+				cluster: fresh("10.211"),
+				otherCluster: fresh("10.213"),
+				ingress: fresh("10.212"),
+				external: fresh("203.0"),
+			};
+		},
+		together: meeting.together,
+		async reach(from, target, arrivals) {
+			await Promise.all(from.map((name) => reachFrom(name, target, arrivals)));
+		},
+		refused: (from, target) => meets(from, target, "!ECONNREFUSED"),
+		untouched: (from, target) => meets(from, target, "!EHOSTUNREACH"),
+		async [Symbol.asyncDispose]() {
+			meeting.leave();
+			await Promise.all([...clients.values()].map((one) => one.kill()));
+			for (const kind of ["Service", "EndpointSlice"])
+				for (const { metadata } of world.hub.list(kind))
+					if (metadata.namespace === namespace) world.hub.delete(kind, namespace, metadata.name);
+		},
+	};
+}
