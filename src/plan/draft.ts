@@ -87,27 +87,36 @@ function draftPort(drafting: Drafting, { addresses, port, number, choose }: Port
 	return true;
 }
 
-/** Traffic policy Local is for clients elsewhere, but for the cluster IPs': kube-proxy short-circuits its own node's clients. */
 function chooserOf(drafting: Drafting, port: ServicePort): Chooser {
-	const { subject, self, lost, reads } = drafting;
+	const { subject, self } = drafting;
 	const { service, parts } = subject;
 	const choices = new Map<string, Choice>();
 	const affinities = new Map<Family, Affinity>();
 	return ({ family, mode }) => {
+		// External policy Local is for clients elsewhere: kube-proxy as well short-circuits those of its own node.
 		const isLocal = mode === "ServiceClusterIP" && service.internalTrafficPolicy === "Local";
-		const key = isLocal ? `${family} here` : family;
-		let choice = choices.get(key);
-		if (choice === undefined) {
-			choice = chooseBackends(parts, { service, family, port, isLocal }, self);
-			choices.set(key, choice);
-			for (const each of choice.lost) lost.set(each.ip, each);
-			reads.add(choice.reads);
-		}
+		const choice = getOrMake(choices, isLocal ? `${family} here` : family, () =>
+			noted(drafting, chooseBackends(parts, { service, family, port, isLocal }, self)),
+		);
 		if (service.affinity === undefined) return { choice, affinity: undefined };
-		const affinity = affinities.get(family) ?? { ...service.affinity, group: groupOf(subject, port, family) };
-		affinities.set(family, affinity);
+		const { seconds, client } = service.affinity;
+		const affinity = getOrMake(affinities, family, () => ({ seconds, client, group: groupOf(subject, port, family) }));
 		return { choice, affinity };
 	};
+}
+
+function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+	const known = map.get(key);
+	if (known !== undefined) return known;
+	const made = make();
+	map.set(key, made);
+	return made;
+}
+
+function noted({ lost, reads }: Drafting, choice: Choice): Choice {
+	for (const each of choice.lost) getOrMake(lost, each.ip, () => each);
+	reads.add(choice.reads);
+	return choice;
 }
 
 /** Services of one name in several hubs have clients of their own, unless they are merged. */

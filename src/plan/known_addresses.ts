@@ -3,7 +3,7 @@
 import { createLayeredMap } from "../lib/layered_map.ts";
 import { type Ip, ipFamily, parseIp } from "../model/address.ts";
 import type { Node, Service } from "../model/cluster.ts";
-import { nodePortsIp } from "./node_ports.ts";
+import { isNodePortsIp, nodePortsIp } from "./node_ports.ts";
 import type { KnownAddress, NodeScope, Self } from "./plan_types.ts";
 import { isOurs, nodePortFamilies } from "./service_addresses.ts";
 import type { Vantage } from "./vantage.ts";
@@ -47,8 +47,8 @@ export function createKnownAddresses(): KnownAddresses {
 	let snapshot: ReadonlyMap<Ip, KnownAddress> = new Map();
 
 	function count(service: Service, rank: number, step: 1 | -1): void {
-		if (isOurs(service) && service.ports.length > 0)
-			for (const ip of service.clusterIps) countOne(clusterIps, ip, step);
+		const ips = isOurs(service) && service.ports.length > 0 ? service.clusterIps : [];
+		for (const ip of ips) if (!isNodePortsIp(ip)) countOne(clusterIps, ip, step);
 		for (const family of nodePortFamilies(service)) countOne(nodePorts, nodePortsIp(rank, family), step);
 	}
 

@@ -1,6 +1,5 @@
 // From the hubs' snapshots to the whole wanted state: pure in its meaning, quick by remembering.
 
-import type { Ip } from "../model/address.ts";
 import type { Service } from "../model/cluster.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Claim } from "./claims.ts";
@@ -18,7 +17,7 @@ import {
 	takeSnapshots,
 } from "./memory.ts";
 import type { Part, Slices } from "./part.ts";
-import type { HubSnapshot, KnownAddress, Plan, Self } from "./plan_types.ts";
+import type { HubSnapshot, Plan, Self } from "./plan_types.ts";
 
 /** In the order in which the hubs win. A hub of which nothing is known yet has an empty cluster. */
 export type Planner = (hubs: readonly HubSnapshot[], self: Self) => Plan;
@@ -54,7 +53,8 @@ function plan(memory: Memory, hubs: readonly HubSnapshot[], self: Self): Plan {
 		memory.hubs.every(({ problems }, rank) => problems === before[rank]);
 	if (memory.plan !== undefined && isSame) return memory.plan;
 	for (const claim of touched) settleClaims(memory, claim);
-	memory.plan = collect(memory, addresses);
+	const chunks = (touched.size === 0 && memory.plan?.chunks) || memory.chunks.snapshot();
+	memory.plan = { chunks, addresses, problems: problemsOf(memory) };
 	return memory.plan;
 }
 
@@ -158,11 +158,11 @@ function forget(memory: Memory, hub: HubMemory, key: string, touched: Set<Claim>
 	touched.add(entry.claim);
 }
 
-function collect(memory: Memory, addresses: ReadonlyMap<Ip, KnownAddress>): Plan {
+function problemsOf(memory: Memory): readonly Problem[] {
 	const problems: Problem[] = [];
 	for (const hub of memory.hubs) for (const problem of hub.problems) problems.push(problem);
 	for (const some of memory.problems.values()) for (const problem of some) problems.push(problem);
-	return { chunks: memory.chunks.snapshot(), addresses, problems: problems.sort(byObject) };
+	return problems.sort(byObject);
 }
 
 function byObject(a: Problem, b: Problem): number {
