@@ -12,7 +12,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const COMMANDS = ["agent", "detach", "status", "frontends", "backends", "plan", "maps", "version"];
+const COMMANDS = ["agent", "detach", "status", "frontends", "backends", "plan", "explain", "maps", "version"];
 const SERVICE = `apiVersion: v1
 kind: Service
 metadata: { name: web, namespace: demo }
@@ -110,8 +110,10 @@ describe.each(COMMANDS)("balancing %s", (name) => {
 test.each([
 	["agent", "Cannot run without a source of Services: give --manifests PATH, --kubeconfig FILE or --metaserver URL"],
 	["plan", "Cannot plan without a source: give --manifests PATH"],
-])("balancing %s asks for a source", async (name, message) => {
-	const { code, out, err } = await balancing(name);
+	["explain 10.96.0.1:80", "Cannot explain without a source: give --manifests PATH"],
+])("balancing %s asks for a source", async (words, message) => {
+	const [name = "", ...args] = words.split(" ");
+	const { code, out, err } = await balancing(name, ...args);
 	expect({ code, out }).toEqual({ code: 2, out: "" });
 	expect(err).toStartWith(`balancing ${name}: ${message}\n`);
 });
@@ -157,6 +159,75 @@ describe("balancing plan", () => {
 		const { code, out, err } = await balancing("plan", `--manifests=${folder}/none`);
 		expect({ code, out }).toEqual({ code: 1, out: "" });
 		expect(err).toMatch(/^balancing plan: Cannot read manifests .*none: ENOENT .*\n$/);
+	});
+});
+
+describe("balancing explain", () => {
+	const explain = (...args: readonly string[]) => balancing("explain", "--manifests", `${folder}/web.yaml`, ...args);
+	beforeAll(() => writeFileSync(`${folder}/web.yaml`, SERVICE));
+
+	test("says step by step where a connection would go, and why", async () => {
+		expect(await explain("10.96.0.10:80")).toEqual({
+			code: 0,
+			out: [
+				"10.96.0.10:80/TCP is a cluster IP of Service demo/web, port 80/TCP",
+				"  10.244.1.11:80/TCP: new connections (ready)",
+				"would connect to 10.244.1.11:80/TCP, because Service demo/web has 1 endpoint for new connections",
+				"",
+			].join("\n"),
+			err: "",
+		});
+	});
+
+	test.each([
+		[
+			"10.96.0.10:80/udp",
+			"would be refused with ECONNREFUSED, because no Service has 10.96.0.10:80/UDP, and 10.96.0.10 is a cluster IP of Service demo/web",
+		],
+		[
+			"[fd00::1]:80",
+			"would connect to [fd00::1]:80/TCP as it is, because no Service has [fd00::1]:80/TCP, and fd00::1 is no cluster IP and no node's address with node ports",
+		],
+	])("answers for %s, which is no mistake", async (address, line) => {
+		expect(await explain(address)).toEqual({ code: 0, out: `${line}\n`, err: "" });
+	});
+
+	test("gives all of it as JSON", async () => {
+		const { code, out } = await explain("10.96.0.10:80", "--from", "pod", "-o", "json");
+		expect(code).toBe(0);
+		expect(JSON.parse(out)).toEqual({
+			question: { client: { scope: "pod" }, ip: "10.96.0.10", port: 80, protocol: "TCP" },
+			verdict: { kind: "translate", active: ["10.244.1.11:80/TCP"], terminating: [] },
+			because: "Service demo/web has 1 endpoint for new connections",
+			frontend: {
+				address: "10.96.0.10:80/TCP",
+				name: "demo/web:80",
+				hub: `manifests ${folder}/web.yaml`,
+				mode: "ServiceClusterIP",
+			},
+			steps: ["10.96.0.10:80/TCP is a cluster IP of Service demo/web, port 80/TCP"],
+			endpoints: [
+				{
+					address: "10.244.1.11:80/TCP",
+					hub: `manifests ${folder}/web.yaml`,
+					node: "",
+					use: "new",
+					through: ["10.244.1.11:80/TCP"],
+					why: "ready",
+				},
+			],
+		});
+	});
+
+	test.each([
+		[[], "Cannot explain without an address: give one, as 10.96.0.10:80, 10.96.0.10:53/udp or [fd00::1]:80"],
+		[["web:80"], 'Cannot understand "web:80": give 10.96.0.10:80, 10.96.0.10:53/udp or [fd00::1]:80'],
+		[["10.96.0.10:80/sctp"], 'Cannot understand "10.96.0.10:80/sctp": give '],
+		[["10.96.0.10:80", "--from", "mars"], 'Cannot use --from "mars": it must be host or pod'],
+	])("%j is a mistake, and says what to type", async (args, message) => {
+		const { code, out, err } = await explain(...args);
+		expect({ code, out }).toEqual({ code: 2, out: "" });
+		expect(err).toStartWith(`balancing explain: ${message}`);
 	});
 });
 

@@ -52,6 +52,12 @@ const COMMANDS: readonly Entry[] = [
 		load: async () => (await import("./plan.ts")).plan,
 	},
 	{
+		name: "explain",
+		kind: "noun",
+		summary: "what becomes of a connection, and why; needs no root",
+		load: async () => (await import("./explain.ts")).explain,
+	},
+	{
 		name: "maps",
 		kind: "noun",
 		summary: "the kernel's maps, decoded",

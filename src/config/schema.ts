@@ -107,6 +107,7 @@ export const schema = v.object({
 		"info",
 	),
 	"log-format": v.optional(v.picklist(["json", "pretty"], "must be json or pretty")),
+	from: v.optional(v.picklist(["host", "pod"], "must be host or pod"), "host"),
 	output: v.optional(v.picklist(["text", "json"], "must be text or json"), "text"),
 });
 
@@ -149,5 +150,6 @@ export const FLAGS: Readonly<Record<FlagName, Flag>> = {
 	"events-rate": { value: "N", help: "events per second at most, 0 = no limit (default: 1000)" },
 	"log-level": { value: "LEVEL", help: "debug, info, warn, error, silent (default: info)" },
 	"log-format": { value: "FORMAT", help: "json or pretty (default: pretty on a terminal, else json)" },
+	from: { value: "CLIENT", help: "who connects: host, or pod (a network namespace of its own) (default: host)" },
 	output: { value: "FORMAT", help: "text or json (default: text)", short: "o" },
 };

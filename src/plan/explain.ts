@@ -1,0 +1,80 @@
+// The oracle: what becomes of a connection, and why; from the rules and without the planner, which tests compare with it. Simple and slow.
+
+import { assertNever } from "../lib/assert_never.ts";
+import { ipFamily, type L4Address, l4Address } from "../model/address.ts";
+import type { Service } from "../model/cluster.ts";
+import { CANARY } from "./canary.ts";
+import type { Explanation, Question, Verdict } from "./explain/explanation.ts";
+import { explainFrontend } from "./explain/frontend.ts";
+import { type Place, placeOf } from "./explain/places.ts";
+import { nodePortsIp, type World, wantsOf } from "./explain/wants.ts";
+import type { HubSnapshot, Self } from "./plan_types.ts";
+
+const PASS: Verdict = { kind: "pass" };
+const REFUSE: Verdict = { kind: "refuse", errno: "ECONNREFUSED" };
+
+/** Total: never throws on a user's object. The hubs stand in the order in which they win. */
+export function explain(hubs: readonly HubSnapshot[], self: Self, question: Question): Explanation {
+	const world = { hubs, self };
+	const asked = l4Address(question.ip, question.port, question.protocol);
+	if (CANARY.frontends.some(({ address }) => address === asked))
+		return answer(REFUSE, `${asked} is where the agent proves that its programs work`);
+	const wants = wantsOf(world, asked);
+	if (wants[0] !== undefined) return explainFrontend(world, wants, []);
+	const place = placeOf(world, question.ip);
+	if (place === undefined) return explainUnknown(world, question, asked);
+	switch (place.kind) {
+		case "node":
+			return explainNode(world, place, question);
+		case "clusterIp":
+			return answer(REFUSE, `no Service has ${asked}, and ${question.ip} is a cluster IP of ${list(place.services)}`);
+		default:
+			return assertNever(place);
+	}
+}
+
+/** In `because` the facts, in `steps` what else was seen. */
+function answer(verdict: Verdict, because: string, steps: readonly string[] = []): Explanation {
+	return { verdict, because, steps, endpoints: [] };
+}
+
+function explainNode(world: World, place: Place & { readonly kind: "node" }, question: Question): Explanation {
+	const { ip, port, protocol, client } = question;
+	const hub = world.hubs.length > 1 ? ` in hub ${world.hubs[place.rank]?.name}` : "";
+	const steps = [`${ip} is ${place.why}${hub}`];
+	if (place.scope === "host" && client.scope === "pod")
+		return answer(PASS, "loopback in a pod's network namespace is the pod's own", steps);
+	const wants = wantsOf(world, l4Address(nodePortsIp(place.rank, ipFamily(ip)), port, protocol));
+	const service = wants[0]?.service;
+	if (service === undefined) return answer(PASS, `no Service has node port ${port}/${protocol}`, steps);
+	steps.push(`${port}/${protocol} is a node port of Service ${service.key}`);
+	if (place.scope === "remote" && service.external?.trafficPolicy === "Local")
+		return answer(PASS, "with externalTrafficPolicy Local another node decides by itself", steps);
+	return explainFrontend(world, wants, steps);
+}
+
+/** Not ours; what comes near is said. */
+function explainUnknown({ hubs }: World, { ip }: Question, asked: L4Address): Explanation {
+	const steps = hubs.flatMap(({ cluster }) =>
+		[...cluster.services.values()]
+			.filter(({ clusterIps, external }) =>
+				[clusterIps, external?.externalIps, external?.ingressIps].flat().includes(ip),
+			)
+			.map((service) => `Service ${service.key} has ${ip}, and is left alone: ${whyAlone(service)}`),
+	);
+	return answer(
+		PASS,
+		`no Service has ${asked}, and ${ip} is no cluster IP and no node's address with node ports`,
+		steps,
+	);
+}
+
+function whyAlone({ type, otherProxy, clusterIps }: Service): string {
+	if (otherProxy) return "its label service.kubernetes.io/service-proxy-name gives it to another proxy";
+	if (type === "ExternalName") return "its type is ExternalName";
+	return clusterIps.length === 0 ? "it is headless" : "no such port, or no cluster IP of this family";
+}
+
+function list(services: readonly string[]): string {
+	return services.map((key) => `Service ${key}`).join(", ");
+}

@@ -1,0 +1,59 @@
+// What is asked of the oracle, and what it answers.
+
+import type { Ip, L4Address, Port, Protocol } from "../../model/address.ts";
+import type { SessionAffinity } from "../../model/cluster.ts";
+import type { FrontendMode } from "../plan_types.ts";
+
+/** Who connects: a client in the agent's own network namespace, or one in that of a pod. Only loopback tells them apart. */
+export type Scope = "host" | "pod";
+
+export interface Question {
+	readonly client: { readonly scope: Scope };
+	readonly ip: Ip;
+	readonly port: Port;
+	readonly protocol: Protocol;
+}
+
+export type Verdict =
+	/** The connection goes where the client wants it, untouched. */
+	| { readonly kind: "pass" }
+	| { readonly kind: "refuse"; readonly errno: "ECONNREFUSED" }
+	/** Sorted, distinct: where new connections go (never empty), and what keeps the UDP flows it has. */
+	| { readonly kind: "translate"; readonly active: readonly L4Address[]; readonly terminating: readonly L4Address[] };
+
+/** `new`: new connections go there. `flows`: it keeps the UDP flows it has, no more. */
+export type EndpointUse = "new" | "flows" | "none";
+
+/** An endpoint of the Service that was looked at. */
+export interface ConsideredEndpoint {
+	readonly address: L4Address;
+	/** The name of its hub. */
+	readonly hub: string;
+	/** "" if it is on none. */
+	readonly node: string;
+	readonly use: EndpointUse;
+	/** How it is reached: itself, or other addresses that lead to it. Empty without a way, or a use. */
+	readonly through: readonly L4Address[];
+	readonly why: string;
+}
+
+/** The frontend that decides. */
+export interface DecidingFrontend {
+	/** Where it stands in the plan: that of a node port is not the address that was asked for. */
+	readonly address: L4Address;
+	/** `namespace/name:port`. */
+	readonly name: string;
+	readonly hub: string;
+	readonly mode: FrontendMode;
+	readonly affinity?: SessionAffinity;
+}
+
+export interface Explanation {
+	readonly verdict: Verdict;
+	/** Why, in some words that follow on "because". */
+	readonly because: string;
+	readonly frontend?: DecidingFrontend;
+	/** What was considered, in order: objects and reasons. */
+	readonly steps: readonly string[];
+	readonly endpoints: readonly ConsideredEndpoint[];
+}

@@ -1,0 +1,91 @@
+// A connection to an address that a Service has: where it goes.
+
+import { ipFamily, l4Parts } from "../../model/address.ts";
+import type { Service } from "../../model/cluster.ts";
+import { judgeEndpoints } from "./candidates.ts";
+import type { ConsideredEndpoint, DecidingFrontend, Explanation, Verdict } from "./explanation.ts";
+import type { Want, World } from "./wants.ts";
+import { findWays } from "./ways.ts";
+
+const KINDS = {
+	ServiceClusterIP: "a cluster IP",
+	ServiceNodeport: "a node port",
+	ServiceLoadbalancer: "a load balancer's address",
+	ServiceExternalIP: "an external IP",
+	Canary: "the agent's own check",
+} as const;
+
+/** The first want has it. */
+export function explainFrontend(world: World, wants: readonly Want[], before: readonly string[]): Explanation {
+	const [winner, ...others] = wants;
+	if (winner === undefined) throw new Error("Cannot explain a frontend that nobody wants");
+	const steps = [...before, ...describeWinner(world, winner)];
+	for (const other of others) if (!isTwin(winner, other)) steps.push(describeLoser(world, winner, other));
+	const note = (step: string) => steps.push(step);
+	const family = ipFamily(l4Parts(winner.address).ip);
+	const local = winner.mode === "ServiceClusterIP" && winner.service.internalTrafficPolicy === "Local";
+	if (local) note(`internalTrafficPolicy Local: only endpoints on this node (${world.self.nodeName})`);
+	const judged = judgeEndpoints(world, { ...winner, family, local }, note);
+	const endpoints = findWays(world, { ...winner, family }, judged, note);
+	const verdict = verdictOf(endpoints);
+	const frontend = describeFrontend(winner);
+	if (frontend.affinity !== undefined && verdict.kind === "translate") {
+		const { seconds, client } = frontend.affinity;
+		note(`sessionAffinity ClientIP: a client (${client}) goes on to the backend it had in the last ${seconds} s`);
+	}
+	return { verdict, because: becauseOf(winner.service, endpoints, verdict), frontend, steps, endpoints };
+}
+
+function describeWinner(world: World, { service, port, mode, address, hub }: Want): readonly string[] {
+	const where = world.hubs.length > 1 ? ` of hub ${hub.name}` : "";
+	const name = port.name === "" ? "" : ` ${port.name}`;
+	const isPolicyIdle = service.external?.trafficPolicy === "Local" && mode !== "ServiceClusterIP";
+	return [
+		`${address} is ${KINDS[mode]} of Service ${service.key}${where}, port${name} ${port.port}/${port.protocol}`,
+		...(isPolicyIdle
+			? ["externalTrafficPolicy Local does not matter: this client is inside, and endpoints on any node serve it"]
+			: []),
+	];
+}
+
+/** Two that are merged want the same of an address that both have. */
+function isTwin(winner: Want, other: Want): boolean {
+	return (
+		winner.service.global &&
+		other.service.global &&
+		winner.service.key === other.service.key &&
+		winner.port.name === other.port.name
+	);
+}
+
+function describeLoser({ hubs }: World, winner: Want, { service, rank }: Want): string {
+	const why =
+		winner.rank === rank ? "is older, or the first by name" : `is in hub ${winner.hub.name}, which goes before`;
+	const where = hubs.length > 1 ? ` of hub ${hubs[rank]?.name}` : "";
+	return `Service ${service.key}${where} wants it as well: Service ${winner.service.key} ${why}`;
+}
+
+function describeFrontend({ service, port, mode, address, hub }: Want): DecidingFrontend {
+	const name = `${service.key}:${port.name === "" ? port.port : port.name}`;
+	const facts = { address, name, hub: hub.name, mode };
+	return service.affinity === undefined ? facts : { ...facts, affinity: service.affinity };
+}
+
+function verdictOf(endpoints: readonly ConsideredEndpoint[]): Verdict {
+	const [active, flows] = (["new", "flows"] as const).map(
+		(use) => new Set(endpoints.filter((each) => each.use === use).flatMap(({ through }) => through)),
+	);
+	if (active === undefined || active.size === 0) return { kind: "refuse", errno: "ECONNREFUSED" };
+	const terminating = [...(flows ?? [])].filter((address) => !active.has(address));
+	return { kind: "translate", active: [...active].sort(), terminating: terminating.sort() };
+}
+
+function becauseOf({ key }: Service, endpoints: readonly ConsideredEndpoint[], { kind }: Verdict): string {
+	if (kind === "translate") {
+		const count = endpoints.filter(({ use }) => use === "new").length;
+		return `Service ${key} has ${count} ${count === 1 ? "endpoint" : "endpoints"} for new connections`;
+	}
+	if (endpoints.length === 0) return `Service ${key} has no endpoint for this port`;
+	const reasons = [...new Set(endpoints.map(({ why }) => why))].sort();
+	return `none of the ${endpoints.length} endpoints of Service ${key} takes new connections (${reasons.join("; ")})`;
+}
