@@ -7,7 +7,8 @@ import { CANARY } from "./canary.ts";
 import type { Explanation, Question, Verdict } from "./explain/explanation.ts";
 import { explainFrontend } from "./explain/frontend.ts";
 import { type Place, placeOf } from "./explain/places.ts";
-import { nodePortsIp, type World, wantsOf } from "./explain/wants.ts";
+import { type World, wantsOf } from "./explain/wants.ts";
+import { nodePortsIp } from "./node_ports.ts";
 import type { HubSnapshot, Self } from "./plan_types.ts";
 
 const PASS: Verdict = { kind: "pass" };
@@ -26,6 +27,10 @@ export function explain(hubs: readonly HubSnapshot[], self: Self, question: Ques
 	switch (place.kind) {
 		case "node":
 			return explainNode(world, place, question);
+		case "host":
+			return answer(PASS, `no Service has ${asked}, and no node port is served there`, [
+				`${question.ip} is ${place.why}`,
+			]);
 		case "clusterIp":
 			return answer(REFUSE, `no Service has ${asked}, and ${question.ip} is a cluster IP of ${list(place.services)}`);
 		default:

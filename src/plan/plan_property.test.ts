@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { selfOf } from "../../test/support/plans.ts";
 import { type Edit, edit, NODE } from "../../test/support/random_cluster.ts";
 import { createLayeredMap } from "../lib/layered_map.ts";
-import type { EndpointSlice, Service } from "../model/cluster.ts";
+import type { EndpointSlice, Node, Service } from "../model/cluster.ts";
 import { EMPTY_CLUSTER } from "../model/cluster.ts";
 import { createPlanner, planFresh } from "./plan.ts";
 import { renderPlan } from "./render.ts";
@@ -19,20 +19,28 @@ interface Hub {
 	snapshot(): ReturnType<typeof snapshotOf>;
 }
 
-function snapshotOf(services: ReadonlyMap<string, Service>, slices: ReadonlyMap<string, readonly EndpointSlice[]>) {
-	return { ...EMPTY_CLUSTER, services, slices };
+function snapshotOf(
+	services: ReadonlyMap<string, Service>,
+	slices: ReadonlyMap<string, readonly EndpointSlice[]>,
+	nodes: ReadonlyMap<string, Node>,
+) {
+	return { ...EMPTY_CLUSTER, services, slices, nodes };
 }
 
 function createHub(): Hub {
 	const services = createLayeredMap<Service>(LAYERS);
 	const slices = createLayeredMap<readonly EndpointSlice[]>(LAYERS);
+	const nodes = createLayeredMap<Node>(LAYERS);
 	return {
 		edit(each) {
 			if (each.kind === "slices") slices.set(each.key, each.slices);
-			else if (each.service === undefined) services.delete(each.key);
+			else if (each.kind === "node") {
+				if (each.node === undefined) nodes.delete(each.key);
+				else nodes.set(each.key, each.node);
+			} else if (each.service === undefined) services.delete(each.key);
 			else services.set(each.key, each.service);
 		},
-		snapshot: () => snapshotOf(services.snapshot(), slices.snapshot()),
+		snapshot: () => snapshotOf(services.snapshot(), slices.snapshot(), nodes.snapshot()),
 	};
 }
 

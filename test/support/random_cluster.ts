@@ -8,22 +8,32 @@ import {
 	EMPTY_CLUSTER,
 	type Endpoint,
 	type EndpointSlice,
+	type External,
+	type Node,
 	type Service,
 	type ServicePort,
 } from "../../src/model/cluster.ts";
-import type { HubSnapshot } from "../../src/plan/plan_types.ts";
+import type { HubSnapshot, Self } from "../../src/plan/plan_types.ts";
 
-/** Replaces a Service (undefined: takes it away), or its slices, in one of the hubs. */
+/** Replaces a Service or a Node (undefined: takes it away), or a Service's slices, in one of the hubs. */
 export type Edit = { readonly hub: number } & (
 	| { readonly kind: "service"; readonly key: string; readonly service: Service | undefined }
 	| { readonly kind: "slices"; readonly key: string; readonly slices: readonly EndpointSlice[] }
+	| { readonly kind: "node"; readonly key: string; readonly node: Node | undefined }
 );
 
 export const NODE = "here";
 const KEYS = ["demo/a", "demo/b", "demo/c", "demo/d"];
 const VIRTUAL_IPS = ["10.96.0.1", "10.96.0.2", "fd00::1", "fd00::2"].map(ip);
-const IPV4_PODS = ["10.244.0.1", "10.244.0.2", "10.244.0.3", "10.244.0.4"].map(ip);
-const IPV6_PODS = ["fd01::1", "fd01::2", "fd01::3"].map(ip);
+/** One of them is a cluster IP as well, one a node's. */
+const OUTER_IPS = ["203.0.113.1", "203.0.113.2", "10.96.0.1", "10.0.0.1", "2001:db8::1", "fd00::2"].map(ip);
+const NODE_IPS = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "fd10::1", "fd10::2"].map(ip);
+const PROXY_IPS = ["192.0.2.1", "192.0.2.2", "2001:db8:1::1"].map(ip);
+const ZONES = ["north", "south"];
+const NODES = [NODE, "there", "yonder"];
+/** Endpoints on the host's network have their node's address. */
+const IPV4_PODS = ["10.244.0.1", "10.244.0.2", "10.244.0.3", "10.244.0.4", "10.0.0.2"].map(ip);
+const IPV6_PODS = ["fd01::1", "fd01::2", "fd01::3", "fd10::2"].map(ip);
 const PORTS: readonly (readonly [string, number, Protocol])[] = [
 	["http", 80, "TCP"],
 	["dns", 53, "UDP"],
@@ -45,44 +55,119 @@ export function applyEdits(hubs: readonly HubSnapshot[], edits: readonly Edit[])
 function editCluster(cluster: Cluster, edits: readonly Edit[]): Cluster {
 	const services = new Map(cluster.services);
 	const slices = new Map(cluster.slices);
+	const nodes = new Map(cluster.nodes);
 	for (const edit of edits) {
 		if (edit.kind === "slices") slices.set(edit.key, edit.slices);
-		else if (edit.service === undefined) services.delete(edit.key);
-		else services.set(edit.key, edit.service);
+		else if (edit.kind === "service") replace(services, edit.key, edit.service);
+		else replace(nodes, edit.key, edit.node);
 	}
-	return { ...cluster, services, slices };
+	return { ...cluster, services, slices, nodes };
+}
+
+function replace<V>(values: Map<string, V>, key: string, value: V | undefined): void {
+	if (value === undefined) values.delete(key);
+	else values.set(key, value);
+}
+
+/** Absent in most. */
+function seldom<K extends string, V>(key: K, value: fc.Arbitrary<V>): fc.Arbitrary<{ readonly [key in K]?: V }> {
+	return rare(value).map((some) => {
+		const fields: { [key in K]?: V } = {};
+		if (some !== undefined) fields[key] = some;
+		return fields;
+	});
+}
+
+function rare<V>(value: fc.Arbitrary<V>): fc.Arbitrary<V | undefined> {
+	return fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value });
 }
 
 const servicePort: fc.Arbitrary<ServicePort> = fc
-	.constantFrom(...PORTS)
-	.map(([name, number, protocol]) => ({ name, port: port(number), protocol }));
+	.record({ port: fc.constantFrom(...PORTS), nodePort: fc.constantFrom(0, 0, 30080, 30081) })
+	.map(({ port: [name, number, protocol], nodePort }) => {
+		const plain = { name, port: port(number), protocol };
+		return nodePort === 0 ? plain : { ...plain, nodePort: port(nodePort) };
+	});
+
+const outerIps = fc.uniqueArray(fc.constantFrom(...OUTER_IPS), { maxLength: 2 });
+const external: fc.Arbitrary<External> = fc.record({
+	externalIps: outerIps,
+	ingressIps: outerIps,
+	trafficPolicy: fc.constantFrom("Cluster", "Local"),
+});
+const reach = fc.constantFrom("pod", "node-port", "node-proxy", "load-balancer", "auto");
 
 const service = (key: string): fc.Arbitrary<Service> =>
+	fc
+		.tuple(
+			fc.record({
+				key: fc.constant(key),
+				type: fc.constantFrom("ClusterIP", "ClusterIP", "NodePort", "NodePort", "LoadBalancer", "ExternalName"),
+				clusterIps: fc.uniqueArray(fc.constantFrom(...VIRTUAL_IPS), { maxLength: 2 }),
+				ports: fc.uniqueArray(servicePort, { minLength: 1, maxLength: 3, selector: (item) => item.name }),
+				internalTrafficPolicy: fc.constantFrom("Cluster", "Cluster", "Local"),
+				otherProxy: fc.integer({ min: 0, max: 9 }).map((number) => number === 0),
+				peerAddress: fc.constantFrom("frontend", "backend"),
+				global: fc.boolean(),
+				created: fc.constantFrom("", "2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z"),
+			}),
+			fc.option(external, { freq: 2, nil: undefined }),
+			seldom(
+				"affinity",
+				fc.record({ seconds: fc.constantFrom(1, 10800), client: fc.constantFrom("netns", "process") }),
+			),
+			seldom("closeOnRemove", fc.constantFrom("all", "none")),
+			seldom("reach", reach),
+		)
+		.map(([fields, outer, ...rest]) => withExternal(Object.assign({}, fields, ...rest), outer));
+
+/** As a projection leaves it: node ports and ingress only where the type has them, and what is there shows in `external`. */
+function withExternal(fields: Service, outer: External | undefined): Service {
+	const hasNodePorts = fields.type === "NodePort" || fields.type === "LoadBalancer";
+	const ports = hasNodePorts ? fields.ports : fields.ports.map(({ nodePort: _, ...plain }) => plain);
+	const isOpen = fields.type !== "ExternalName" && (outer !== undefined || ports.some((each) => "nodePort" in each));
+	if (!isOpen) return { ...fields, ports };
+	const ingressIps = fields.type === "LoadBalancer" ? (outer?.ingressIps ?? []) : [];
+	const { externalIps = [], trafficPolicy = "Cluster" } = outer ?? {};
+	return { ...fields, ports, external: { externalIps, ingressIps, trafficPolicy } };
+}
+
+const node = (name: string): fc.Arbitrary<Node> =>
 	fc.record({
-		key: fc.constant(key),
-		type: fc.constantFrom("ClusterIP", "ClusterIP", "ClusterIP", "LoadBalancer", "ExternalName"),
-		clusterIps: fc.uniqueArray(fc.constantFrom(...VIRTUAL_IPS), { maxLength: 2 }),
-		ports: fc.uniqueArray(servicePort, { minLength: 1, maxLength: 3, selector: (item) => item.name }),
-		internalTrafficPolicy: fc.constantFrom("Cluster", "Cluster", "Local"),
-		otherProxy: fc.integer({ min: 0, max: 9 }).map((number) => number === 0),
-		peerAddress: fc.constantFrom("frontend", "backend"),
-		global: fc.boolean(),
-		created: fc.constantFrom("", "2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z"),
+		name: fc.constant(name),
+		ips: fc.uniqueArray(fc.constantFrom(...NODE_IPS), { minLength: 1, maxLength: 3 }),
+		zone: fc.constantFrom("", ...ZONES),
+		proxyIps: fc.uniqueArray(fc.constantFrom(...PROXY_IPS), { maxLength: 2 }),
 	});
+
+/** What the agent knows about itself. */
+export const self: fc.Arbitrary<Self> = fc.record({
+	nodeName: fc.constantFrom(NODE, NODE, NODE, "elsewhere"),
+	reach: fc.oneof(fc.constant("auto" as const), reach),
+	addresses: fc.uniqueArray(fc.constantFrom(...NODE_IPS, ip("10.0.0.9")), { maxLength: 2 }),
+	refusesExternalIps: fc.constantFrom(false, false, false, true),
+});
+
+const hints = fc.record({
+	nodes: fc.constantFrom([], [NODE], ["there"], [NODE, "there"]),
+	zones: fc.constantFrom([], ["north"], ["south"], ["north", "south"]),
+});
 
 const endpoint = (pods: readonly Ip[]): fc.Arbitrary<Endpoint> =>
 	fc
 		.record({
 			ip: fc.constantFrom(...pods),
 			state: fc.constantFrom("ready", "ready", "unready", "draining", "stopping"),
-			nodeName: fc.constantFrom(NODE, "there", ""),
+			nodeName: fc.constantFrom(NODE, "there", "yonder", ""),
+			hints: fc.option(hints, { freq: 3, nil: undefined }),
 		})
-		.map(({ ip: address, state, nodeName }) => ({
+		.map(({ ip: address, state, nodeName, hints: some }) => ({
 			ip: address,
 			nodeName,
 			ready: state === "ready",
 			serving: state === "ready" || state === "draining",
 			terminating: state === "draining" || state === "stopping",
+			...(some === undefined ? {} : { hints: some }),
 		}));
 
 const slice = (key: string): fc.Arbitrary<EndpointSlice> =>
@@ -91,7 +176,7 @@ const slice = (key: string): fc.Arbitrary<EndpointSlice> =>
 			key: fc.constant(`${key}-slice`),
 			service: fc.constant(key),
 			addressType: fc.constant(addressType),
-			endpoints: fc.array(endpoint(addressType === "IPv4" ? IPV4_PODS : IPV6_PODS), { maxLength: 4 }),
+			endpoints: fc.array(endpoint(addressType === "IPv4" ? IPV4_PODS : IPV6_PODS), { maxLength: 4, size: "max" }),
 			ports: fc.constantFrom([8080, 5353], [8080, 8080], [9090, 5353]).map(([tcp, udp]) => [
 				{ name: "http", port: port(tcp), protocol: "TCP" as const },
 				{ name: "alt", port: port(9999), protocol: "TCP" as const },
@@ -102,29 +187,30 @@ const slice = (key: string): fc.Arbitrary<EndpointSlice> =>
 
 const hub = fc.nat(2);
 
-export const edit: fc.Arbitrary<Edit> = fc.constantFrom(...KEYS).chain((key) =>
+const serviceEdit: fc.Arbitrary<Edit> = fc.constantFrom(...KEYS).chain((key) =>
 	fc.oneof(
-		{
-			weight: 3,
-			arbitrary: fc.record({
-				hub,
-				kind: fc.constant("service" as const),
-				key: fc.constant(key),
-				service: service(key),
-			}),
-		},
-		{ weight: 1, arbitrary: hub.map((hub) => ({ hub, kind: "service" as const, key, service: undefined })) },
+		{ weight: 3, arbitrary: service(key).map((each) => ({ hub: 0, kind: "service" as const, key, service: each })) },
+		{ weight: 1, arbitrary: fc.constant({ hub: 0, kind: "service" as const, key, service: undefined }) },
 		{
 			weight: 4,
-			arbitrary: fc.record({
-				hub,
-				kind: fc.constant("slices" as const),
-				key: fc.constant(key),
-				slices: fc.array(slice(key), { maxLength: 3 }),
-			}),
+			arbitrary: fc
+				.array(slice(key), { maxLength: 3, size: "max" })
+				.map((slices) => ({ hub: 0, kind: "slices" as const, key, slices })),
 		},
 	),
 );
+
+const nodeEdit: fc.Arbitrary<Edit> = fc
+	.constantFrom(...NODES)
+	.chain((key) =>
+		fc
+			.option(node(key), { freq: 4, nil: undefined })
+			.map((each) => ({ hub: 0, kind: "node" as const, key, node: each })),
+	);
+
+export const edit: fc.Arbitrary<Edit> = fc
+	.tuple(hub, fc.oneof({ weight: 4, arbitrary: serviceEdit }, { weight: 1, arbitrary: nodeEdit }))
+	.map(([index, each]) => ({ ...each, hub: index }));
 
 function ip(text: string): Ip {
 	const parsed = parseIp(text);

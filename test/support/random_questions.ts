@@ -5,7 +5,7 @@ import { l4Parts, parseIp, parsePort } from "../../src/model/address.ts";
 import type { Service } from "../../src/model/cluster.ts";
 import { CANARY_IPV4, CANARY_IPV6 } from "../../src/plan/canary.ts";
 import type { Question } from "../../src/plan/explain/explanation.ts";
-import { nodePortsIp } from "../../src/plan/explain/wants.ts";
+import { nodePortsIp } from "../../src/plan/node_ports.ts";
 import type { HubSnapshot, Self } from "../../src/plan/plan_types.ts";
 import type { Random } from "./random.ts";
 

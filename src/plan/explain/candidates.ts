@@ -2,9 +2,10 @@
 
 import { type L4Address, l4Address } from "../../model/address.ts";
 import type { Endpoint, EndpointSlice, Service, ServicePort } from "../../model/cluster.ts";
+import type { Family } from "../node_ports.ts";
 import type { HubSnapshot, Self } from "../plan_types.ts";
 import type { EndpointUse } from "./explanation.ts";
-import type { Family, World } from "./wants.ts";
+import type { World } from "./wants.ts";
 
 /** From which endpoints the choice is made. */
 export interface Choice {

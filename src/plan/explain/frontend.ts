@@ -26,7 +26,7 @@ export function explainFrontend(world: World, wants: readonly Want[], before: re
 	const local = winner.mode === "ServiceClusterIP" && winner.service.internalTrafficPolicy === "Local";
 	if (local) note(`internalTrafficPolicy Local: only endpoints on this node (${world.self.nodeName})`);
 	const judged = judgeEndpoints(world, { ...winner, family, local }, note);
-	const endpoints = findWays(world, { ...winner, family }, judged, note);
+	const endpoints = findWays(world, { ...winner, family, local }, judged, note);
 	const verdict = verdictOf(endpoints);
 	const frontend = describeFrontend(winner);
 	if (frontend.affinity !== undefined && verdict.kind === "translate") {

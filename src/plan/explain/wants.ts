@@ -1,11 +1,10 @@
 // Which Services want an address, and which of them has it.
 
-import { type Ip, ipFamily, type L4Address, l4Address, type Port, parseIp } from "../../model/address.ts";
-import type { EndpointSlice, Service, ServicePort } from "../../model/cluster.ts";
+import { type Ip, ipFamily, type L4Address, l4Address, type Port } from "../../model/address.ts";
+import type { Service, ServicePort } from "../../model/cluster.ts";
+import { type Family, isNodePortsIp, nodePortsIp } from "../node_ports.ts";
 import type { FrontendMode, HubSnapshot, Self } from "../plan_types.ts";
 import { type Offer, reachesByIngress } from "./ways.ts";
-
-export type Family = EndpointSlice["addressType"];
 
 /** All that is known when the question is asked. */
 export interface World {
@@ -36,11 +35,11 @@ export function wantsOf(world: World, address: L4Address): readonly Want[] {
 	return wants.sort((a, b) => a.rank - b.rank || byAge(a.service, b.service));
 }
 
-/** Every address that a Service asks for, whoever has it in the end; of several at one address the first counts. */
+/** Every address that a Service asks for, whoever has it in the end. */
 export function addressesOf(world: World, rank: number, hub: HubSnapshot, service: Service): readonly Want[] {
 	if (!isOurs(service)) return [];
-	return portsOf(service).flatMap((port) => {
-		const standing = standingOf(world, { hub, service, port });
+	return service.ports.flatMap((port, index) => {
+		const standing = isRepeated(service, index) ? [] : standingOf(world, { hub, service, port });
 		const here = [...standing, ...nodePortsOf(service, port, rank)];
 		return here.map(({ mode, ip, number }) => {
 			return { rank, hub, service, port, mode, address: l4Address(ip, number, port.protocol) };
@@ -54,18 +53,19 @@ interface Standing {
 	readonly number: Port;
 }
 
-/** At the port's own number. A Service is known in the families of its cluster IPs alone, as to kube-proxy. */
+/** At the port's own number. A Service is known in the families of its cluster IPs alone, as to kube-proxy; CVE-2020-8554: an agent may refuse external IPs. */
 function standingOf(world: World, offer: Offer): readonly Standing[] {
 	const { service, port } = offer;
 	const families = familiesOf(service);
 	const { ingressIps = [], externalIps = [] } = service.external ?? {};
+	const claimed = world.self.refusesExternalIps ? [] : externalIps;
 	const own = ingressIps.filter((ip) => !reachesByIngress(world, offer, ipFamily(ip)));
 	return [
 		...service.clusterIps.map((ip) => ({ mode: "ServiceClusterIP" as const, ip })),
 		...own.map((ip) => ({ mode: "ServiceLoadbalancer" as const, ip })),
-		...externalIps.map((ip) => ({ mode: "ServiceExternalIP" as const, ip })),
+		...claimed.filter((ip) => !ingressIps.includes(ip)).map((ip) => ({ mode: "ServiceExternalIP" as const, ip })),
 	]
-		.filter(({ ip }) => families.includes(ipFamily(ip)))
+		.filter(({ ip }) => families.includes(ipFamily(ip)) && !isNodePortsIp(ip))
 		.map((each) => ({ ...each, number: port.port }));
 }
 
@@ -81,25 +81,15 @@ export function isOurs({ type, otherProxy, clusterIps }: Service): boolean {
 	return type !== "ExternalName" && !otherProxy && clusterIps.length > 0;
 }
 
-/** The API refuses a port that stands there twice; of what came past it the first one counts. */
-export function portsOf({ ports }: Service): readonly ServicePort[] {
-	return ports.filter(
-		({ port, protocol }, index) =>
-			ports.findIndex((other) => other.port === port && other.protocol === protocol) === index,
-	);
+/** The API refuses a port that stands there twice; of what came past it the first one counts. Its node port may be another. */
+function isRepeated({ ports }: Service, index: number): boolean {
+	const { port, protocol } = ports[index] ?? {};
+	return ports.slice(0, index).some((other) => other.port === port && other.protocol === protocol);
 }
 
 /** The families of a Service are those of its cluster IPs. */
 export function familiesOf({ clusterIps }: Service): readonly Family[] {
 	return (["IPv4", "IPv6"] as const).filter((family) => clusterIps.some((ip) => ipFamily(ip) === family));
-}
-
-/** Where the node ports of a hub stand: addresses that are never on a wire. */
-export function nodePortsIp(rank: number, family: Family): Ip {
-	const text = family === "IPv4" ? `0.0.0.${rank + 1}` : `100::${(rank + 1).toString(16)}`;
-	const ip = parseIp(text);
-	if (ip === undefined) throw new Error(`Cannot give ${text} to the node ports of hub ${rank}: it is no address`);
-	return ip;
 }
 
 /** What has no time of creation that can be read is the youngest. */
