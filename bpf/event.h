@@ -37,7 +37,8 @@ static __always_inline bool within_rate(__u64 now)
 }
 
 static __always_inline void emit(struct bpf_sock_addr *ctx,
-				 const struct flow *flow, __u8 protocol,
+				 const struct frontend *frontend,
+				 const struct flow *flow,
 				 enum event_result result)
 {
 	__u64 now, pid_tgid;
@@ -72,7 +73,9 @@ static __always_inline void emit(struct bpf_sock_addr *ctx,
 	event->backend_id = flow->backend_id;
 	event->backend_address = flow->backend_address;
 	event->backend_port = flow->backend_port;
-	event->protocol = protocol;
+	event->protocol = frontend->key.protocol;
 	event->result = result;
+	event->mode =
+		frontend->flags >> FRONTEND_MODE_SHIFT & FRONTEND_MODE_MASK;
 	bpf_ringbuf_submit(event, 0);
 }

@@ -52,6 +52,15 @@ struct {
 	__type(value, struct backend_stats);
 } backend_stats SEC(".maps");
 
+/* Looked at where `frontends` has nothing. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct address);
+	__type(value, struct known_address);
+} addresses SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -74,6 +83,13 @@ struct {
 } faults SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, REFUSAL_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} refusals SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } events SEC(".maps");
@@ -90,12 +106,21 @@ struct {
 	__type(value, struct event_budget);
 } event_budgets SEC(".maps");
 
+/* Another task may take this processor between the read and the write of a plain increment. */
 static __always_inline void count_fault(enum fault reason)
 {
 	__u32 key = reason;
 	__u64 *count = bpf_map_lookup_elem(&faults, &key);
 
-	/* Another task may take this processor between the read and the write of a plain increment. */
+	if (count)
+		__sync_fetch_and_add(count, 1);
+}
+
+static __always_inline void count_refusal_without_frontend(enum refusal reason)
+{
+	__u32 key = reason;
+	__u64 *count = bpf_map_lookup_elem(&refusals, &key);
+
 	if (count)
 		__sync_fetch_and_add(count, 1);
 }

@@ -10,6 +10,7 @@
 #include "maps.h"
 #include "settings.h"
 #include "resolve.h"
+#include "destination.h"
 #include "state.h"
 #include "event.h"
 #include "own_way.h"
@@ -52,16 +53,17 @@ static __always_inline int refuse(struct bpf_sock_addr *ctx,
 	return PASS;
 }
 
+/* With the address that the client used: a node's, say, not the one that its node ports share. */
 static __always_inline void set_frontend(struct flow *flow,
-					 const struct frontend_key *key,
+					 const struct frontend_key *dialled,
 					 const struct frontend *frontend)
 {
-	flow->frontend_address = key->address;
-	flow->frontend_port = key->port;
+	flow->frontend_address = dialled->address;
+	flow->frontend_port = dialled->port;
 	flow->frontend_id = frontend->id;
 	flow->generation = frontend->generation;
 	flow->flags = flow_flags(frontend);
-	if (key->protocol == IPPROTO_TCP)
+	if (dialled->protocol == IPPROTO_TCP)
 		flow->flags |= FLOW_TCP;
 }
 
@@ -80,8 +82,9 @@ static __always_inline bool keep(struct bpf_sock *sk, __u32 index,
 
 /* The frontend is taken: to a backend chosen anew, or refused. */
 static __always_inline int choose_anew(struct bpf_sock_addr *ctx,
-				       struct frontend *frontend, __u32 index,
-				       bool ip6, enum call call)
+				       struct frontend *frontend,
+				       const struct frontend_key *dialled,
+				       __u32 index, bool ip6, enum call call)
 {
 	struct frontend_key key = frontend->key;
 	struct bpf_sock *sk = ctx->sk;
@@ -94,14 +97,14 @@ static __always_inline int choose_anew(struct bpf_sock_addr *ctx,
 	for (try = 0; try < RESOLVE_TRIES; try++) {
 		if (try && !find_frontend(&key, frontend))
 			continue;
-		set_frontend(&flow, &key, frontend);
+		set_frontend(&flow, dialled, frontend);
 		if (!frontend->active) {
 			if (call == CONNECT)
 				forget_peer(sk);
-			leave_trace(&key);
+			leave_trace(dialled);
 			count_refusal(frontend->id);
-			emit(ctx, &flow, key.protocol, EVENT_REFUSED);
-			return refuse(ctx, &key, ip6, call);
+			emit(ctx, frontend, &flow, EVENT_REFUSED);
+			return refuse(ctx, dialled, ip6, call);
 		}
 		if (choose(frontend, &flow))
 			goto chosen;
@@ -112,15 +115,16 @@ static __always_inline int choose_anew(struct bpf_sock_addr *ctx,
 	return PASS;
 chosen:
 	count_choice(&flow, keep(sk, index, frontend, &flow, call));
-	emit(ctx, &flow, key.protocol, EVENT_RESOLVED);
+	emit(ctx, frontend, &flow, EVENT_RESOLVED);
 	write_address(ctx, &flow.backend_address, flow.backend_port, ip6);
 	return PASS;
 }
 
 /* A UDP socket goes on to the backend that it has as long as the frontend has it. */
 static __always_inline int translate(struct bpf_sock_addr *ctx,
-				     struct frontend *frontend, bool ip6,
-				     enum call call)
+				     struct frontend *frontend,
+				     const struct frontend_key *dialled,
+				     bool ip6, enum call call)
 {
 	__u32 index = FLOWS_PER_SOCKET;
 	struct bpf_sock *sk = ctx->sk;
@@ -129,16 +133,35 @@ static __always_inline int translate(struct bpf_sock_addr *ctx,
 	if (!sk)
 		return PASS;
 	if (frontend->key.protocol != IPPROTO_UDP)
-		return choose_anew(ctx, frontend, index, ip6, call);
+		return choose_anew(ctx, frontend, dialled, index, ip6, call);
 	index = ip6 ? flow_to6(ctx) : flow_to4(ctx);
-	if (!stick(sk, index, frontend, &flow))
-		return choose_anew(ctx, frontend, index, ip6, call);
+	if (!stick(sk, index, frontend, dialled, &flow))
+		return choose_anew(ctx, frontend, dialled, index, ip6, call);
 	if (call == CONNECT) {
 		count_choice(&flow, keep_peer(sk, &flow));
-		emit(ctx, &flow, IPPROTO_UDP, EVENT_RESOLVED);
+		emit(ctx, frontend, &flow, EVENT_RESOLVED);
 	}
 	write_address(ctx, &flow.backend_address, flow.backend_port, ip6);
 	return PASS;
+}
+
+/* Nobody serves this port of a Service, and nothing else has the address: what is refused later elsewhere is refused here. */
+static __always_inline int refuse_port(struct bpf_sock_addr *ctx,
+				       const struct frontend_key *dialled,
+				       bool ip6, enum call call)
+{
+	struct frontend nothing = { .key = *dialled };
+	struct bpf_sock *sk = ctx->sk;
+	struct flow flow = {};
+
+	if (!sk)
+		return PASS;
+	if (call == CONNECT)
+		forget_peer(sk);
+	set_frontend(&flow, dialled, &nothing);
+	count_refusal_without_frontend(REFUSAL_UNKNOWN_PORT);
+	emit(ctx, &nothing, &flow, EVENT_UNKNOWN_PORT);
+	return refuse(ctx, dialled, ip6, call);
 }
 
 static __always_inline int forward(struct bpf_sock_addr *ctx, bool ip6,
@@ -146,6 +169,7 @@ static __always_inline int forward(struct bpf_sock_addr *ctx, bool ip6,
 {
 	__u32 protocol = ctx->protocol;
 	struct bpf_sock *sk = ctx->sk;
+	enum destination destination;
 	struct frontend_key key = {};
 	struct frontend frontend;
 
@@ -158,13 +182,15 @@ static __always_inline int forward(struct bpf_sock_addr *ctx, bool ip6,
 	key.protocol = protocol;
 	if (call == CONNECT && protocol == IPPROTO_UDP)
 		turn_to_peer(sk);
-	if (!find_frontend(&key, &frontend) || goes_own_way(&key)) {
-		/* A connect() to AF_UNSPEC runs no program: the peer is left when the socket goes on. */
-		if (call == CONNECT || sk->state != BPF_TCP_ESTABLISHED)
-			forget_peer(sk);
-		return PASS;
-	}
-	return translate(ctx, &frontend, ip6, call);
+	destination = find_destination(ctx, &key, &frontend);
+	if (destination == FRONTEND && !goes_own_way(&frontend.key))
+		return translate(ctx, &frontend, &key, ip6, call);
+	if (destination == UNKNOWN_PORT && !goes_own_way(&key))
+		return refuse_port(ctx, &key, ip6, call);
+	/* A connect() to AF_UNSPEC runs no program: the peer is left when the socket goes on. */
+	if (call == CONNECT || sk->state != BPF_TCP_ESTABLISHED)
+		forget_peer(sk);
+	return PASS;
 }
 
 /* The address that the client used, in place of the backend's. */

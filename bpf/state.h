@@ -234,13 +234,13 @@ static __always_inline bool take(const struct frontend *frontend,
 /* The backend that this socket's datagrams to the frontend already have: its peer's, or a flow's. */
 static __always_inline bool stick(struct bpf_sock *sk, __u32 index,
 				  const struct frontend *frontend,
+				  const struct frontend_key *dialled,
 				  struct flow *flow)
 {
-	const struct frontend_key *key = &frontend->key;
 	struct flow *peer = bpf_sk_storage_get(&sock_peers, sk, NULL, 0);
 	struct flows *flows;
 
-	if (peer && is_frontend_of(peer, &key->address, key->port) &&
+	if (peer && is_frontend_of(peer, &dialled->address, dialled->port) &&
 	    take(frontend, peer, flow)) {
 		turn_to_peer(sk);
 		return true;

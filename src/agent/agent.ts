@@ -79,6 +79,7 @@ function statusOf(parts: Parts): AgentStatus {
 		backends,
 		lastWrite: sync.lastWrite(),
 		faults: datapath.faults(),
+		unknownPortRefusals: datapath.unknownPortRefusals(),
 		problems: sync.problems(),
 	};
 }

@@ -46,7 +46,7 @@ function host(...keys: readonly string[]) {
 			connect: () => 0,
 			last: () => state.last,
 		},
-		actual: () => ({ frontends, names }),
+		actual: () => ({ frontends, names, addresses: new Map() }),
 		log,
 	});
 	function meet(key: string): void {

@@ -1,5 +1,6 @@
 // Which way the agent takes to one hub: as any client, or past the frontends that it programs itself.
 
+import { addressKeyOf } from "../datapath/address_codec.ts";
 import { decodeFrontend, decodeFrontendKey, decodeName, encodeFrontendKey, encodeId } from "../datapath/codec.ts";
 import type { Contents } from "../datapath/contents.ts";
 import type { Attempt, OwnWay, Way } from "../hub/own_way.ts";
@@ -20,7 +21,7 @@ export interface AgentOwnWay extends OwnWay {
 export interface OwnWayOptions {
 	readonly bypass: Bypass;
 	/** What the kernel holds. */
-	readonly actual: () => Pick<Contents, "frontends" | "names">;
+	readonly actual: () => Pick<Contents, "frontends" | "names" | "addresses">;
 	readonly log: Log;
 }
 
@@ -33,6 +34,11 @@ interface Obstacle {
 }
 
 type Actual = ReturnType<OwnWayOptions["actual"]>;
+
+/** What stands in the way there: a frontend, or a Service's address that has none on this port. */
+function obstacleAt(key: string, { frontends, addresses }: Actual): string | undefined {
+	return frontends.get(key) ?? addresses.get(addressKeyOf(key));
+}
 
 /** The key that an address in the URL has in `frontends`; undefined if a name stands there. */
 function keyOf(target: string): string | undefined {
@@ -59,7 +65,7 @@ export function createOwnWay({ bypass, actual, log }: OwnWayOptions): AgentOwnWa
 	let obstacle: Obstacle | undefined;
 
 	function forgetWhatChanged(): void {
-		if (obstacle === undefined || actual().frontends.get(obstacle.key) === obstacle.value) return;
+		if (obstacle === undefined || obstacleAt(obstacle.key, actual()) === obstacle.value) return;
 		log.info(
 			{ frontend: obstacle.title },
 			"The frontend on the way to the hub has changed: the next connection tries it",
@@ -74,7 +80,7 @@ export function createOwnWay({ bypass, actual, log }: OwnWayOptions): AgentOwnWa
 		// Another hub may have come to the last one: an address that is known is more certain.
 		const key = own !== undefined && contents.frontends.has(own) ? own : bypass.last();
 		const title = titleOf(key, contents);
-		obstacle = { key, value: contents.frontends.get(key), title };
+		obstacle = { key, value: obstacleAt(key, contents), title };
 		const hub = new URL(target).host;
 		log.warn({ hub, frontend: title }, "The hub is reached without translation: this frontend does not lead to it");
 	}

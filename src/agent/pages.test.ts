@@ -27,6 +27,7 @@ const STATUS: AgentStatus = {
 	backends: 3,
 	lastWrite: { at: "2026-01-02T03:04:06.100Z", milliseconds: 1.5, operations: 9, failures: 0 },
 	faults: { slot: 1, storage: 2, eventFull: 3, eventRate: 4 },
+	unknownPortRefusals: 9,
 	problems: [
 		{ object: "Service a/a", reason: "InvalidObject", message: "x" },
 		{ object: "Service a/b", reason: "Duplicate", message: "x" },
@@ -37,7 +38,7 @@ const STATUS: AgentStatus = {
 function page(path: string, status: Partial<AgentStatus> = {}) {
 	const sources: PageSources = {
 		status: () => ({ ...STATUS, ...status }),
-		entries: () => ({ backends: 3, slots: 5, names: 4, frontends: 4 }),
+		entries: () => ({ backends: 3, slots: 5, names: 4, frontends: 4, addresses: 8 }),
 		applyFailures: () => 6,
 		planned: () => 7,
 	};

@@ -22,6 +22,7 @@ const CAPACITIES: Readonly<Record<MapName, number>> = {
 	names: CAPACITY.frontends,
 	backends: CAPACITY.backends,
 	slots: CAPACITY.slots,
+	addresses: CAPACITY.addresses,
 };
 
 function gauge(name: string, help: string, value: number, labels: Readonly<Record<string, string>> = {}): Metric {
@@ -95,6 +96,9 @@ function metricsOf(status: AgentStatus, sources: PageSources): readonly Metric[]
 		counter("events_dropped_total", "Resolution events that were not delivered.", [
 			{ labels: { reason: "rate" }, value: faults["eventRate"] ?? 0 },
 			{ labels: { reason: "full" }, value: faults["eventFull"] ?? 0 },
+		]),
+		counter("unknown_port_refusals_total", "Connections to ports that a cluster IP does not have.", [
+			{ value: status.unknownPortRefusals },
 		]),
 		counter("datapath_faults_total", "Connections that our own fault let through, or left without state.", [
 			{ labels: { reason: "slot" }, value: faults["slot"] ?? 0 },

@@ -2,6 +2,7 @@
 
 import { errnoName } from "bun-ffi-libbpf";
 import type { Failure } from "../datapath/apply.ts";
+import type { Contents } from "../datapath/contents.ts";
 import type { MapName } from "../datapath/maps.ts";
 import { countFrontends } from "../datapath/view.ts";
 import type { Writer, Written } from "../datapath/writer.ts";
@@ -50,6 +51,16 @@ function countPlanned({ chunks }: Plan): number {
 	let sum = 0;
 	for (const { object, frontends } of chunks.values()) if (object !== CANARY_OBJECT) sum += frontends.length;
 	return sum;
+}
+
+function sizesOf({ backends, slots, names, frontends, addresses }: Contents): Readonly<Record<MapName, number>> {
+	return {
+		backends: backends.size,
+		slots: slots.size,
+		names: names.size,
+		frontends: frontends.size,
+		addresses: addresses.size,
+	};
 }
 
 /** `put to backends: E2BIG`. */
@@ -145,10 +156,7 @@ export function createSync({ hubs, writer, self, log, onNames }: SyncOptions): S
 		lastWrite: () => last,
 		problems: () => problems,
 		failures: () => failures,
-		entries() {
-			const { backends, slots, names, frontends } = writer.actual();
-			return { backends: backends.size, slots: slots.size, names: names.size, frontends: frontends.size };
-		},
+		entries: () => sizesOf(writer.actual()),
 		counts: () => ({
 			planned: planned === undefined ? 0 : countPlanned(planned),
 			frontends: countFrontends(writer.actual().frontends),

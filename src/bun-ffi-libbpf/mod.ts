@@ -43,6 +43,7 @@ export { type RingBuffer, type RingBufferOptions, ringBuffer } from "./ring_buff
 export {
 	type MountOptions,
 	mount,
+	netnsCookie,
 	statfsType,
 	tryLock,
 	type UdpConnectOptions,

@@ -56,6 +56,7 @@ const SIGNATURES = {
 	bffi_umount: ["bytes", "u32"],
 	bffi_flock: ["i32", "u32"],
 	bffi_statfs_type: ["bytes", "bytes"],
+	bffi_netns_cookie: ["bytes"],
 	bffi_udp_connect: ["bytes", "u32", "u32", "i32"],
 	bffi_program_run: ["i32", "bytes", "u32", "bytes", "u32", "u32", "bytes"],
 } as const;

@@ -8,6 +8,7 @@ import {
 	isBusy,
 	isNotFound,
 	mount,
+	netnsCookie,
 	possibleCpus,
 	statfsType,
 	tryLock,
@@ -45,6 +46,12 @@ describe("statfsType()", () => {
 		expect(statfsType("/proc")).toBe(0x9fa0);
 		expect(isNotFound(errorOf(() => statfsType("/no/such/path")))).toBe(true);
 	});
+});
+
+test("netnsCookie() is the same each time, and not zero", () => {
+	const cookie = netnsCookie();
+	expect(cookie).toBe(netnsCookie());
+	expect(cookie).toBeGreaterThan(0n);
 });
 
 describeAsRoot("mount(), umount()", () => {

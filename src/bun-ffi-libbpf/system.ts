@@ -52,6 +52,18 @@ export function statfsType(path: string): number {
 	return type[0] ?? 0;
 }
 
+/**
+ * The number by which the kernel knows this process's network namespace, as bpf_get_netns_cookie() gives it: never used
+ * again while the system runs. Undefined before Linux 5.14, which cannot tell.
+ */
+export function netnsCookie(): bigint | undefined {
+	const cookie = new BigUint64Array(1);
+	const result = native().bffi_netns_cookie(cookie);
+	if (result === -errnoNumber("ENOPROTOOPT")) return undefined;
+	check(result, { action: "ask for the network namespace's cookie", call: "getsockopt" });
+	return cookie[0];
+}
+
 export interface UdpConnectOptions {
 	/** Connects from this cgroup (its path or file descriptor), by a short-lived child process; here if left out. */
 	readonly cgroup?: string | number;

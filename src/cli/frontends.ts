@@ -4,6 +4,7 @@ import { openMaps } from "../datapath/datapath.ts";
 import { type FrontendView, viewFrontends } from "../datapath/view.ts";
 import { table } from "../lib/table.ts";
 import { CANARY } from "../plan/canary.ts";
+import type { FrontendMode } from "../plan/plan_types.ts";
 import { type Command, EXIT_OK } from "./command.ts";
 import { json } from "./output.ts";
 
@@ -14,8 +15,17 @@ function backendList({ backends }: FrontendView): string {
 		.join(" ");
 }
 
+/** In the words of Services. */
+const KINDS: Readonly<Record<FrontendMode, string>> = {
+	ServiceClusterIP: "ClusterIP",
+	ServiceNodeport: "NodePort",
+	ServiceLoadbalancer: "LoadBalancer",
+	ServiceExternalIP: "ExternalIP",
+	Canary: "Canary",
+};
+
 function row(view: FrontendView): readonly string[] {
-	return [view.name, view.address, String(view.resolved), String(view.refused), backendList(view)];
+	return [view.name, view.address, KINDS[view.mode], String(view.resolved), String(view.refused), backendList(view)];
 }
 
 export const frontends: Command = {
@@ -25,7 +35,7 @@ export const frontends: Command = {
 		using open = openMaps(config["pin-path"]);
 		const views = viewFrontends(open.maps).filter(({ address }) => !canaries.has(address));
 		if (config.output === "json") env.out(json(views));
-		else env.out(table(["FRONTEND", "ADDRESS", "RESOLVED", "REFUSED", "BACKENDS"], views.map(row)));
+		else env.out(table(["FRONTEND", "ADDRESS", "KIND", "RESOLVED", "REFUSED", "BACKENDS"], views.map(row)));
 		return EXIT_OK;
 	},
 };

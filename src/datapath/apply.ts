@@ -1,6 +1,7 @@
 // Writes a difference in the order of references and says what is true then, whatever failed in between.
 
 import { collectGarbage } from "../lib/garbage.ts";
+import { addressKeyOf } from "./address_codec.ts";
 import type { Contents, Keys } from "./contents.ts";
 import { emptyKeys } from "./contents.ts";
 import type { Difference } from "./diff.ts";
@@ -40,9 +41,12 @@ export interface ApplyOptions {
 	 * before still end.
 	 */
 	readonly former: Map<string, string>;
-	/** Frontends that stay though nobody wants them, with all that programs reach through them. */
-	readonly kept: ReadonlySet<string>;
+	/** What stays though nobody wants it: frontends with all that programs reach through them, and addresses. */
+	readonly kept: Found;
 }
+
+/** Keys of elements that no plan of this run has had. */
+export type Found = Readonly<Record<"frontends" | "addresses", ReadonlySet<string>>>;
 
 interface Round extends ApplyOptions {
 	readonly maps: Maps;
@@ -59,8 +63,8 @@ const ZERO: Readonly<Record<StatsName, string>> = {
 };
 
 /**
- * Puts go up (backends, slots, names, frontends), deletes go down (frontends, slots, names, backends). What refers to
- * something that is not there is held back; what the frontends in the kernel still reach is not taken away.
+ * Puts go up (backends, slots, names, frontends, addresses), deletes go down (addresses, frontends, slots, names, backends).
+ * What refers to something that is not there is held back; what the frontends in the kernel still reach is not taken away.
  */
 export function apply(maps: Maps, difference: Difference, options: ApplyOptions): Applied {
 	const round: Round = { ...options, maps, failures: [], left: emptyKeys(), changes: noChanges() };
@@ -68,6 +72,7 @@ export function apply(maps: Maps, difference: Difference, options: ApplyOptions)
 	putAll(round, "slots", supportedSlots(round, difference.puts.slots));
 	putAll(round, "names", difference.puts.names);
 	putAll(round, "frontends", supportedFrontends(round, difference.puts.frontends));
+	putAll(round, "addresses", supportedAddresses(round, difference.puts.addresses));
 	deleteDownward(round, difference.deletes);
 	return { failures: round.failures, left: round.left, changes: round.changes };
 }
@@ -135,6 +140,19 @@ function supportedFrontends(round: Round, frontends: Entries): Entries {
 	return holdBack(frontends, round.left.frontends, (value) => isFrontendSupported(value, round.actual, round.wanted));
 }
 
+/** An address that refuses the ports that it has no frontend for waits until all its frontends are there. */
+function supportedAddresses(round: Round, addresses: Entries): Entries {
+	if (addresses.size === 0 || round.left.frontends.size === 0) return addresses;
+	const incomplete = new Set<string>();
+	for (const key of round.left.frontends) if (!round.actual.frontends.has(key)) incomplete.add(addressKeyOf(key));
+	const supported = new Map<string, string>();
+	for (const [key, value] of addresses) {
+		if (incomplete.has(key)) round.left.addresses.add(key);
+		else supported.set(key, value);
+	}
+	return supported;
+}
+
 function holdBack(entries: Entries, left: Set<string>, isSupported: (value: string) => boolean): Entries {
 	const supported = new Map<string, string>();
 	for (const [key, value] of entries) {
@@ -145,7 +163,8 @@ function holdBack(entries: Entries, left: Set<string>, isSupported: (value: stri
 }
 
 function deleteDownward(round: Round, deletes: Keys): void {
-	deleteAll(round, "frontends", notKept(round, deletes.frontends));
+	deleteAll(round, "addresses", notKept(round, "addresses", deletes.addresses));
+	deleteAll(round, "frontends", notKept(round, "frontends", deletes.frontends));
 	// Frontends that are as wanted refer to wanted elements only, which nobody deletes.
 	const reached = reachableFrom(round.left.frontends, round.actual);
 	deleteAll(round, "slots", unreached(round, "slots", deletes.slots, reached));
@@ -156,10 +175,10 @@ function deleteDownward(round: Round, deletes: Keys): void {
 	deleteAll(round, "backends", unreached(round, "backends", deletes.backends, reached));
 }
 
-function notKept({ kept, left }: Round, keys: ReadonlySet<string>): ReadonlySet<string> {
+function notKept({ kept, left }: Round, map: keyof Found, keys: ReadonlySet<string>): ReadonlySet<string> {
 	const free = new Set<string>();
 	for (const key of keys) {
-		if (kept.has(key)) left.frontends.add(key);
+		if (kept[map].has(key)) left[map].add(key);
 		else free.add(key);
 	}
 	return free;
@@ -201,5 +220,5 @@ function failedKeys(
 
 function noChanges(): Record<MapName, { puts: number; deletes: number }> {
 	const none = () => ({ puts: 0, deletes: 0 });
-	return { backends: none(), slots: none(), names: none(), frontends: none() };
+	return { backends: none(), slots: none(), names: none(), frontends: none(), addresses: none() };
 }

@@ -1,8 +1,10 @@
 // Gives what a plan says numbers (ids, ranges of slots, generations), and keeps the wanted bytes of all maps up to date.
 
 import { keysBetween } from "../lib/layered_map.ts";
-import type { L4Address } from "../model/address.ts";
+import type { Ip, L4Address } from "../model/address.ts";
+import { l4Parts } from "../model/address.ts";
 import type { Chunk, Frontend, Plan } from "../plan/plan_types.ts";
+import { createAddressTable } from "./address_table.ts";
 import type { Backend } from "./backend_table.ts";
 import { createBackendTable, settleBackends } from "./backend_table.ts";
 import type { Capacity } from "./capacity.ts";
@@ -49,6 +51,8 @@ export interface AssignmentOptions {
 /** Of 32 bits. */
 const LAST_GENERATION = 0xffff_ffff;
 
+const NONE: ReadonlySet<Ip> = new Set();
+
 interface State {
 	readonly places: Places;
 	readonly unplaced: Map<L4Address, Unplaced>;
@@ -60,10 +64,14 @@ interface State {
 export function createAssignment(options: AssignmentOptions): Assignment {
 	const places = createPlaces(options);
 	const { wanted, backends, leaving, leavingRanges } = places;
+	const addresses = createAddressTable(wanted);
 	const state: State = { places, unplaced: new Map(), chunks: new Map(), hasNewRoom: false };
 	return {
 		wanted,
-		update: (plan) => update(state, plan.chunks),
+		update(plan) {
+			update(state, plan.chunks);
+			addresses.update(plan.addresses, incompleteAddresses(state));
+		},
 		settle: (actual) => settle(state, actual),
 		unplaced: () => [...state.unplaced.values()],
 		isResting: () => backends.leaving.isResting() || leaving.isResting() || leavingRanges.isResting(),
@@ -90,6 +98,11 @@ function attempt(state: State, chunk: Chunk, frontend: Frontend): void {
 	const full = place(state.places, frontend);
 	if (full === undefined) state.unplaced.delete(frontend.address);
 	else state.unplaced.set(frontend.address, { chunk, frontend, full });
+}
+
+/** Those that lack a frontend which the plan has. */
+function incompleteAddresses({ unplaced }: State): ReadonlySet<Ip> {
+	return unplaced.size === 0 ? NONE : new Set([...unplaced.keys()].map((address) => l4Parts(address).ip));
 }
 
 function settle(state: State, actual: Contents): void {

@@ -8,7 +8,9 @@ export interface Capacity {
 	readonly backends: number;
 	/** Slots run from 0 to one less than this. */
 	readonly slots: number;
+	/** Elements of `addresses`. */
+	readonly addresses: number;
 }
 
 /** What bpf/maps.h declares. */
-export const CAPACITY: Capacity = { frontends: 65_535, backends: 131_071, slots: 524_288 };
+export const CAPACITY: Capacity = { frontends: 65_535, backends: 131_071, slots: 524_288, addresses: 65_536 };

@@ -15,19 +15,27 @@ export function emptyContents(): Contents {
 		slots: createArrayElements(sizeOf("slot")),
 		names: new Map(),
 		frontends: new Map(),
+		addresses: new Map(),
 	};
 }
 
 export function emptyKeys(): Keys {
-	return { backends: new Set(), slots: new Set(), names: new Set(), frontends: new Set() };
+	return {
+		backends: new Set(),
+		slots: new Set(),
+		names: new Set(),
+		frontends: new Set(),
+		addresses: new Set(),
+	};
 }
 
 /** Reads all maps, from referring to referred: what is referred to when it is read is still there when its turn comes. */
 export function readContents(maps: Maps): Contents {
+	const addresses = maps.dump("addresses");
 	const frontends = maps.dump("frontends");
 	const names = maps.dump("names");
 	const slots = maps.dump("slots");
-	return { frontends, names, slots, backends: maps.dump("backends") };
+	return { addresses, frontends, names, slots, backends: maps.dump("backends") };
 }
 
 /** The wanted contents, and where the maps may differ from them. */

@@ -6,6 +6,7 @@ import {
 	BpfError,
 	type BpfMap,
 	type BpfObject,
+	netnsCookie,
 	openObject,
 	openPinnedMap,
 	probeHelper,
@@ -40,6 +41,8 @@ export type Faults = Readonly<Record<"slot" | "storage" | "eventFull" | "eventRa
 
 /** Closes its handles when disposed; what is pinned stays. */
 export interface OpenMaps extends Disposable {
+	/** Connections to ports that a cluster IP does not have, since the maps were made. */
+	unknownPortRefusals(): number;
 	readonly maps: Maps;
 	/** The ring buffer of resolution events. */
 	readonly events: BpfMap;
@@ -56,7 +59,7 @@ export interface Datapath extends OpenMaps {
 }
 
 /** What the agent and its commands open. */
-const OPENED = [...MAP_NAMES, "backend_stats", "frontend_stats", "faults", "events"] as const;
+const OPENED = [...MAP_NAMES, "backend_stats", "frontend_stats", "faults", "refusals", "events"] as const;
 /** The rest is pinned for the next agent's programs: sockets keep their state, the event rate its credit. */
 const PINNED = [...OPENED, "sock_peers", "sock_flows", "event_budgets"] as const;
 
@@ -90,6 +93,7 @@ function probeAbilities({ withoutSetRetval = false, withoutPid = false }: Datapa
 
 function configure(object: BpfObject, { pinPath, events, eventsRate }: DatapathOptions, abilities: Abilities): void {
 	for (const [variable, able] of Object.entries(abilities)) setVariable(object, variable, able ? 1 : 0);
+	setVariable(object, "host_netns", netnsCookie() ?? 0n);
 	setVariable(object, "events_mode", EVENTS_MODE[events]);
 	setVariable(object, "event_interval", BigInt(eventsRate === 0 ? 0 : Math.floor(NANOSECONDS / eventsRate)));
 	for (const name of PINNED) {
@@ -99,12 +103,15 @@ function configure(object: BpfObject, { pinPath, events, eventsRate }: DatapathO
 	}
 }
 
+/** Of all processors together. */
+function readCount(map: BpfMap, index: number): number {
+	const value = map.lookup(Buffer.from(encodeId(index), "latin1"));
+	return value === undefined ? 0 : Number(sumPerCpu(value, 8)[0]);
+}
+
 function readFaults(faults: BpfMap): Faults {
 	const { FAULT_SLOT, FAULT_STORAGE, FAULT_EVENT_FULL, FAULT_EVENT_RATE } = ENUMS.fault;
-	const count = (reason: number) => {
-		const value = faults.lookup(Buffer.from(encodeId(reason), "latin1"));
-		return value === undefined ? 0 : Number(sumPerCpu(value, 8)[0]);
-	};
+	const count = (reason: number) => readCount(faults, reason);
 	return {
 		slot: count(FAULT_SLOT),
 		storage: count(FAULT_STORAGE),
@@ -123,15 +130,17 @@ export function openMaps(pinPath: string): OpenMaps {
 		slots: open("slots"),
 		names: open("names"),
 		frontends: open("frontends"),
+		addresses: open("addresses"),
 		backend_stats: open("backend_stats"),
 		frontend_stats: open("frontend_stats"),
 	};
-	const [faults, events] = [open("faults"), open("events")];
+	const [faults, refusals, events] = [open("faults"), open("refusals"), open("events")];
 	const held = stack.move();
 	return {
 		maps: createKernelMaps(set),
 		events,
 		faults: () => readFaults(faults),
+		unknownPortRefusals: () => readCount(refusals, ENUMS.refusal.REFUSAL_UNKNOWN_PORT),
 		[Symbol.dispose]: () => held.dispose(),
 	};
 }
@@ -169,7 +178,7 @@ export function openDatapath(options: DatapathOptions): Datapath {
 	configure(object, options, abilities);
 	load(object, pinPath);
 	const attached = attachPrograms(object.programs, { cgroup, pinPath });
-	const { maps, events, faults } = stack.use(openMaps(pinPath));
+	const { maps, events, faults, unknownPortRefusals } = stack.use(openMaps(pinPath));
 	const passage = stack.use(
 		openPassage(object, { supported: abilities.can_get_pid, quiet: !abilities.can_set_retval }),
 	);
@@ -178,6 +187,7 @@ export function openDatapath(options: DatapathOptions): Datapath {
 		maps,
 		events,
 		faults,
+		unknownPortRefusals,
 		attached,
 		passage,
 		reattach: () => attachPrograms(object.programs, { cgroup, pinPath }),

@@ -1,6 +1,7 @@
 // Elements of the maps as named fields, for `balancing maps`.
 
 import { Buffer } from "node:buffer";
+import { decodeAddressKey, decodeKnownAddress } from "./address_codec.ts";
 import { decodeBackend, decodeFrontend, decodeFrontendKey, decodeId, decodeName, decodeSlot } from "./codec.ts";
 import { type FieldName, offsetOf, type StructName } from "./layout.ts";
 import { MAP_NAMES, type Maps } from "./maps.ts";
@@ -27,6 +28,8 @@ function element(map: ReadableMap, key: string, value: string): Element {
 	switch (map) {
 		case "frontends":
 			return frontendElement(key, value);
+		case "addresses":
+			return { address: decodeAddressKey(key), ...decodeKnownAddress(value) };
 		case "slots":
 			return { index: decodeId(key), ...decodeSlot(value) };
 		case "backends":
@@ -49,8 +52,10 @@ function element(map: ReadableMap, key: string, value: string): Element {
 	}
 }
 
-/** Sorted by id or index; frontends by id. */
+/** Sorted by id or index; frontends by id, addresses as bytes. */
 export function describeMap(maps: Maps, map: ReadableMap): readonly Element[] {
-	const order = (item: Element) => Number(item["index"] ?? item["id"]);
-	return [...maps.dump(map)].map(([key, value]) => element(map, key, value)).sort((a, b) => order(a) - order(b));
+	const entries = [...maps.dump(map)];
+	if (map === "addresses") entries.sort(([a], [b]) => (a < b ? -1 : 1));
+	const order = (item: Element) => Number(item["index"] ?? item["id"] ?? 0);
+	return entries.map(([key, value]) => element(map, key, value)).sort((a, b) => order(a) - order(b));
 }

@@ -21,6 +21,7 @@ export function diff(actual: Contents, wanted: Contents, keys: Keys | "all"): Di
 		slots: putsOf("slots"),
 		names: putsOf("names"),
 		frontends: putsOf("frontends"),
+		addresses: putsOf("addresses"),
 	};
 	return { puts, deletes };
 }

@@ -37,6 +37,7 @@ function record({ result = 1, protocol = 6, frontend = "10.96.0.10", backend = "
 	bytes.set(ipBytes(ip(backend)), at("backend_address"));
 	bytes[at("protocol")] = protocol;
 	bytes[at("result")] = result;
+	bytes[at("mode")] = ENUMS.frontend_mode.MODE_NODE_PORT;
 	bytes.set(comm ?? Buffer.from("curl"), at("comm"));
 	return bytes;
 }
@@ -46,6 +47,8 @@ describe("decodeEvent()", () => {
 		expect(decodeEvent(record())).toEqual({
 			time: 123_456_789_012n,
 			result: "success",
+			reason: "",
+			mode: "ServiceNodeport",
 			protocol: "TCP",
 			frontendId: 7,
 			backendId: 9,
@@ -69,7 +72,12 @@ describe("decodeEvent()", () => {
 
 	test("shows no backend where the connection was refused, whatever stands there", () => {
 		const event = decodeEvent(record({ result: ENUMS.event_result.EVENT_REFUSED }));
-		expect(event).toMatchObject({ result: "failure", backend: undefined });
+		expect(event).toMatchObject({ result: "failure", reason: "NoBackends", backend: undefined });
+	});
+
+	test("tells a port that a cluster IP does not have from a frontend without backends", () => {
+		const event = decodeEvent(record({ result: ENUMS.event_result.EVENT_UNKNOWN_PORT }));
+		expect(event).toMatchObject({ result: "failure", reason: "UnknownPort", backend: undefined });
 	});
 
 	test.each([

@@ -2,7 +2,9 @@
 
 import { Buffer } from "node:buffer";
 import { type Ip, ipFromBytes, type Protocol } from "../model/address.ts";
+import type { FrontendMode } from "../plan/plan_types.ts";
 import { ENUMS, offsetOf, sizeOf } from "./layout.ts";
+import { modeOf } from "./traits.ts";
 
 export interface Endpoint {
 	readonly ip: Ip;
@@ -14,7 +16,12 @@ export interface ResolutionEvent {
 	/** Nanoseconds of CLOCK_BOOTTIME. */
 	readonly time: bigint;
 	readonly result: "success" | "failure";
+	/** Why there is no backend; "" where there is one. */
+	readonly reason: "" | "NoBackends" | "UnknownPort";
+	/** What kind of address the client used. */
+	readonly mode: FrontendMode;
 	readonly protocol: Protocol;
+	/** 0 for a port that a cluster IP has no frontend for. */
 	readonly frontendId: number;
 	/** 0 where the connection was refused. */
 	readonly backendId: number;
@@ -46,6 +53,7 @@ const AT = {
 	backendAddress: offsetOf("event", "backend_address"),
 	protocol: offsetOf("event", "protocol"),
 	result: offsetOf("event", "result"),
+	mode: offsetOf("event", "mode"),
 	comm: offsetOf("event", "comm"),
 } as const;
 const COMM_SIZE = 16;
@@ -55,16 +63,24 @@ function endpoint(view: Buffer, address: number, port: number): Endpoint {
 	return { ip: ipFromBytes(view.subarray(address, address + 16)), port: view.readUInt16BE(port) };
 }
 
+function reasonOf(result: number | undefined): ResolutionEvent["reason"] {
+	if (result === ENUMS.event_result.EVENT_REFUSED) return "NoBackends";
+	return result === ENUMS.event_result.EVENT_UNKNOWN_PORT ? "UnknownPort" : "";
+}
+
 /** The record is only valid during the call: all that stays is copied. Undefined if it is too short to be one. */
 export function decodeEvent(record: Uint8Array): ResolutionEvent | undefined {
 	if (record.byteLength < SIZE) return undefined;
 	const view = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
-	const refused = view[AT.result] === ENUMS.event_result.EVENT_REFUSED;
+	const reason = reasonOf(view[AT.result]);
+	const refused = reason !== "";
 	const comm = view.subarray(AT.comm, AT.comm + COMM_SIZE);
 	const end = comm.indexOf(0);
 	return {
 		time: view.readBigUInt64LE(AT.time),
 		result: refused ? "failure" : "success",
+		reason,
+		mode: modeOf(view[AT.mode] ?? 0),
 		protocol: view[AT.protocol] === IPPROTO_UDP ? "UDP" : "TCP",
 		frontendId: view.readUInt32LE(AT.frontendId),
 		backendId: view.readUInt32LE(AT.backendId),

@@ -73,12 +73,12 @@ describe.skipIf(built === undefined)(`dist/bpf/sock.bpf.o${why}`, () => {
 	});
 });
 
-test.each(["frontends", "backends", "slots"] as const)("CAPACITY.%s is what maps.h declares", (name) => {
+test.each(["frontends", "backends", "slots", "addresses"] as const)("CAPACITY.%s is what maps.h declares", (name) => {
 	const declared = new RegExp(`max_entries, (\\d+)\\);[^}]*\\} ${name} SEC`).exec(
 		readFileSync(join(BPF, "maps.h"), "utf8"),
 	);
 	// Ids begin at 1: their maps have one element more.
-	expect(Number(declared?.[1])).toBe(CAPACITY[name] + (name === "slots" ? 0 : 1));
+	expect(Number(declared?.[1])).toBe(CAPACITY[name] + (name === "frontends" || name === "backends" ? 1 : 0));
 });
 
 test("struct backend begins as struct frontend_key: codec.ts has one encoder for both", () => {

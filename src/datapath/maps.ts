@@ -3,7 +3,7 @@
 import type { Elements, ReadonlyElements } from "./elements.ts";
 
 /** The maps that a plan is written to, in the order of references: each one refers only to those before it. */
-export const MAP_NAMES = ["backends", "slots", "names", "frontends"] as const;
+export const MAP_NAMES = ["backends", "slots", "names", "frontends", "addresses"] as const;
 export type MapName = (typeof MAP_NAMES)[number];
 /** Written by programs; user space zeroes an element when its id gets a new owner. */
 export type StatsName = "backend_stats" | "frontend_stats";

@@ -5,10 +5,10 @@ import { testMaps } from "../../test/support/maps_contract.ts";
 import { encodeId, encodeName } from "./codec.ts";
 import { createMemoryMaps } from "./memory_maps.ts";
 
-const TINY = { frontends: 2, backends: 2, slots: 2 };
+const TINY = { frontends: 2, backends: 2, slots: 2, addresses: 100 };
 
 describe("createMemoryMaps()", () => {
-	testMaps(() => createMemoryMaps({ frontends: 9, backends: 9, slots: 9 }));
+	testMaps(() => createMemoryMaps({ frontends: 9, backends: 9, slots: 9, addresses: 100 }));
 
 	test("a full hash takes no new element, but changes an old one", () => {
 		const maps = createMemoryMaps(TINY);

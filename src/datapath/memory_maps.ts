@@ -85,6 +85,12 @@ function createTwins(capacity: Capacity): Readonly<Record<AnyMap, Twin>> {
 			valueSize: sizeOf("frontend"),
 			maxEntries: capacity.frontends + 1,
 		}),
+		addresses: createTwin({
+			type: "hash",
+			keySize: sizeOf("address"),
+			valueSize: sizeOf("known_address"),
+			maxEntries: capacity.addresses,
+		}),
 		backend_stats: createTwin({ type: "array", ...backendIds, valueSize: sizeOf("backend_stats") }),
 		frontend_stats: createTwin({ type: "array", ...frontendIds, valueSize: sizeOf("frontend_stats") }),
 	};

@@ -9,7 +9,7 @@ import { createMemoryMaps } from "./memory_maps.ts";
 import { restore } from "./restore.ts";
 import { createWriter } from "./writer.ts";
 
-const CAPACITY = { frontends: 9, backends: 9, slots: 9 };
+const CAPACITY = { frontends: 9, backends: 9, slots: 9, addresses: 100 };
 const WEB = l4("10.96.0.1:80/TCP");
 const KEY = encodeFrontendKey(WEB);
 const A = l4("10.0.0.1:80/TCP");

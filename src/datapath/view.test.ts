@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { Buffer } from "node:buffer";
 import { l4, planOf, type Spec } from "../../test/support/datapath.ts";
+import { l4Parts } from "../model/address.ts";
 import { CANARY } from "../plan/canary.ts";
 import type { Plan } from "../plan/plan_types.ts";
 import { CAPACITY } from "./capacity.ts";
@@ -136,7 +137,7 @@ test("frontendNames() knows each by its id", () => {
 
 describe("describeMap()", () => {
 	test("names the fields of every map", () => {
-		const maps = written(planOf(SPECS));
+		const maps = written({ ...planOf(SPECS), addresses: new Map([[l4Parts(l4(WEB)).ip, { kind: "clusterIp" }]]) });
 		put(maps, "frontend_stats", 1, [1, 2]);
 		put(maps, "backend_stats", 1, [3, 2, 1]);
 		const fields = Object.fromEntries(
@@ -150,6 +151,7 @@ describe("describeMap()", () => {
 				...["address", "id", "slotBase", "active", "members", "generation"],
 				...["mode", "keepsPeer", "ownNodeOnly", "closeOnRemove"],
 			],
+			addresses: ["address", "kind"],
 			frontend_stats: ["id", "resolved", "refused"],
 			backend_stats: ["id", "connections", "opened", "closed"],
 		});

@@ -14,7 +14,7 @@ import { createMemoryMaps } from "./memory_maps.ts";
 import type { Writer } from "./writer.ts";
 import { createWriter } from "./writer.ts";
 
-const CAPACITY = { frontends: 10, backends: 10, slots: 10 };
+const CAPACITY = { frontends: 10, backends: 10, slots: 10, addresses: 100 };
 const [A, B, C, D] = ["10.0.0.1:80/TCP", "10.0.0.2:80/TCP", "10.0.0.3:80/TCP", "10.0.0.4:80/TCP"];
 const WEB = "10.96.0.1:80/TCP";
 const API = "10.96.0.2:80/TCP";

@@ -3,7 +3,7 @@
 import { assertNever } from "../lib/assert_never.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Plan } from "../plan/plan_types.ts";
-import type { Applied, Changes, Failure } from "./apply.ts";
+import type { Applied, Changes, Failure, Found } from "./apply.ts";
 import { apply } from "./apply.ts";
 import type { Assignment, Unplaced } from "./assign.ts";
 import { createAssignment } from "./assign.ts";
@@ -30,8 +30,8 @@ export interface Written {
 
 export interface Writer {
 	/**
-	 * Brings the maps to the plan as far as possible. As long as not all hubs are synced, frontends that were only found in the maps,
-	 * in no plan of this writer, stay as they are: a hub that is not read yet may want them. Throws only if `maps` throws; the next
+	 * Brings the maps to the plan as far as possible. As long as not all hubs are synced, frontends and addresses that were only found
+	 * in the maps, in no plan of this writer, stay as they are: a hub that is not read yet may want them. Throws only if `maps` throws; the next
 	 * round reads the maps back then.
 	 */
 	write(plan: Plan, options: { readonly synced: boolean }): Written;
@@ -51,21 +51,25 @@ export interface WriterOptions {
 interface State extends WriterOptions {
 	readonly assignment: Assignment;
 	readonly former: Map<string, string>;
-	/** Keys of frontends that were in no plan yet. */
-	readonly found: Set<string>;
+	/** Keys of elements that were in no plan yet. */
+	readonly found: Readonly<Record<FoundMap, Set<string>>>;
 	actual: Contents;
 	/** `actual` may be wrong: read it back. */
 	isStale: boolean;
 }
 
-const NOTHING: ReadonlySet<string> = new Set();
+/** The maps whose elements a hub that is not read yet may want; all else follows from frontends. */
+const FOUND_MAPS = ["frontends", "addresses"] as const;
+type FoundMap = (typeof FOUND_MAPS)[number];
+
+const NOTHING: Found = { frontends: new Set(), addresses: new Set() };
 
 /** Reads the maps and goes on from what they hold. */
 export function createWriter(options: WriterOptions): Writer {
 	const { maps, capacity, firstGeneration } = options;
 	const actual = readContents(maps);
 	const assignment = createAssignment({ capacity, firstGeneration, restored: restore(actual, capacity) });
-	const found = new Set(actual.frontends.keys());
+	const found = { frontends: new Set(actual.frontends.keys()), addresses: new Set(actual.addresses.keys()) };
 	const state: State = { ...options, assignment, actual, former: new Map(), found, isStale: false };
 	return {
 		write: (plan, { synced }) => write(state, plan, synced),
@@ -97,7 +101,8 @@ function write(state: State, plan: Plan, synced: boolean): Written {
 function readBack(state: State): void {
 	const { actual: before, assignment, found } = state;
 	state.actual = readContents(state.maps);
-	for (const key of state.actual.frontends.keys()) if (!before.frontends.has(key)) found.add(key);
+	for (const map of FOUND_MAPS)
+		for (const key of state.actual[map].keys()) if (!before[map].has(key)) found[map].add(key);
 	assignment.wanted.keep("all");
 }
 
@@ -105,12 +110,13 @@ function readBack(state: State): void {
 function forgetWanted({ assignment, found }: State): void {
 	const { contents } = assignment.wanted;
 	const dirty = assignment.wanted.dirty();
-	for (const key of dirty === "all" ? contents.frontends.keys() : dirty.frontends)
-		if (contents.frontends.has(key)) found.delete(key);
+	for (const map of FOUND_MAPS)
+		for (const key of dirty === "all" ? contents[map].keys() : dirty[map])
+			if (contents[map].has(key)) found[map].delete(key);
 }
 
 function forgetGone({ actual, found }: State): void {
-	for (const key of found) if (!actual.frontends.has(key)) found.delete(key);
+	for (const map of FOUND_MAPS) for (const key of found[map]) if (!actual[map].has(key)) found[map].delete(key);
 }
 
 function report(assignment: Assignment, { changes, failures, left }: Applied): Written {

@@ -3,12 +3,12 @@
 import { test } from "bun:test";
 import * as fc from "fast-check";
 import { createHistory, demandExactly, type History } from "../../test/support/history.ts";
-import { selfOf } from "../../test/support/plans.ts";
+import { selfOf, withAddresses } from "../../test/support/plans.ts";
 import { backendIds, readMemory } from "../../test/support/program_view.ts";
 import { checkProperty } from "../../test/support/property.ts";
 import { applyEdits, type Edit, edit, emptyHubs, NODE } from "../../test/support/random_cluster.ts";
-import type { L4Address } from "../model/address.ts";
-import { parseL4Address } from "../model/address.ts";
+import type { Ip, L4Address } from "../model/address.ts";
+import { parseIp, parseL4Address } from "../model/address.ts";
 import { createPlanner, planFresh } from "../plan/plan.ts";
 import type { Plan } from "../plan/plan_types.ts";
 import { planToJson } from "../plan/render.ts";
@@ -19,6 +19,8 @@ import type { Written } from "./writer.ts";
 
 interface Step {
 	readonly edits: readonly Edit[];
+	/** What becomes known of addresses, "" for nothing any more; the planner's word goes before it. */
+	readonly known: readonly (readonly [ip: string, what: string])[];
 	/** Before the write. */
 	readonly first: "go on" | "restart" | "resync";
 	readonly synced: boolean;
@@ -28,8 +30,13 @@ interface Step {
 	readonly probability: number;
 }
 
+const known = fc.tuple(
+	fc.constantFrom("10.96.0.1", "10.96.0.2", "192.168.9.1", "fd00:9::1", "127.0.0.1"),
+	fc.constantFrom("", "cluster-ip", "own 0.0.0.1", "remote 0.0.0.2", "remote 100::1", "host 0.0.0.1"),
+);
 const step: fc.Arbitrary<Step> = fc.record({
 	edits: fc.array(edit, { maxLength: 3 }),
+	known: fc.array(known, { maxLength: 2 }),
 	first: fc.constantFrom("go on", "go on", "go on", "restart", "resync"),
 	synced: fc.constantFrom(true, true, true, false),
 	crashAt: fc.option(fc.integer({ min: 1, max: 40 }), { freq: 4, nil: undefined }),
@@ -90,8 +97,8 @@ const garbage: fc.Arbitrary<readonly { map: MapName; key: string; value: string 
 	{ maxLength: 12 },
 );
 const SELF = selfOf(NODE);
-const AMPLE = { frontends: 200, backends: 200, slots: 1000 };
-const SCARCE = { frontends: 6, backends: 7, slots: 14 };
+const AMPLE = { frontends: 200, backends: 200, slots: 1000, addresses: 100 };
+const SCARCE = { frontends: 6, backends: 7, slots: 14, addresses: 100 };
 
 test("write() converges to the last plan, and no intermediate state misleads anyone", () => {
 	const property = fc.property(story, seed, (history, number) => {
@@ -164,7 +171,9 @@ function live(world: History, history: Story): Plan {
 	const planner = createPlanner();
 	let hubs = emptyHubs(history.hubs);
 	let plan = planner(hubs, SELF);
-	for (const { edits, first, synced, crashAt, probability } of history.steps) {
+	let written = plan;
+	const addresses = new Map<string, string>();
+	for (const { edits, known, first, synced, crashAt, probability } of history.steps) {
 		if (first === "restart") world.restart();
 		if (first === "resync") world.resync();
 		hubs = applyEdits(hubs, edits);
@@ -172,9 +181,24 @@ function live(world: History, history: Story): Plan {
 		demandSamePlan(next, planFresh(hubs, SELF));
 		if (edits.length === 0 && next !== plan) throw new Error("Nothing changed, and the plan is not the identical one");
 		plan = next;
-		world.write(plan, { synced, probability, crashAt });
+		learn(addresses, known, plan);
+		written = addresses.size === 0 ? plan : withAddresses(plan, Object.fromEntries(addresses));
+		world.write(written, { synced, probability, crashAt });
 	}
-	return plan;
+	return written;
+}
+
+function learn(addresses: Map<string, string>, known: Step["known"], plan: Plan): void {
+	for (const [ip, what] of known) {
+		if (what === "" || plan.addresses.has(mustParseIp(ip))) addresses.delete(ip);
+		else addresses.set(ip, what);
+	}
+}
+
+function mustParseIp(text: string): Ip {
+	const ip = parseIp(text);
+	if (ip === undefined) throw new Error(`Not an address: ${text}`);
+	return ip;
 }
 
 function mustParse(text: string): L4Address {

@@ -12,6 +12,8 @@ function ip(text: string) {
 
 const EVENT: Resolution = {
 	result: "success",
+	reason: "",
+	mode: "ServiceClusterIP",
 	protocol: "TCP",
 	frontendId: 7,
 	original: { ip: ip("10.96.0.10"), port: 80 },
@@ -45,12 +47,20 @@ test("resolutionRecord() of a success", () => {
 
 test("resolutionRecord() of a refusal has a reason and no backend", () => {
 	const { backend: _, ...rest } = EVENT;
-	const event = { ...rest, result: "failure", backend: undefined } as const;
+	const event = { ...rest, result: "failure", reason: "NoBackends", backend: undefined } as const;
 	expect(resolutionRecord(event, { name: "demo/web:80", node: "one", time: 0 })).toMatchObject({
 		result: "failure",
 		reason: "NoBackends",
 		backend: null,
 		object: "demo/web",
+	});
+});
+
+test("resolutionRecord() says what kind of address it was", () => {
+	const event = { ...EVENT, mode: "ServiceNodeport" };
+	expect(resolutionRecord(event, { name: "demo/web:80", node: "one", time: 0 }).nat).toEqual({
+		type: "service",
+		mode: "ServiceNodeport",
 	});
 });
 

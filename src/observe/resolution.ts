@@ -5,6 +5,10 @@ import type { Ip, Protocol } from "../model/address.ts";
 /** What the kernel reported. */
 export interface Resolution {
 	readonly result: "success" | "failure";
+	/** Why there is no backend; "" where there is one. */
+	readonly reason: string;
+	/** What kind of address the client used: ServiceClusterIP, ServiceNodeport, ... */
+	readonly mode: string;
 	readonly protocol: Protocol;
 	readonly frontendId: number;
 	readonly original: { readonly ip: Ip; readonly port: number };
@@ -27,17 +31,17 @@ export interface ResolutionContext {
 
 /** The fields of a `resolution` log line (names: interface of the predecessor, kept). */
 export function resolutionRecord(event: Resolution, { name, node, time }: ResolutionContext) {
-	const { result, protocol, original, backend, frontendId, pid, tid, uid, comm, cgroupId } = event;
+	const { result, reason, mode, protocol, original, backend, frontendId, pid, tid, uid, comm, cgroupId } = event;
 	const colon = name.lastIndexOf(":");
 	return {
 		time: new Date(time).toISOString(),
 		node,
 		result,
-		reason: result === "success" ? "" : "NoBackends",
+		reason,
 		original,
 		backend: backend ?? null,
 		protocol,
-		nat: { type: "service", mode: "ServiceClusterIP" },
+		nat: { type: "service", mode },
 		object: colon < 0 ? name : name.slice(0, colon),
 		serviceId: frontendId,
 		redirectHitLimit: false,

@@ -26,6 +26,7 @@ const STATUS: AgentStatus = {
 	backends: 3,
 	lastWrite: { at: "2026-01-02T03:04:06.100Z", milliseconds: 1.5, operations: 9, failures: 0 },
 	faults: { slot: 0, storage: 1 },
+	unknownPortRefusals: 0,
 	problems: [],
 };
 

@@ -54,6 +54,8 @@ export interface AgentStatus {
 	readonly lastWrite: WriteStatus | null;
 	/** Why a connection was let through untranslated, or an event was lost: counts since the maps were made. */
 	readonly faults: Readonly<Record<string, number>>;
+	/** Connections to ports that a cluster IP does not have, since the maps were made. */
+	readonly unknownPortRefusals: number;
 	readonly problems: readonly Problem[];
 }
 
@@ -98,6 +100,9 @@ export function renderStatus(status: AgentStatus): string {
 				.map(([name, count]) => `${name} ${count}`)
 				.join(", "),
 		],
+		...(status.unknownPortRefusals === 0
+			? []
+			: [["Refused", `${status.unknownPortRefusals} connections to ports that a cluster IP does not have`] as const]),
 		["Problems", String(status.problems.length)],
 	];
 	const lines = rows.map(([name, value]) => `${name.padEnd(12)}${value}\n`);

@@ -24,7 +24,7 @@ import { backendIds, readMemory } from "../support/program_view.ts";
  */
 const FOLDER = import.meta.dir;
 const SELF = selfOf("node-1");
-const CAPACITY = { frontends: 100, backends: 100, slots: 1000 };
+const CAPACITY = { frontends: 100, backends: 100, slots: 1000, addresses: 100 };
 const update = process.env["BALANCING_UPDATE"] === "1";
 const seed = Number(process.env["BALANCING_SEED"] ?? Math.floor(Math.random() * 0x7fff_ffff));
 const names = readdirSync(FOLDER).filter((file) => file.endsWith(".txtar"));
@@ -79,7 +79,7 @@ describe.each(names)("%s", (name) => {
 });
 
 const NONE = { puts: 0, deletes: 0 };
-const NO_CHANGES = { backends: NONE, slots: NONE, names: NONE, frontends: NONE };
+const NO_CHANGES = { backends: NONE, slots: NONE, names: NONE, frontends: NONE, addresses: NONE };
 
 function start(number: number): History {
 	return createHistory({ capacity: CAPACITY, random: seededRandom(number), allowed: "since-complete" });

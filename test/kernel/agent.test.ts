@@ -147,7 +147,7 @@ test("after kill -9 every command still shows what the kernel does, and a new ag
 	expect(ids(frontends.out)).toEqual(ids(before.out));
 	expect(programmed(frontends.out)).toEqual(planned((await place.run("plan", "-o", "json")).out));
 	expect((await place.run("frontends")).out).toMatch(
-		/^demo\/web:http +10\.96\.200\.1:80\/TCP +0 +0 +10\.244\.200\.1:8080\/TCP 10\.244\.200\.2:8080\/TCP$/m,
+		/^demo\/web:http +10\.96\.200\.1:80\/TCP +ClusterIP +0 +0 +10\.244\.200\.1:8080\/TCP 10\.244\.200\.2:8080\/TCP$/m,
 	);
 	expect((await place.run("backends")).out).toMatch(/^10\.244\.200\.1:8080\/TCP +active +0 +0 +demo\/web:http$/m);
 	expect((await place.run("maps", "slots")).out).toMatch(/^slots \(2\)\n {2}index=\d+ backendId=\d+ owner=\d+\n/);

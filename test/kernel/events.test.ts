@@ -89,6 +89,8 @@ describe.each(FAMILIES)("an event over $name", (family) => {
 		expect(event).toEqual({
 			time: expect.any(BigInt),
 			result: "success",
+			reason: "",
+			mode: "ServiceClusterIP",
 			protocol: row.protocol,
 			frontendId: id,
 			backendId: heard.bpf.backend(row.to).id,

@@ -27,6 +27,7 @@ function kernelMaps(): Maps {
 		slots: array(sizeOf("slot"), ROOM),
 		names: hash(4, sizeOf("frontend_name")),
 		frontends: hash(sizeOf("frontend_key"), sizeOf("frontend")),
+		addresses: hash(sizeOf("address"), sizeOf("known_address")),
 		backend_stats: array(sizeOf("backend_stats"), ROOM),
 		frontend_stats: array(sizeOf("frontend_stats"), ROOM),
 	});
@@ -36,5 +37,5 @@ describe("the kernel's maps", () => testFullMaps(kernelMaps));
 
 // Ids run from 1 to the capacity there: one element less than the map has.
 describe("memory maps", () => {
-	testFullMaps(() => createMemoryMaps({ frontends: ROOM - 1, backends: ROOM - 1, slots: ROOM }));
+	testFullMaps(() => createMemoryMaps({ frontends: ROOM - 1, backends: ROOM - 1, slots: ROOM, addresses: ROOM }));
 });

@@ -9,8 +9,9 @@ import { offsetOf } from "../../src/datapath/layout.ts";
 import { mapPin } from "../../src/datapath/pins.ts";
 import { createWriter } from "../../src/datapath/writer.ts";
 import { type L4Address, parseL4Address } from "../../src/model/address.ts";
-import type { Chunk, Frontend, Plan } from "../../src/plan/plan_types.ts";
+import type { Affinity, Chunk, Frontend, FrontendMode, Plan } from "../../src/plan/plan_types.ts";
 import { pinPath } from "./pin_path.ts";
+import { withAddresses } from "./plans.ts";
 
 /** A frontend as tests write it; addresses as `10.96.0.1:80/TCP`. */
 export interface Spec {
@@ -20,6 +21,10 @@ export interface Spec {
 	/** True by default. */
 	readonly keepsPeer?: boolean;
 	readonly closeOnRemove?: "all" | "none";
+	/** ServiceClusterIP by default. */
+	readonly mode?: FrontendMode;
+	readonly ownNodeOnly?: true;
+	readonly affinity?: Affinity;
 }
 
 export interface TestSettings {
@@ -35,6 +40,8 @@ export interface TestDatapath extends Datapath {
 	readonly pinPath: string;
 	/** Makes the maps say this and nothing else, by the writer. Throws if that cannot be done in full. */
 	program(...specs: readonly Spec[]): void;
+	/** What is known of addresses from now on, as withAddresses() has it; the frontends stay as they are. */
+	know(known: Readonly<Record<string, string>>): void;
 	frontend(at: string): { readonly id: number; readonly resolved: number; readonly refused: number };
 	backend(at: string): { readonly id: number; readonly connections: number; readonly open: number };
 	/** One of the maps. */
@@ -51,16 +58,16 @@ export function l4(text: string): L4Address {
 /** A plan with one object for each frontend. */
 export function planOf(specs: readonly Spec[]): Plan {
 	const chunks = new Map<string, Chunk>();
-	for (const { at, to, terminating = [], keepsPeer = true, closeOnRemove } of specs) {
+	for (const { at, to, terminating = [], keepsPeer = true, mode = "ServiceClusterIP", ...traits } of specs) {
 		const object = `test/${at}`;
 		const frontend: Frontend = {
 			address: l4(at),
 			name: object,
-			mode: "ServiceClusterIP",
+			mode,
 			active: to.map(l4).sort(),
 			terminating: terminating.map(l4).sort(),
 			keepsPeer,
-			...(closeOnRemove === undefined ? {} : { closeOnRemove }),
+			...traits,
 		};
 		chunks.set(object, { object, frontends: [frontend] });
 	}
@@ -84,10 +91,20 @@ export function datapath(cgroup: string, settings: TestSettings = {}): TestDatap
 		return opening;
 	}
 
+	let last: readonly Spec[] = [];
+	let addresses: Readonly<Record<string, string>> = {};
+
 	function program(...specs: readonly Spec[]): void {
-		const { failures, problems, pending } = writer.write(planOf(specs), { synced: true });
+		last = specs;
+		const plan = withAddresses(planOf(specs), addresses);
+		const { failures, problems, pending } = writer.write(plan, { synced: true });
 		if (failures.length + problems.length + pending === 0) return;
 		throw new Error(`Cannot write the plan in full: ${JSON.stringify({ failures, problems, pending })}`);
+	}
+
+	function know(known: Readonly<Record<string, string>>): void {
+		addresses = known;
+		program(...last);
 	}
 
 	function frontend(at: string) {
@@ -118,6 +135,7 @@ export function datapath(cgroup: string, settings: TestSettings = {}): TestDatap
 		...opened,
 		pinPath: pins.path,
 		program,
+		know,
 		frontend,
 		backend,
 		map,

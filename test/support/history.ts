@@ -8,7 +8,9 @@ import { MAP_NAMES } from "../../src/datapath/maps.ts";
 import { createMemoryMaps } from "../../src/datapath/memory_maps.ts";
 import type { Writer, Written } from "../../src/datapath/writer.ts";
 import { createWriter } from "../../src/datapath/writer.ts";
-import type { Frontend, Plan } from "../../src/plan/plan_types.ts";
+import type { Ip, L4Address } from "../../src/model/address.ts";
+import { l4Parts, parseIp } from "../../src/model/address.ts";
+import type { Frontend, KnownAddress, Plan } from "../../src/plan/plan_types.ts";
 import type { FrontendCopy, Memory } from "./program_view.ts";
 import { backendIds, describeSet, follow, readBackend, readMemory, runsOf, u32Key } from "./program_view.ts";
 
@@ -71,8 +73,14 @@ interface World {
 	found: Map<string, string>;
 	/** What was found must stay: not all hubs are synced. */
 	keepsFound: boolean;
+	/** The same of known addresses, with what is known of each. */
+	foundAddresses: Map<string, string>;
+	/** The plan that is being written. */
+	plan: Plan | undefined;
 	/** Slots before the last element was written. */
 	slots: ReadonlyElements;
+	/** Known addresses before the last element was written. */
+	addresses: ReadonlyMap<string, string>;
 }
 
 export function createHistory(options: HistoryOptions): History {
@@ -91,7 +99,10 @@ export function createHistory(options: HistoryOptions): History {
 		owners: new Map(),
 		found: new Map(),
 		keepsFound: false,
+		foundAddresses: new Map(),
+		plan: undefined,
 		slots: new Map(),
+		addresses: new Map(),
 	};
 	restart(world);
 	return {
@@ -108,7 +119,11 @@ function restart(world: World): void {
 	world.starts += 1;
 	world.frontendReaders.clear();
 	world.slotReaders.clear();
-	if (world.options.allowed !== "unknown") world.found = setsIn(readMemory(world.maps));
+	if (world.options.allowed !== "unknown") {
+		const memory = readMemory(world.maps);
+		world.found = setsIn(memory);
+		world.foundAddresses = new Map(memory.addresses);
+	}
 	const through: Maps = {
 		dump: (map) => world.current.dump(map),
 		put: (map, entries) => world.current.put(map, entries),
@@ -130,6 +145,8 @@ function write(world: World, plan: Plan, { synced, probability, crashAt }: Write
 		allow(world.allowed, address, set);
 		world.found.delete(address);
 	}
+	for (const ip of plan.addresses.keys()) world.foundAddresses.delete(ip);
+	world.plan = plan;
 	world.keepsFound = !synced;
 	try {
 		const written = world.writer.write(plan, { synced });
@@ -164,13 +181,17 @@ function demandTruth({ options, maps, writer }: World): void {
 }
 
 /** Whatever is neither in the plan nor kept goes at once, even while other hubs are not synced. */
-function demandNoRest({ options, maps, found, keepsFound }: World, plan: Plan): void {
+function demandNoRest({ options, maps, found, foundAddresses, keepsFound }: World, plan: Plan): void {
 	if (options.allowed === "unknown") return;
 	const memory = readMemory(maps);
-	const wanted = new Set(setsOf(plan).map(([address]) => address));
+	const wanted = new Set<string>(setsOf(plan).map(([address]) => address));
+	const kept = (map: ReadonlyMap<string, string>, key: string) => keepsFound && map.has(key);
 	for (const { address } of memory.frontends)
-		if (!wanted.has(address) && !(keepsFound && found.has(address)))
+		if (!wanted.has(address) && !kept(found, address))
 			throw new Error(`${address} is still there, and nobody wants it`);
+	for (const ip of memory.addresses.keys())
+		if (!plan.addresses.has(parsedIp(ip)) && !kept(foundAddresses, ip))
+			throw new Error(`${ip} is still known, and nobody wants it`);
 	const slots = new Set(
 		memory.frontends.flatMap(({ base, members }) =>
 			Array.from({ length: members }, (_, index) => u32Key(base + index)),
@@ -207,6 +228,7 @@ function look(world: World): void {
 	lookAtReferences(world, memory);
 	lookAtCounters(world, memory);
 	lookAtFound(world, memory);
+	lookAtAddresses(world, memory);
 }
 
 /** A hub that is not read yet may want what was found: it stays, whole. */
@@ -216,6 +238,28 @@ function lookAtFound(world: World, memory: Memory): void {
 		if (now.get(address) === set) continue;
 		if (world.keepsFound) throw new Error(`${address} led to ${set} when it was found, now to ${now.get(address)}`);
 		if (!now.has(address)) world.found.delete(address);
+	}
+}
+
+/** What was found stays; and nothing is refused for want of a frontend that is only not written yet. */
+function lookAtAddresses(world: World, memory: Memory): void {
+	const { foundAddresses, keepsFound, plan } = world;
+	for (const [ip, known] of foundAddresses) {
+		const now = memory.addresses.get(ip);
+		if (now === known) continue;
+		if (keepsFound) throw new Error(`${ip} was ${known} when it was found, and is ${now}`);
+		foundAddresses.delete(ip);
+	}
+	if (plan !== undefined) demandFrontendsFirst(world, memory, plan);
+	world.addresses = memory.addresses;
+}
+
+function demandFrontendsFirst({ addresses }: World, memory: Memory, plan: Plan): void {
+	const there = new Set<string>(memory.frontends.map(({ address }) => address));
+	for (const [address] of setsOf(plan)) {
+		const { ip } = l4Parts(address);
+		const isNew = memory.addresses.get(ip) === "cluster-ip" && addresses.get(ip) !== "cluster-ip";
+		if (isNew && !there.has(address)) throw new Error(`${ip} refuses unknown ports before it has ${address}`);
 	}
 }
 
@@ -302,9 +346,10 @@ export function demandExactly(maps: Maps, plan: Plan): void {
 	const members = frontends.map(({ active, terminating }) => [...active, ...terminating]);
 	const sizes = { frontends: frontends.length, slots: members.flat().length, backends: new Set(members.flat()).size };
 	const found = { frontends: memory.names.size, slots: memory.slots.size, backends: memory.backends.size };
+	const known = [...plan.addresses].map(([ip, what]) => `${ip} ${knownOf(what)}`);
 	const [a, b] = [
-		{ lines: is.sort(), sizes: found },
-		{ lines: should.sort(), sizes },
+		{ lines: is.sort(), known: [...memory.addresses].map((pair) => pair.join(" ")).sort(), sizes: found },
+		{ lines: should.sort(), known: known.sort(), sizes },
 	].map((side) => JSON.stringify(side, null, 1));
 	if (a !== b) throw new Error(`The maps hold\n${a}\nbut the plan says\n${b}`);
 }
@@ -329,7 +374,17 @@ function traitsOf({ mode, keepsPeer, ownNodeOnly, closeOnRemove, affinity }: Fro
 	return `${number.toString(2)} ${group.toString(16)} ${affinity?.seconds ?? 0}`;
 }
 
-function setsOf(plan: Plan): readonly (readonly [string, string])[] {
+function knownOf(known: KnownAddress): string {
+	return known.kind === "clusterIp" ? "cluster-ip" : `${known.scope} node at ${known.nodePorts}`;
+}
+
+function parsedIp(text: string): Ip {
+	const ip = parseIp(text);
+	if (ip === undefined) throw new Error(`Not an address: ${text}`);
+	return ip;
+}
+
+function setsOf(plan: Plan): readonly (readonly [L4Address, string])[] {
 	return [...plan.chunks.values()].flatMap((chunk) =>
 		chunk.frontends.map((frontend) => [frontend.address, setOf(frontend)] as const),
 	);

@@ -12,6 +12,7 @@ const SIZES: readonly { map: MapName | StatsName; type: "array" | "hash"; key: n
 	{ map: "slots", type: "array", key: 4, value: 8 },
 	{ map: "names", type: "hash", key: 4, value: 160 },
 	{ map: "frontends", type: "hash", key: 20, value: 56 },
+	{ map: "addresses", type: "hash", key: 16, value: 36 },
 	{ map: "backend_stats", type: "array", key: 4, value: 24 },
 	{ map: "frontend_stats", type: "array", key: 4, value: 16 },
 ];

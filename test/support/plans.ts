@@ -1,8 +1,8 @@
 // Plans written down as tables, for tests below the planner.
 
-import type { L4Address } from "../../src/model/address.ts";
-import { parseL4Address } from "../../src/model/address.ts";
-import type { Chunk, Frontend, Plan, Self } from "../../src/plan/plan_types.ts";
+import type { Ip, L4Address } from "../../src/model/address.ts";
+import { parseIp, parseL4Address } from "../../src/model/address.ts";
+import type { Chunk, Frontend, KnownAddress, NodeScope, Plan, Self } from "../../src/plan/plan_types.ts";
 
 /** Frontend address to `active | terminating`, addresses parted by spaces: `{ "10.96.0.1:80/TCP": "10.0.0.1:80/TCP | " }`. */
 export type Table = Readonly<Record<string, string>>;
@@ -16,6 +16,28 @@ export function planOf(objects: Readonly<Record<string, Table>>): Plan {
 /** An agent that knows nothing of itself but its node's name. */
 export function selfOf(nodeName: string): Self {
 	return { nodeName, reach: "auto", addresses: [] };
+}
+
+/** The plan with these as well: `cluster-ip`, or `own|remote|host ADDRESS` with the address of the node ports. */
+export function withAddresses(plan: Plan, known: Readonly<Record<string, string>>): Plan {
+	const more = Object.entries(known).map(([ip, what]) => [ipOf(ip), knownOf(what)] as const);
+	return { ...plan, addresses: new Map([...plan.addresses, ...more]) };
+}
+
+const SCOPES: readonly NodeScope[] = ["own", "remote", "host"];
+
+function knownOf(text: string): KnownAddress {
+	if (text === "cluster-ip") return { kind: "clusterIp" };
+	const [first, nodePorts = ""] = text.split(" ");
+	const scope = SCOPES.find((known) => known === first);
+	if (scope === undefined) throw new Error(`Nothing that is known of an address: ${text}`);
+	return { kind: "node", nodePorts: ipOf(nodePorts), scope };
+}
+
+function ipOf(text: string): Ip {
+	const ip = parseIp(text);
+	if (ip === undefined) throw new Error(`Not an address: ${text}`);
+	return ip;
 }
 
 export function chunkOf(object: string, table: Table): Chunk {

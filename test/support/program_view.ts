@@ -33,13 +33,37 @@ export interface Memory {
 	readonly names: ReadonlyMap<number, string>;
 	readonly slots: ReadonlyElements;
 	readonly backends: ReadonlyElements;
+	/** What is known of each address: `cluster-ip`, or `node at ADDRESS` and who it is for. */
+	readonly addresses: ReadonlyMap<string, string>;
 }
 
 export function readMemory(maps: Maps): Memory {
 	const names = new Map<number, string>();
 	for (const [key, value] of maps.dump("names")) names.set(view(key).getUint32(0, true), value.replace(/\0+$/, ""));
 	const frontends = [...maps.dump("frontends")].map(([key, value]) => readFrontend(key, value));
-	return { frontends, names, slots: maps.dump("slots"), backends: maps.dump("backends") };
+	const addresses = new Map([...maps.dump("addresses")].map(([key, value]) => [bareIp(key), readKnown(key, value)]));
+	return { frontends, names, slots: maps.dump("slots"), backends: maps.dump("backends"), addresses };
+}
+
+/** The flags of a known address that programs may meet. */
+const KNOWN = new Map([
+	[1, "cluster-ip"],
+	[2, "own"],
+	[4, "remote"],
+	[2 | 8, "host"],
+]);
+
+function readKnown(key: string, value: string): string {
+	if (key.length !== 16 || value.length !== 36 || !value.startsWith(key))
+		throw new Error("An address of another shape");
+	const flags = view(value).getUint32(32, true);
+	const known = KNOWN.get(flags) ?? `flags ${flags}`;
+	const nodePorts = value.slice(16, 32);
+	return nodePorts === "\0".repeat(16) ? known : `${known} node at ${bareIp(nodePorts)}`;
+}
+
+function bareIp(bytes: string): string {
+	return readIp(view(bytes)).replace(/^\[|\]$/g, "");
 }
 
 /** One entry for each member, undefined where the slot is not the frontend's. */

@@ -1,5 +1,6 @@
 // Memory maps that write down what is done to them, and fail where they are told to.
 
+import { decodeAddressKey } from "../../src/datapath/address_codec.ts";
 import { decodeFrontendKey, decodeId } from "../../src/datapath/codec.ts";
 import type { EntryFailure, MapName, Maps, StatsName } from "../../src/datapath/maps.ts";
 import { createMemoryMaps } from "../../src/datapath/memory_maps.ts";
@@ -9,6 +10,11 @@ export interface RecordingMaps extends Maps {
 	taken(): readonly string[];
 	/** Elements that fail from now on, as `put slots 0`; a line without an element fails all. */
 	fail(...lines: readonly string[]): void;
+}
+
+function elementOf(map: MapName | StatsName, key: string): string | number | undefined {
+	if (map === "frontends") return decodeFrontendKey(key);
+	return map === "addresses" ? decodeAddressKey(key) : decodeId(key);
 }
 
 export function createRecordingMaps(maps: Maps = createMemoryMaps()): RecordingMaps {
@@ -21,7 +27,7 @@ export function createRecordingMaps(maps: Maps = createMemoryMaps()): RecordingM
 		key: string,
 		write: () => readonly EntryFailure[],
 	): EntryFailure[] {
-		const line = `${verb} ${map} ${map === "frontends" ? decodeFrontendKey(key) : decodeId(key)}`;
+		const line = `${verb} ${map} ${elementOf(map, key)}`;
 		lines.push(line);
 		if (failing.includes(line) || failing.includes(`${verb} ${map}`)) return [{ key, errno: -12 }];
 		return [...write()];

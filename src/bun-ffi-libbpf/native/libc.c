@@ -40,6 +40,27 @@ EXPORT int bffi_statfs_type(const char *path, __u32 *type)
 	return 0;
 }
 
+/* Linux 5.14; older headers lack it, the number is the same on x86-64 and arm64 */
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+/* Of the calling thread's network namespace. */
+EXPORT int bffi_netns_cookie(__u64 *cookie)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(*cookie);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &size)
+			? -errno
+			: 0;
+	close(fd);
+	return error;
+}
+
 /* connect(2) of a datagram socket: routes and runs cgroup hooks, sends nothing. Returns the errno. */
 static int udp_connect(const void *ip, __u32 ip_size, __u32 port)
 {

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What lies behind an address: a frontend, one of a node's ports, a port that a Service does not have, or nothing of ours. */
+#pragma once
+
+#include "resolve.h"
+#include "settings.h"
+
+enum destination {
+	ELSEWHERE,
+	FRONTEND,
+	UNKNOWN_PORT, /* of a cluster IP: refused */
+};
+
+/* A copy, known to be whole as a frontend's is. */
+static __always_inline bool find_address(const struct address *address,
+					 struct known_address *found)
+{
+	const struct known_address *known;
+	int try;
+
+	for (try = 0; try < RESOLVE_TRIES; try++) {
+		known = bpf_map_lookup_elem(&addresses, address);
+		if (!known)
+			return false;
+		*found = *known;
+		barrier();
+		if (address_equal(&known->address, address))
+			return true;
+	}
+	count_fault(FAULT_SLOT);
+	return false;
+}
+
+/*
+ * The frontend of a node port: it stands at an address that all nodes of a hub
+ * share. Whether the client may come to it through this one is not asked here.
+ */
+static __always_inline bool find_node_port(const struct known_address *known,
+					   const struct frontend_key *dialled,
+					   struct frontend *frontend)
+{
+	struct frontend_key key = *dialled;
+
+	key.address = known->node_ports;
+	return find_frontend(&key, frontend);
+}
+
+/*
+ * The frontend that a flow belongs to, for the address that its client used: a
+ * cluster IP, say, or that of a node.
+ */
+static __always_inline bool
+find_flow_frontend(const struct frontend_key *dialled,
+		   struct frontend *frontend)
+{
+	struct known_address known;
+
+	if (find_frontend(dialled, frontend))
+		return true;
+	return find_address(&dialled->address, &known) &&
+	       !(known.flags & ADDRESS_CLUSTER_IP) &&
+	       find_node_port(&known, dialled, frontend);
+}
+
+/* Loopback is this node to the host's own network, and something else to every pod. */
+static __always_inline bool is_in_host_netns(struct bpf_sock_addr *ctx)
+{
+	__u64 host = host_netns ? host_netns : bpf_get_netns_cookie(NULL);
+
+	return bpf_get_netns_cookie(ctx) == host;
+}
+
+/* Fills in `frontend` if there is one. */
+static __always_inline enum destination
+find_destination(struct bpf_sock_addr *ctx, const struct frontend_key *dialled,
+		 struct frontend *frontend)
+{
+	struct known_address known;
+
+	if (find_frontend(dialled, frontend))
+		return FRONTEND;
+	/* All that an unrelated connect() pays ends here. */
+	if (!find_address(&dialled->address, &known))
+		return ELSEWHERE;
+	if (known.flags & ADDRESS_CLUSTER_IP)
+		return UNKNOWN_PORT;
+	if (known.flags & ADDRESS_HOST_NETNS && !is_in_host_netns(ctx))
+		return ELSEWHERE;
+	if (!find_node_port(&known, dialled, frontend))
+		return ELSEWHERE;
+	/* That node decides itself who may come. */
+	if (frontend->flags & FRONTEND_OWN_NODE_ONLY &&
+	    known.flags & ADDRESS_REMOTE_NODE)
+		return ELSEWHERE;
+	return FRONTEND;
+}
