@@ -56,15 +56,29 @@ function editCluster(cluster: Cluster, edits: readonly Edit[]): Cluster {
 	const services = new Map(cluster.services);
 	const slices = new Map(cluster.slices);
 	const nodes = new Map(cluster.nodes);
-	for (const edit of edits) {
-		if (edit.kind === "slices") slices.set(edit.key, edit.slices);
-		else if (edit.kind === "service") replace(services, edit.key, edit.service);
-		else replace(nodes, edit.key, edit.node);
-	}
-	return { ...cluster, services, slices, nodes };
+	for (const edit of edits) applyEdit({ services, slices, nodes }, edit);
+	// Nodes change seldom; planners look at all Services then.
+	return { ...cluster, services, slices, nodes: edits.some(({ kind }) => kind === "node") ? nodes : cluster.nodes };
 }
 
-function replace<V>(values: Map<string, V>, key: string, value: V | undefined): void {
+interface Editable<V> {
+	set(key: string, value: V): unknown;
+	delete(key: string): unknown;
+}
+
+interface EditableCluster {
+	readonly services: Editable<Service>;
+	readonly slices: Editable<readonly EndpointSlice[]>;
+	readonly nodes: Editable<Node>;
+}
+
+export function applyEdit({ services, slices, nodes }: EditableCluster, edit: Edit): void {
+	if (edit.kind === "slices") slices.set(edit.key, edit.slices);
+	else if (edit.kind === "service") replace(services, edit.key, edit.service);
+	else replace(nodes, edit.key, edit.node);
+}
+
+function replace<V>(values: Editable<V>, key: string, value: V | undefined): void {
 	if (value === undefined) values.delete(key);
 	else values.set(key, value);
 }
