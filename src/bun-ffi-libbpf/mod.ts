@@ -13,6 +13,7 @@ export {
 	isNotSupported,
 	isPermission,
 } from "./errors.ts";
+export { type BpfIterator, type IteratorOptions, openIterator } from "./iterator.ts";
 export { attachCgroup, type Link, type LinkInfo, openPinnedLink } from "./link.ts";
 export { type BpfMap, type Chunk, createMap, type MapSpec, openPinnedMap, type UpdateMode } from "./map.ts";
 export type { DeleteResult, UpdateResult } from "./map_batch.ts";
@@ -40,6 +41,17 @@ export {
 	runProgram,
 } from "./program.ts";
 export { type RingBuffer, type RingBufferOptions, ringBuffer } from "./ring_buffer.ts";
+export {
+	type InetSocket,
+	openSockDiag,
+	type SockDiag,
+	type SockDiagOptions,
+	type SocketFamily,
+	type SocketProtocol,
+	type SocketQuery,
+	type SocketState,
+} from "./sock_diag.ts";
+export type { Destination } from "./sock_diag_filter.ts";
 export {
 	type MountOptions,
 	mount,

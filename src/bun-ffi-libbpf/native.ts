@@ -58,6 +58,12 @@ const SIGNATURES = {
 	bffi_statfs_type: ["bytes", "bytes"],
 	bffi_netns_cookie: ["bytes"],
 	bffi_udp_connect: ["bytes", "u32", "u32", "i32"],
+	bffi_iterator_attach: ["i32", "i32"],
+	bffi_iterator_create: ["i32"],
+	bffi_iterator_read: ["i32", "bytes", "u32"],
+	bffi_diag_open: ["bytes"],
+	bffi_diag_send: ["i32", "bytes", "u32"],
+	bffi_diag_receive: ["i32", "bytes", "u32"],
 	bffi_program_run: ["i32", "bytes", "u32", "bytes", "u32", "u32", "bytes"],
 } as const;
 

@@ -1,6 +1,8 @@
 // What the tests share: objects compiled by clang, and a cgroup, a bpf file system and file descriptors that go away.
 
 import { describe } from "bun:test";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -146,4 +148,23 @@ export function u32(...values: readonly number[]): Uint8Array<ArrayBuffer> {
 /** 64-bit numbers as bytes. */
 export function u64(...values: readonly bigint[]): Uint8Array<ArrayBuffer> {
 	return new Uint8Array(new BigUint64Array(values).buffer);
+}
+
+export interface ConnectedSocket extends Disposable {
+	/** Its own port. */
+	readonly port: number;
+	/** The code of the last error that it was told of. */
+	error(): string | undefined;
+}
+
+/** A UDP socket that is connected; nobody need be there. */
+export async function connectedSocket(type: "udp4" | "udp6", address: string, port: number): Promise<ConnectedSocket> {
+	const socket = createSocket(type);
+	let last: string | undefined;
+	socket.on("error", (error) => {
+		last = "code" in error ? String(error.code) : error.message;
+	});
+	socket.connect(port, address);
+	await once(socket, "connect");
+	return { port: socket.address().port, error: () => last, [Symbol.dispose]: () => void socket.close() };
 }
