@@ -280,12 +280,11 @@ int sock6_getpeername(struct bpf_sock_addr *ctx)
 SEC("cgroup/sock_release")
 int sock_release(struct bpf_sock *ctx)
 {
-	struct flow *peer = bpf_sk_storage_get(&sock_peers, ctx, NULL, 0);
 	struct flows *flows;
 	int i;
 
-	if (peer)
-		count_end(peer);
+	/* A TCP socket lives on while its last data is sent: it is nobody's to close. */
+	forget_peer(ctx);
 	flows = bpf_sk_storage_get(&sock_flows, ctx, NULL, 0);
 	if (!flows)
 		return PASS;

@@ -159,6 +159,12 @@ struct flow {
 /* Of a TCP socket; else of a UDP one. */
 #define FLOW_TCP (1U << 2)
 
+/* A connected socket whose backend is gone, for user space to close. */
+struct stale_socket {
+	__u64 cookie;
+	struct flow flow;
+};
+
 #define FLOWS_PER_SOCKET 8
 
 /*

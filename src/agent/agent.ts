@@ -5,6 +5,7 @@ import type { Config } from "../config.ts";
 import { CAPACITY } from "../datapath/capacity.ts";
 import { assertCgroup, findCgroupRoot } from "../datapath/cgroup.ts";
 import { type Datapath, openDatapath } from "../datapath/datapath.ts";
+import { openSocketCloser, type SocketCloser } from "../datapath/sockets.ts";
 import { createWriter } from "../datapath/writer.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -14,6 +15,7 @@ import type { AgentStatus } from "../observe/status.ts";
 import { CANARY } from "../plan/canary.ts";
 import { getVersion } from "../version.ts";
 import { createBypass } from "./bypass.ts";
+import { type Closing, createClosing } from "./closing.ts";
 import { createEventLog } from "./event_log.ts";
 import { openHubs } from "./hub_sources.ts";
 import { followHubs, type Hubs } from "./hubs.ts";
@@ -47,6 +49,7 @@ interface Parts {
 	readonly hubs: Hubs;
 	readonly sync: Sync;
 	readonly proof: Proof;
+	readonly closing: Closing;
 	readonly started: string;
 }
 
@@ -63,7 +66,7 @@ function reasonsNotReady({ hubs, sync, proof }: Parts): readonly string[] {
 }
 
 function statusOf(parts: Parts): AgentStatus {
-	const { config, cgroup, datapath, hubs, sync, proof, started } = parts;
+	const { config, cgroup, datapath, hubs, sync, proof, closing, started } = parts;
 	const { frontends, backends } = sync.counts();
 	const notReady = reasonsNotReady(parts);
 	return {
@@ -80,6 +83,7 @@ function statusOf(parts: Parts): AgentStatus {
 		lastWrite: sync.lastWrite(),
 		faults: datapath.faults(),
 		unknownPortRefusals: datapath.unknownPortRefusals(),
+		sockets: closing.status(),
 		problems: sync.problems(),
 	};
 }
@@ -131,8 +135,13 @@ function createAttachment({ datapath, proof, log }: { datapath: Datapath; proof:
 	};
 }
 
+interface LoopOptions extends AgentOptions {
+	readonly datapath: Datapath;
+	readonly closer: SocketCloser;
+}
+
 /** Follows the hubs until the signal is aborted, or until one of the parts fails for good. */
-function startLoop({ config, datapath, log, signal }: AgentOptions & { datapath: Datapath }, onNames: () => void) {
+function startLoop({ config, datapath, closer, log, signal }: LoopOptions, onNames: () => void) {
 	const writer = createWriter({
 		maps: datapath.maps,
 		capacity: CAPACITY,
@@ -148,16 +157,22 @@ function startLoop({ config, datapath, log, signal }: AgentOptions & { datapath:
 		signal,
 		onChange: () => runner.call(),
 	});
+	const closing = createClosing({ closer, log, signal });
+	let wasSynced = false;
 	const sync = createSync({
 		hubs,
 		writer,
 		self: { nodeName: config["node-name"], reach: "auto", addresses: [] },
 		log,
 		onNames,
+		onFrontends: closing.call,
 	});
 	const runner = createRunner({
 		async run(resync) {
 			const round = sync.run(resync);
+			// What went while no agent looked, or was not found by the last one.
+			if (!wasSynced && hubs.synced()) closing.call();
+			wasSynced = hubs.synced();
 			// The canaries must be in the maps first. Attaching is for when that did not help.
 			if (proof.proved && !resync) return round;
 			return (!resync && proof.prove()) || attachAndProve() ? round : "again";
@@ -169,7 +184,7 @@ function startLoop({ config, datapath, log, signal }: AgentOptions & { datapath:
 	});
 	// Without waiting for the hubs: the canaries, and what was restored, need none.
 	runner.call();
-	return { hubs, sync, proof, stopped: Promise.all([hubs.stopped, runner.stopped]) };
+	return { hubs, sync, proof, closing, stopped: Promise.all([hubs.stopped, runner.stopped, closing.stopped]) };
 }
 
 /**
@@ -189,13 +204,14 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 		openDatapath({ cgroup, pinPath: config["pin-path"], events: config.events, eventsRate: config["events-rate"] }),
 	);
 	log.info({ cgroup, ...countAttached(datapath) }, "Attached");
+	const closer = stack.use(openSocketCloser({ pinPath: config["pin-path"], epoch: Math.floor(Date.now() / 1000) }));
 	const node = config["node-name"];
 	const eventLog =
 		config.events === "off" ? undefined : stack.use(createEventLog({ datapath, node, resolutions, log }));
 
 	const ended = new AbortController();
 	const signal = AbortSignal.any([options.signal, ended.signal]);
-	const loop = startLoop({ ...options, datapath, signal }, () => eventLog?.forgetNames());
+	const loop = startLoop({ ...options, datapath, closer, signal }, () => eventLog?.forgetNames());
 	// Whatever ends one part ends the others, before what they stand on is closed.
 	const settled = loop.stopped.then(
 		() => {},

@@ -28,6 +28,7 @@ const STATUS: AgentStatus = {
 	lastWrite: { at: "2026-01-02T03:04:06.100Z", milliseconds: 1.5, operations: 9, failures: 0 },
 	faults: { slot: 1, storage: 2, eventFull: 3, eventRate: 4 },
 	unknownPortRefusals: 9,
+	sockets: { closed: { UDP: { closed: 5, failed: 1 }, TCP: { closed: 2, failed: 0 } }, limit: null },
 	problems: [
 		{ object: "Service a/a", reason: "InvalidObject", message: "x" },
 		{ object: "Service a/b", reason: "Duplicate", message: "x" },
@@ -79,6 +80,10 @@ describe("pagesOf()", () => {
 		"balancing_apply_failures_total 6",
 		'balancing_events_dropped_total{reason="rate"} 4',
 		'balancing_events_dropped_total{reason="full"} 3',
+		'balancing_sockets_closed_total{protocol="udp",result="closed"} 5',
+		'balancing_sockets_closed_total{protocol="udp",result="failed"} 1',
+		'balancing_sockets_closed_total{protocol="tcp",result="closed"} 2',
+		'balancing_sockets_closed_total{protocol="tcp",result="failed"} 0',
 		'balancing_datapath_faults_total{reason="slot"} 1',
 		'balancing_datapath_faults_total{reason="storage"} 2',
 	])("has the sample %s", (line) => {

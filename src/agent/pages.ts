@@ -40,6 +40,17 @@ function problemCounts({ problems }: AgentStatus): Metric {
 	return { name: "problems", help: "Objects, or parts of them, that are not programmed.", type: "gauge", samples };
 }
 
+function socketSamples({ sockets }: AgentStatus): Metric["samples"] {
+	return (["UDP", "TCP"] as const).flatMap((protocol) => {
+		const { closed, failed } = sockets.closed[protocol];
+		const labels = { protocol: protocol.toLowerCase() };
+		return [
+			{ labels: { ...labels, result: "closed" }, value: closed },
+			{ labels: { ...labels, result: "failed" }, value: failed },
+		];
+	});
+}
+
 function secondsSince(time: string | null): number {
 	return time === null ? 0 : Math.max(0, (Date.now() - Date.parse(time)) / 1000);
 }
@@ -100,6 +111,7 @@ function metricsOf(status: AgentStatus, sources: PageSources): readonly Metric[]
 		counter("unknown_port_refusals_total", "Connections to ports that a cluster IP does not have.", [
 			{ value: status.unknownPortRefusals },
 		]),
+		counter("sockets_closed_total", "Connected sockets whose backend was gone.", socketSamples(status)),
 		counter("datapath_faults_total", "Connections that our own fault let through, or left without state.", [
 			{ labels: { reason: "slot" }, value: faults["slot"] ?? 0 },
 			{ labels: { reason: "storage" }, value: faults["storage"] ?? 0 },

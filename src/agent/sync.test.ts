@@ -17,7 +17,7 @@ function ip(text: string): Ip {
 }
 
 /** A Service on 10.96.0.N with one endpoint. */
-function web(n: number, problems: Cluster["problems"] = []): Cluster {
+function web(n: number, problems: Cluster["problems"] = [], backend = `10.244.0.${n}`): Cluster {
 	const key = `demo/web-${n}`;
 	const port = parsePort(80) ?? expect.unreachable();
 	const service: Service = {
@@ -31,7 +31,7 @@ function web(n: number, problems: Cluster["problems"] = []): Cluster {
 		global: false,
 		created: "",
 	};
-	const endpoint = { ip: ip(`10.244.0.${n}`), ready: true, serving: true, terminating: false, nodeName: "" };
+	const endpoint = { ip: ip(backend), ready: true, serving: true, terminating: false, nodeName: "" };
 	const slice = {
 		key: `${key}-1`,
 		service: key,
@@ -47,6 +47,7 @@ function start(memory: Maps = createMemoryMaps()) {
 	const state = { cluster: EMPTY_CLUSTER, synced: true, putErrno: 0, throws: false };
 	const log = recordingLog();
 	let renamed = 0;
+	let changed = 0;
 	const maps: Maps = {
 		...memory,
 		put(map, entries) {
@@ -69,9 +70,12 @@ function start(memory: Maps = createMemoryMaps()) {
 		onNames: () => {
 			renamed++;
 		},
+		onFrontends: () => {
+			changed++;
+		},
 	});
 	const names = () => viewFrontends(memory).map(({ name }) => name);
-	return { state, log, sync, names, memory, renamed: () => renamed };
+	return { state, log, sync, names, memory, renamed: () => renamed, changed: () => changed };
 }
 
 describe("createSync()", () => {
@@ -95,6 +99,21 @@ describe("createSync()", () => {
 		sync.run(false);
 		expect(log.messages()).toEqual(["info Written"]);
 		expect(renamed()).toBe(1);
+	});
+
+	test("tells of each round that changed frontends, or only their backends", () => {
+		const { sync, state, changed } = start();
+		for (const [cluster, calls] of [
+			[web(1), 1],
+			[web(1), 1],
+			[web(1, [], "10.244.0.9"), 2],
+			[EMPTY_CLUSTER, 3],
+			[EMPTY_CLUSTER, 3],
+		] as const) {
+			state.cluster = cluster;
+			sync.run(false);
+			expect(changed()).toBe(calls);
+		}
 	});
 
 	test("is not settled by a round before the hubs were synced", () => {

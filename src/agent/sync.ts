@@ -37,6 +37,8 @@ export interface SyncOptions {
 	readonly log: Log;
 	/** Called when names of frontends changed. */
 	readonly onNames: () => void;
+	/** Called when frontends, or their backends, changed in the kernel. */
+	readonly onFrontends: () => void;
 }
 
 /** Elements: so many are not written but at the start, or when a hub has become another one. */
@@ -99,7 +101,7 @@ function createFailureLog(log: Log): (failure: string | null, err?: unknown) => 
 }
 
 /** Nothing happens until the first run. */
-export function createSync({ hubs, writer, self, log, onNames }: SyncOptions): Sync {
+export function createSync({ hubs, writer, self, log, onNames, onFrontends }: SyncOptions): Sync {
 	const planner = createPlanner();
 	const sayProblems = createProblemLog(log);
 	const sayFailure = createFailureLog(log);
@@ -130,6 +132,7 @@ export function createSync({ hubs, writer, self, log, onNames }: SyncOptions): S
 
 	function tell(written: Written): void {
 		if (written.changes.names.puts + written.changes.names.deletes > 0) onNames();
+		if (written.changes.frontends.puts + written.changes.frontends.deletes > 0) onFrontends();
 		sayProblems(problems);
 		if (last && last.operations > 0) {
 			const { frontends, backends } = written.changes;

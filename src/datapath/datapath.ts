@@ -61,7 +61,7 @@ export interface Datapath extends OpenMaps {
 /** What the agent and its commands open. */
 const OPENED = [...MAP_NAMES, "backend_stats", "frontend_stats", "faults", "refusals", "events"] as const;
 /** The rest is pinned for the next agent's programs: sockets keep their state, the event rate its credit. */
-const PINNED = [...OPENED, "sock_peers", "sock_flows", "event_budgets"] as const;
+export const PINNED = [...OPENED, "sock_peers", "sock_flows", "event_budgets"] as const;
 
 /** Numbers of helpers (enum bpf_func_id) that came after Linux 5.10, or not to every kernel's sock_addr programs. */
 const HELPERS = { can_get_pid: 14, can_get_comm: 16, can_set_retval: 187 } as const;

@@ -74,6 +74,10 @@ export const STRUCTS = {
 		["flags", "__u32"],
 		["reported", "__u32"],
 	],
+	stale_socket: [
+		["cookie", "__u64"],
+		["flow", "struct flow"],
+	],
 	flows: [
 		["flow", "struct flow", 8],
 		["next", "__u32"],

@@ -27,6 +27,7 @@ const STATUS: AgentStatus = {
 	lastWrite: { at: "2026-01-02T03:04:06.100Z", milliseconds: 1.5, operations: 9, failures: 0 },
 	faults: { slot: 0, storage: 1 },
 	unknownPortRefusals: 0,
+	sockets: { closed: { UDP: { closed: 3, failed: 0 }, TCP: { closed: 1, failed: 0 } }, limit: null },
 	problems: [],
 };
 
@@ -39,6 +40,7 @@ Pins        /p
 Programmed  2 frontends, 3 backends
 Last write  2026-01-02T03:04:06.100Z, 9 operations in 1.5 ms, 0 failed
 Faults      slot 0, storage 1
+Closed      3 UDP, 1 TCP
 Problems    0
 `);
 });

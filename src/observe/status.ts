@@ -28,6 +28,14 @@ export interface WriteStatus {
 	readonly failures: number;
 }
 
+/** Sockets whose backend was gone. */
+export interface SocketsStatus {
+	/** How many of a protocol were closed, and how many could not be, since the start. */
+	readonly closed: Readonly<Record<"UDP" | "TCP", { readonly closed: number; readonly failed: number }>>;
+	/** Why not all are closed; null if all are. */
+	readonly limit: string | null;
+}
+
 /** The answer of `/status`, and of `balancing status -o json`. */
 export interface AgentStatus {
 	readonly version: string;
@@ -56,6 +64,7 @@ export interface AgentStatus {
 	readonly faults: Readonly<Record<string, number>>;
 	/** Connections to ports that a cluster IP does not have, since the maps were made. */
 	readonly unknownPortRefusals: number;
+	readonly sockets: SocketsStatus;
 	readonly problems: readonly Problem[];
 }
 
@@ -70,6 +79,12 @@ function hubLine({ name, synced, copyOf, lastChange, staleSince, troubles }: Hub
 	if (!synced) return `${name}: not read yet${copyOf === null ? "" : `, serving the copy of ${copyOf}`}${why}`;
 	const last = lastChange === null ? "" : `, last change ${lastChange}`;
 	return `${name}: synced${last}${staleSince === null ? "" : `, STALE since ${staleSince}`}${why}`;
+}
+
+function socketsLine({ closed: { UDP, TCP }, limit }: SocketsStatus): string {
+	const failed = UDP.failed + TCP.failed;
+	const told = `${UDP.closed} UDP, ${TCP.closed} TCP${failed === 0 ? "" : `, ${failed} could not be`}`;
+	return limit === null ? told : `${told}; NOT ALL: ${limit}`;
 }
 
 /** For a terminal; ends in a line break. */
@@ -103,6 +118,7 @@ export function renderStatus(status: AgentStatus): string {
 		...(status.unknownPortRefusals === 0
 			? []
 			: [["Refused", `${status.unknownPortRefusals} connections to ports that a cluster IP does not have`] as const]),
+		["Closed", socketsLine(status.sockets)],
 		["Problems", String(status.problems.length)],
 	];
 	const lines = rows.map(([name, value]) => `${name.padEnd(12)}${value}\n`);

@@ -6,6 +6,7 @@
  * client NETNS CGROUP ("-": stay)
  * Names of sockets are the letters a to z; texts have no blanks. For the commands see `commands`.
  */
+#include "crowd.h"
 #include "endpoint.h"
 #include "exchange.h"
 #include "storm.h"
@@ -457,6 +458,30 @@ static void do_storm(void)
 	storm(kind, count, targets, n);
 }
 
+/* tcp|udp COUNT ADDRESS PORT: that many connected sockets more, see crowd.h */
+static void do_gather(void)
+{
+	int type = strcmp(word(), "tcp") ? SOCK_DGRAM : SOCK_STREAM;
+	int count = atoi(word());
+	union endpoint to;
+
+	read_to(&to);
+	report(gather(type, count, &to));
+}
+
+/* How many of them have been closed under us since it was last asked. */
+static void do_aborted(void)
+{
+	printf("ok %d\n", count_aborted());
+}
+
+/* Closes them. */
+static void do_scatter(void)
+{
+	scatter();
+	report(0);
+}
+
 /* Ends a storm: it stops as soon as a line is there. */
 static void do_stop(void)
 {
@@ -496,6 +521,9 @@ static const struct {
 	{ "exchange", do_exchange },
 	{ "ping", do_ping },
 	{ "storm", do_storm },
+	{ "gather", do_gather },
+	{ "aborted", do_aborted },
+	{ "scatter", do_scatter },
 	{ "stop", do_stop },
 	/* clang-format on */
 };

@@ -8,7 +8,7 @@ import { must } from "./command.ts";
 const ROOT = join(import.meta.dir, "../..");
 const WARNINGS = ["-O2", "-Wall", "-Wextra", "-Werror"];
 const HEADERS = [
-	...["endpoint.h", "exchange.h", "storm.h"].map((name) => join(ROOT, "test/support", name)),
+	...["crowd.h", "endpoint.h", "exchange.h", "storm.h"].map((name) => join(ROOT, "test/support", name)),
 	...["proxies.h", "proxies_session.h"].map((name) => join(ROOT, "test/bench", name)),
 ];
 
