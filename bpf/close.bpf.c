@@ -5,6 +5,7 @@
 #include <bpf/bpf_helpers.h>
 #include <stdbool.h>
 
+#include "destination.h"
 #include "maps.h"
 #include "resolve.h"
 
@@ -58,20 +59,19 @@ static __always_inline bool is_to_close(const struct flow *flow, __u32 flags)
 	return !(flags & FLOW_KEEPS_UDP);
 }
 
+/* The agent alone writes frontends, and waits meanwhile: what is not found is gone. */
 static __always_inline bool is_stale(const struct flow *flow)
 {
-	struct frontend_key key = {};
+	struct frontend_key dialled = {};
 	struct frontend frontend;
 
-	key.address = flow->frontend_address;
-	key.port = flow->frontend_port;
-	key.protocol = flow->flags & FLOW_TCP ? IPPROTO_TCP : IPPROTO_UDP;
-	if (find_frontend(&key, &frontend))
-		return !is_current(&frontend, flow) &&
-		       is_to_close(flow, flow_flags(&frontend));
-	/* Not found, but there: its element changes hands too fast to be read. */
-	return !bpf_map_lookup_elem(&frontends, &key) &&
-	       is_to_close(flow, flow->flags);
+	dialled.address = flow->frontend_address;
+	dialled.port = flow->frontend_port;
+	dialled.protocol = flow->flags & FLOW_TCP ? IPPROTO_TCP : IPPROTO_UDP;
+	if (!find_flow_frontend(&dialled, &frontend))
+		return is_to_close(flow, flow->flags);
+	return !is_current(&frontend, flow) &&
+	       is_to_close(flow, flow_flags(&frontend));
 }
 
 SEC("iter/bpf_sk_storage_map")

@@ -92,9 +92,9 @@ describe("createSync()", () => {
 		expect(sync.run(false)).toBe("done");
 		expect(names()).toEqual(["balancing/canary", "balancing/canary", "demo/web-1:http"]);
 		expect(sync.counts()).toEqual({ planned: 1, frontends: 1, backends: 1 });
-		expect(sync.entries()).toEqual({ backends: 1, slots: 1, names: 3, frontends: 3, addresses: 0 });
+		expect(sync.entries()).toEqual({ backends: 1, slots: 1, names: 3, frontends: 3, addresses: 1 });
 		expect(sync.unsettled()).toBeNull();
-		expect(sync.lastWrite()).toMatchObject({ operations: 8, failures: 0 });
+		expect(sync.lastWrite()).toMatchObject({ operations: 9, failures: 0 });
 		expect(renamed()).toBe(1);
 		sync.run(false);
 		expect(log.messages()).toEqual(["info Written"]);

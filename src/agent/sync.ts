@@ -37,7 +37,7 @@ export interface SyncOptions {
 	readonly log: Log;
 	/** Called when names of frontends changed. */
 	readonly onNames: () => void;
-	/** Called when frontends, or their backends, changed in the kernel. */
+	/** Called when frontends, their backends or the addresses that lead to them changed in the kernel. */
 	readonly onFrontends: () => void;
 }
 
@@ -132,7 +132,8 @@ export function createSync({ hubs, writer, self, log, onNames, onFrontends }: Sy
 
 	function tell(written: Written): void {
 		if (written.changes.names.puts + written.changes.names.deletes > 0) onNames();
-		if (written.changes.frontends.puts + written.changes.frontends.deletes > 0) onFrontends();
+		const { frontends: some, addresses } = written.changes;
+		if (some.puts + some.deletes + addresses.deletes > 0) onFrontends();
 		sayProblems(problems);
 		if (last && last.operations > 0) {
 			const { frontends, backends } = written.changes;

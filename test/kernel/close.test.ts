@@ -119,6 +119,25 @@ describe.each(FAMILIES)("closeStale() over $name", (family) => {
 		expect(await user.ask("recvfrom f")).toStartWith(`${dial(vip)} 53 ${two} 5353`);
 	});
 
+	test("knows a node port by the address that the client used", async () => {
+		const shared = family.client.includes(":") ? "100::1" : "0.0.0.1";
+		const nodePort = family.l4(shared, 30_053, "UDP");
+		const node = family.vip(9);
+		bpf.know({ [node]: `own ${shared}` });
+		bpf.program({ at: nodePort, to: [udp(one)], mode: "ServiceNodeport" });
+		await using user = place.client();
+		await user.each(`socket a ${domain} udp`, `connect a ${dial(node)} 30053`, "send a x", "recv a");
+		bpf.program({ at: nodePort, to: [udp(one), udp(two)], mode: "ServiceNodeport" });
+		expect(await close()).toBe("udp 0, tcp 0");
+		bpf.program({ at: nodePort, to: [udp(two)], mode: "ServiceNodeport" });
+		expect(await close()).toBe("udp 1, tcp 0");
+		expect(await user.run("recv a")).toBe("ECONNABORTED");
+		// No address leads to it any more.
+		await user.each(`connect a ${dial(node)} 30053`, "send a x", "recv a");
+		bpf.know({});
+		expect(await close()).toBe("udp 1, tcp 0");
+	});
+
 	test("leaves alone what a frontend still has, active or terminating", async () => {
 		bpf.program({ at: at.udp, to: [udp(one)] });
 		await using user = place.client();
