@@ -113,6 +113,24 @@ const KINDS: readonly (readonly [FlagName, Value, readonly (readonly [text: stri
 		],
 	],
 	[
+		"reach",
+		"auto",
+		[
+			["pod", "pod"],
+			["node-port", "node-port"],
+			["load-balancer", "load-balancer"],
+		],
+	],
+	[
+		"external-ips",
+		"allow",
+		[
+			["refuse", "refuse"],
+			["allow", "allow"],
+			["refuse", "refuse"],
+		],
+	],
+	[
 		"cgroup",
 		undefined,
 		[
@@ -182,6 +200,15 @@ const KINDS: readonly (readonly [FlagName, Value, readonly (readonly [text: stri
 			["json", "json"],
 			["pretty", "pretty"],
 			["json", "json"],
+		],
+	],
+	[
+		"from",
+		"host",
+		[
+			["pod", "pod"],
+			["host", "host"],
+			["pod", "pod"],
 		],
 	],
 	[
@@ -305,6 +332,8 @@ describe("resolveConfig()", () => {
 		["manifests", "a\0b", "it must not hold a NUL"],
 		["node-name", "", "it must not be empty"],
 		["node-name", tooLong, "it is longer than 253 characters"],
+		["reach", "nodeport", "it must be pod, node-port, node-proxy, load-balancer or auto"],
+		["external-ips", "yes", "it must be allow or refuse"],
 		["cgroup", "a/b", "it must be an absolute path, as /run/balancing"],
 		["cgroup", "", "it must not be empty"],
 		["pin-path", "./x", "it must be an absolute path, as /run/balancing"],

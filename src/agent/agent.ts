@@ -20,9 +20,11 @@ import { createEventLog } from "./event_log.ts";
 import { openHubs } from "./hub_sources.ts";
 import { followHubs, type Hubs } from "./hubs.ts";
 import { lockStateDir } from "./lock.ts";
+import { createOwnAddresses } from "./own_addresses.ts";
 import { createOwnWay } from "./own_way.ts";
 import { pagesOf } from "./pages.ts";
 import { createProof, ownCanary, type Proof } from "./proof.ts";
+import { selfOf } from "./self.ts";
 import { agentSocket } from "./socket.ts";
 import { createSync, type Sync } from "./sync.ts";
 
@@ -158,21 +160,24 @@ function startLoop({ config, datapath, closer, log, signal }: LoopOptions, onNam
 		onChange: () => runner.call(),
 	});
 	const closing = createClosing({ closer, log, signal });
+	const ownAddresses = createOwnAddresses();
 	let wasSynced = false;
 	const sync = createSync({
 		hubs,
 		writer,
-		self: { nodeName: config["node-name"], reach: "auto", addresses: [] },
+		self: () => selfOf(config, ownAddresses.current()),
 		log,
 		onNames,
 		onFrontends: closing.call,
 	});
 	const runner = createRunner({
 		async run(resync) {
-			const round = sync.run(resync);
+			const written = sync.run(resync);
 			// What went while no agent looked, or was not found by the last one.
 			if (!wasSynced && hubs.synced()) closing.call();
 			wasSynced = hubs.synced();
+			// Afterwards: nobody waits for it. Addresses that came or went are in the next round.
+			const round = ownAddresses.refresh() ? "again" : written;
 			// The canaries must be in the maps first. Attaching is for when that did not help.
 			if (proof.proved && !resync) return round;
 			return (!resync && proof.prove()) || attachAndProve() ? round : "again";

@@ -65,7 +65,7 @@ function start(memory: Maps = createMemoryMaps()) {
 	const sync = createSync({
 		hubs,
 		writer: createWriter({ maps, capacity: CAPACITY, firstGeneration: 1 }),
-		self: selfOf("one"),
+		self: () => selfOf("one"),
 		log,
 		onNames: () => {
 			renamed++;

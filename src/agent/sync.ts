@@ -33,7 +33,8 @@ export interface Sync {
 export interface SyncOptions {
 	readonly hubs: Hubs;
 	readonly writer: Writer;
-	readonly self: Self;
+	/** As it is now. */
+	readonly self: () => Self;
 	readonly log: Log;
 	/** Called when names of frontends changed. */
 	readonly onNames: () => void;
@@ -113,7 +114,7 @@ export function createSync({ hubs, writer, self, log, onNames, onFrontends }: Sy
 
 	function write(): Written {
 		const started = performance.now();
-		const plan = planner(hubs.snapshots(), self);
+		const plan = planner(hubs.snapshots(), self());
 		planned = plan;
 		const synced = hubs.synced();
 		const written = writer.write(plan, { synced });

@@ -19,6 +19,8 @@ export const agent: Command = {
 		"namespaces",
 		"selector",
 		"node-name",
+		"reach",
+		"external-ips",
 		"cgroup",
 		"pin-path",
 		"state-dir",

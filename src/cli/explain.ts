@@ -1,5 +1,6 @@
 // balancing explain: what becomes of one connection, step by step; needs neither root nor a kernel.
 
+import { selfOf } from "../agent/self.ts";
 import { UsageError } from "../config/command_line.ts";
 import { manifestsName, readManifests } from "../hub/manifests/manifests.ts";
 import type { L4Address } from "../model/address.ts";
@@ -10,7 +11,7 @@ import { type Command, EXIT_OK } from "./command.ts";
 import { json } from "./output.ts";
 
 export const explain: Command = {
-	flags: ["manifests", "node-name", "from", "output"],
+	flags: ["manifests", "node-name", "reach", "external-ips", "from", "output"],
 	argument: "IP:PORT[/udp]",
 	async run(env, config, [typed]) {
 		const asked = readAddress(typed);
@@ -19,8 +20,7 @@ export const explain: Command = {
 			config.manifests.map(async (path) => ({ name: manifestsName(path), cluster: await readManifests(path) })),
 		);
 		const question: Question = { client: { scope: config.from }, ...l4Parts(asked) };
-		const self = { nodeName: config["node-name"], reach: "auto", addresses: [] } as const;
-		const explanation = explainConnection(hubs, self, question);
+		const explanation = explainConnection(hubs, selfOf(config, []), question);
 		env.out(config.output === "json" ? json({ question, ...explanation }) : render(asked, explanation));
 		return EXIT_OK;
 	},

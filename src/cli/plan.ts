@@ -1,5 +1,6 @@
 // balancing plan: what would be programmed, as text; needs neither root nor a kernel.
 
+import { selfOf } from "../agent/self.ts";
 import { UsageError } from "../config/command_line.ts";
 import { manifestsName, readManifests } from "../hub/manifests/manifests.ts";
 import { CANARY_OBJECT } from "../plan/canary.ts";
@@ -9,13 +10,13 @@ import { type Command, EXIT_OK } from "./command.ts";
 import { json } from "./output.ts";
 
 export const plan: Command = {
-	flags: ["manifests", "node-name", "output"],
+	flags: ["manifests", "node-name", "reach", "external-ips", "output"],
 	async run(env, config) {
 		if (config.manifests.length === 0) throw new UsageError("Cannot plan without a source: give --manifests PATH");
 		const hubs = await Promise.all(
 			config.manifests.map(async (path) => ({ name: manifestsName(path), cluster: await readManifests(path) })),
 		);
-		const whole = planFresh(hubs, { nodeName: config["node-name"], reach: "auto", addresses: [] });
+		const whole = planFresh(hubs, selfOf(config, []));
 		// Our canaries are in every plan and concern nobody.
 		const chunks = new Map([...whole.chunks].filter(([object]) => object !== CANARY_OBJECT));
 		const wanted = { ...whole, chunks };

@@ -96,6 +96,14 @@ export const schema = v.object({
 		undefined,
 	),
 	"node-name": v.optional(v.pipe(text, v.maxLength(253, "is longer than 253 characters"))),
+	reach: v.optional(
+		v.picklist(
+			["pod", "node-port", "node-proxy", "load-balancer", "auto"],
+			"must be pod, node-port, node-proxy, load-balancer or auto",
+		),
+		"auto",
+	),
+	"external-ips": v.optional(v.picklist(["allow", "refuse"], "must be allow or refuse"), "allow"),
 	cgroup: v.optional(absolutePath),
 	"pin-path": v.optional(absolutePath, "/sys/fs/bpf/balancing"),
 	"state-dir": v.optional(absolutePath, "/var/lib/balancing"),
@@ -142,6 +150,14 @@ export const FLAGS: Readonly<Record<FlagName, Flag>> = {
 	namespaces: { value: "NAMES", help: "follow only these namespaces of the API server", many: true },
 	selector: { value: "LABELS", help: "follow only Services with these labels, as app=web,tier!=test" },
 	"node-name": { value: "NAME", help: "this node's name (default: $NODE_NAME, then the host name)" },
+	reach: {
+		value: "MODE",
+		help: "way to other nodes: pod, node-port, node-proxy, load-balancer, auto (default: auto)",
+	},
+	"external-ips": {
+		value: "MODE",
+		help: "addresses that Services name in spec.externalIPs: allow, refuse (default: allow)",
+	},
 	cgroup: { value: "PATH", help: "attach to this cgroup (default: the root of cgroup v2)" },
 	"pin-path": { value: "PATH", help: "where maps and links are pinned (default: /sys/fs/bpf/balancing)" },
 	"state-dir": { value: "PATH", help: "what outlives the agent outside the kernel (default: /var/lib/balancing)" },
