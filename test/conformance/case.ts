@@ -25,7 +25,7 @@ export interface Target {
 }
 
 /** Where a connection arrives: a pod or node, by default at its port 8080. */
-export type Arrival = HostName | { readonly host: HostName; readonly port: number };
+export type Arrival = HostName | { readonly host: HostName | Pair; readonly port: number };
 
 export interface TestService extends Place {
 	readonly vip: Pair;
@@ -63,6 +63,10 @@ export interface Case extends AsyncDisposable {
 	refused(from: readonly HostName[], target: Target): Promise<void>;
 	/** New connections go where the network takes them, which is nowhere: EHOSTUNREACH. */
 	untouched(from: readonly HostName[], target: Target): Promise<void>;
+	/** They go to a host that has no such port. */
+	closed(from: readonly HostName[], target: Target): Promise<void>;
+	/** All new connections from there arrive at one and the same of these: which one. */
+	sticky(from: HostName, target: Target, arrivals: readonly Arrival[]): Promise<Arrival>;
 }
 
 /** Connections at a time. */
@@ -79,7 +83,7 @@ function fresh(block: string): Pair {
 
 function arrivalText(arrival: Arrival, family: Family): string {
 	const { host, port } = typeof arrival === "string" ? { host: arrival, port: 8080 } : arrival;
-	return `${family.pick(hostNamed(host))}|${port}`;
+	return `${family.pick(typeof host === "string" ? hostNamed(host) : host)}|${port}`;
 }
 
 /** Ways to send that a protocol has: each must go by the same rules. */
@@ -153,6 +157,16 @@ export function openCase(world: World, { id, protocol, meeting, ...by }: CaseOpt
 		}
 	}
 
+	/** As the test of Kubernetes counts, AffinityConfirmCount. */
+	async function arrivesAtOne(from: HostName, target: Target, arrivals: readonly Arrival[]): Promise<Arrival> {
+		const got = [...(await attempt(from, target, 15)).keys()];
+		const found = new Set(got.map((each) => each.slice(each.indexOf(" ") + 1)));
+		const known = arrivals.filter((each) => found.has(`>${arrivalText(each, family)}`));
+		const [only] = known;
+		if (found.size !== 1 || only === undefined) throw wrong(from, target, { wanted: "always one of them", got });
+		return only;
+	}
+
 	async function reachFrom(from: HostName, target: Target, arrivals: readonly Arrival[]): Promise<void> {
 		const wanted = WAYS[protocol].flatMap((way) => arrivals.map((each) => `${way} >${arrivalText(each, family)}`));
 		const got = new Set<string>();
@@ -204,6 +218,16 @@ export function openCase(world: World, { id, protocol, meeting, ...by }: CaseOpt
 		},
 		refused: (from, target) => meets(from, target, "!ECONNREFUSED"),
 		untouched: (from, target) => meets(from, target, "!EHOSTUNREACH"),
+		async closed(from, target) {
+			// Only a connected socket hears of it.
+			const way = protocol === "TCP" ? "tcp" : "connected";
+			for (const name of from) {
+				const answer = await clientIn(name).ask(`storm ${way} 1 ${target.ip} ${target.port}`);
+				if (!answer.startsWith("0!ECONNREFUSED="))
+					throw wrong(name, target, { wanted: "a closed port", got: [answer] });
+			}
+		},
+		sticky: arrivesAtOne,
 		async [Symbol.asyncDispose]() {
 			meeting.leave();
 			await Promise.all([...clients.values()].map((one) => one.kill()));

@@ -5,12 +5,9 @@ import { parseAnswer } from "../support/server.ts";
 import { until } from "../support/wait.ts";
 import type { Case, TestService } from "./case.ts";
 import { type HostName, hostNamed } from "./network.ts";
+import { EVERYWHERE, LOCAL } from "./places.ts";
 import { notApplicable, type Row, row } from "./row.ts";
 import type { World } from "./world.ts";
-
-/** On this node: the host itself, and a pod. */
-const LOCAL: readonly HostName[] = ["node-1", "a1"];
-const EVERYWHERE: readonly HostName[] = ["node-1", "a1", "node-2", "a2"];
 
 async function basicEndpoint(c: Case): Promise<void> {
 	const web = c.service();

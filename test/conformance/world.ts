@@ -30,14 +30,18 @@ export interface World extends AsyncDisposable {
 /** Nodes with an agent. */
 const FOLLOWERS: readonly NodeName[] = ["node-1", "node-2"];
 
-export function nodeObject(name: NodeName): Readonly<Record<string, unknown>> {
+const ZONES: Readonly<Record<NodeName, string>> = { "node-1": "zone-a", "node-2": "zone-a", "node-3": "zone-b" };
+
+/** node-2 is also the proxy of its node ports, for who asks for that (reach node-proxy). */
+export function nodeObject(name: NodeName, zone: string = ZONES[name]): Readonly<Record<string, unknown>> {
 	const one = hostNamed(name);
 	const { v4, v6 } = externalIps(one);
-	const zone = name === "node-3" ? "zone-b" : "zone-a";
+	const annotations =
+		name === "node-2" ? { "balancing.elf.io/nodeProxyIpv4": v4, "balancing.elf.io/nodeProxyIpv6": v6 } : {};
 	return {
 		apiVersion: "v1",
 		kind: "Node",
-		metadata: { name, labels: { "kubernetes.io/hostname": name, "topology.kubernetes.io/zone": zone } },
+		metadata: { name, annotations, labels: { "kubernetes.io/hostname": name, "topology.kubernetes.io/zone": zone } },
 		status: {
 			addresses: [
 				{ type: "InternalIP", address: one.v4 },
