@@ -10,9 +10,11 @@ import { createWriter } from "../datapath/writer.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { createRunner } from "../lib/runner.ts";
+import { createHealthPorts, type HealthPorts } from "../observe/health_ports.ts";
 import { type Pages, parseListen, serve } from "../observe/http.ts";
 import type { AgentStatus } from "../observe/status.ts";
 import { CANARY } from "../plan/canary.ts";
+import { createHealthChecks } from "../plan/health_checks.ts";
 import { getVersion } from "../version.ts";
 import { createBypass } from "./bypass.ts";
 import { type Closing, createClosing } from "./closing.ts";
@@ -140,10 +142,11 @@ function createAttachment({ datapath, proof, log }: { datapath: Datapath; proof:
 interface LoopOptions extends AgentOptions {
 	readonly datapath: Datapath;
 	readonly closer: SocketCloser;
+	readonly healthPorts: HealthPorts;
 }
 
 /** Follows the hubs until the signal is aborted, or until one of the parts fails for good. */
-function startLoop({ config, datapath, closer, log, signal }: LoopOptions, onNames: () => void) {
+function startLoop({ config, datapath, closer, healthPorts, log, signal }: LoopOptions, onNames: () => void) {
 	const writer = createWriter({
 		maps: datapath.maps,
 		capacity: CAPACITY,
@@ -170,6 +173,7 @@ function startLoop({ config, datapath, closer, log, signal }: LoopOptions, onNam
 		onNames,
 		onFrontends: closing.call,
 	});
+	const healthChecks = createHealthChecks();
 	const runner = createRunner({
 		async run(resync) {
 			const written = sync.run(resync);
@@ -179,8 +183,9 @@ function startLoop({ config, datapath, closer, log, signal }: LoopOptions, onNam
 			// Afterwards: nobody waits for it. Addresses that came or went are in the next round.
 			const round = ownAddresses.refresh() ? "again" : written;
 			// The canaries must be in the maps first. Attaching is for when that did not help.
-			if (proof.proved && !resync) return round;
-			return (!resync && proof.prove()) || attachAndProve() ? round : "again";
+			const isProved = resync ? attachAndProve() : proof.proved || proof.prove() || attachAndProve();
+			await healthPorts.update(healthChecks(hubs.snapshots(), config["node-name"]), isProved);
+			return isProved ? round : "again";
 		},
 		shortest: SHORTEST,
 		retry: RETRY,
@@ -214,9 +219,10 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 	const eventLog =
 		config.events === "off" ? undefined : stack.use(createEventLog({ datapath, node, resolutions, log }));
 
+	const healthPorts = stack.use(createHealthPorts({ log }));
 	const ended = new AbortController();
 	const signal = AbortSignal.any([options.signal, ended.signal]);
-	const loop = startLoop({ ...options, datapath, closer, signal }, () => eventLog?.forgetNames());
+	const loop = startLoop({ ...options, datapath, closer, healthPorts, signal }, () => eventLog?.forgetNames());
 	// Whatever ends one part ends the others, before what they stand on is closed.
 	const settled = loop.stopped.then(
 		() => {},
