@@ -10,6 +10,7 @@
 #include "maps.h"
 #include "settings.h"
 #include "resolve.h"
+#include "affinity.h"
 #include "destination.h"
 #include "state.h"
 #include "event.h"
@@ -106,7 +107,8 @@ static __always_inline int choose_anew(struct bpf_sock_addr *ctx,
 			emit(ctx, frontend, &flow, EVENT_REFUSED);
 			return refuse(ctx, dialled, ip6, call);
 		}
-		if (choose(frontend, &flow))
+		if (frontend->affinity ? choose_for_client(ctx, frontend, &flow)
+				       : choose(frontend, &flow))
 			goto chosen;
 	}
 	/* A frontend that went away meanwhile is no fault. */

@@ -202,7 +202,7 @@ struct own_trace {
 enum fault {
 	FAULT_NONE,
 	FAULT_SLOT, /* slots and frontend disagreed on every try */
-	FAULT_STORAGE, /* no memory for per-socket state: translated without it */
+	FAULT_STORAGE, /* no memory for state of a socket or a client: translated without it */
 	FAULT_EVENT_FULL, /* ring buffer full: an event was dropped */
 	FAULT_EVENT_RATE, /* over the rate: an event was dropped */
 	FAULT_MAX,

@@ -236,7 +236,7 @@ describe("balancing maps", () => {
 		const { code, err } = await balancing("maps", "sockets");
 		expect(code).toBe(2);
 		expect(err).toContain(
-			'Cannot show map "sockets": known are backends, slots, names, frontends, addresses, frontend_stats, backend_stats',
+			'Cannot show map "sockets": known are backends, slots, names, frontends, addresses, affinities, frontend_stats, backend_stats',
 		);
 	});
 });

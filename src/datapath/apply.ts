@@ -6,12 +6,12 @@ import type { Contents, Keys } from "./contents.ts";
 import { emptyKeys } from "./contents.ts";
 import type { Difference } from "./diff.ts";
 import { sizeOf } from "./layout.ts";
-import type { Entries, EntryFailure, MapName, Maps, StatsName } from "./maps.ts";
+import type { AnyMapName, Entries, EntryFailure, MapName, Maps, StatsName } from "./maps.ts";
 import { addBackends, isFrontendSupported, isSlotSupported, reachableFrom } from "./references.ts";
 
 /** One element that could not be written or taken away; it is tried again in the next round. */
 export interface Failure {
-	readonly map: MapName | StatsName;
+	readonly map: AnyMapName;
 	readonly verb: "put" | "delete";
 	readonly key: string;
 	/** A negative errno. */

@@ -44,9 +44,10 @@ const GENERATION = offsetOf("frontend", "generation");
 const FLAGS = offsetOf("frontend", "flags");
 const AFFINITY = offsetOf("frontend", "affinity");
 const AFFINITY_SECONDS = offsetOf("frontend", "affinity_seconds");
-/** Of a group of clients. */
-const GROUP_SIZE = 8;
-const NO_GROUP = "\0".repeat(GROUP_SIZE);
+/** Bytes of a group of clients. */
+export const GROUP_SIZE = 8;
+/** A frontend without affinity. */
+export const NO_GROUP = "\0".repeat(GROUP_SIZE);
 
 const SLOT_SIZE = sizeOf("slot");
 const BACKEND_ID = offsetOf("slot", "backend_id");
@@ -114,9 +115,13 @@ export function decodeFrontend(bytes: string): FrontendValue {
 	};
 }
 
-/** Of a frontend's value: its group, as in FrontendValue. */
-export function affinityOf(bytes: string): string {
-	const group = bytes.slice(AFFINITY, AFFINITY + GROUP_SIZE);
+/** Of a frontend's value: its group, as affinities have it. */
+export function groupBytesOf(bytes: string): string {
+	return bytes.slice(AFFINITY, AFFINITY + GROUP_SIZE);
+}
+
+function affinityOf(bytes: string): string {
+	const group = groupBytesOf(bytes);
 	return group === NO_GROUP ? "" : Buffer.from(group, "latin1").toString("hex");
 }
 

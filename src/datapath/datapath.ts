@@ -59,7 +59,7 @@ export interface Datapath extends OpenMaps {
 }
 
 /** What the agent and its commands open. */
-const OPENED = [...MAP_NAMES, "backend_stats", "frontend_stats", "faults", "refusals", "events"] as const;
+const OPENED = [...MAP_NAMES, "affinities", "backend_stats", "frontend_stats", "faults", "refusals", "events"] as const;
 /** The rest is pinned for the next agent's programs: sockets keep their state, the event rate its credit. */
 export const PINNED = [...OPENED, "sock_peers", "sock_flows", "event_budgets"] as const;
 
@@ -131,6 +131,7 @@ export function openMaps(pinPath: string): OpenMaps {
 		names: open("names"),
 		frontends: open("frontends"),
 		addresses: open("addresses"),
+		affinities: open("affinities"),
 		backend_stats: open("backend_stats"),
 		frontend_stats: open("frontend_stats"),
 	};

@@ -1,14 +1,25 @@
 // Elements of the maps as named fields, for `balancing maps`.
 
 import { Buffer } from "node:buffer";
+import { ipFromBytes } from "../model/address.ts";
 import { decodeAddressKey, decodeKnownAddress } from "./address_codec.ts";
-import { decodeBackend, decodeFrontend, decodeFrontendKey, decodeId, decodeName, decodeSlot } from "./codec.ts";
-import { type FieldName, offsetOf, type StructName } from "./layout.ts";
+import {
+	decodeBackend,
+	decodeFrontend,
+	decodeFrontendKey,
+	decodeId,
+	decodeName,
+	decodeSlot,
+	GROUP_SIZE,
+} from "./codec.ts";
+import { type FieldName, offsetOf, type StructName, sizeOf } from "./layout.ts";
 import { MAP_NAMES, type Maps } from "./maps.ts";
-import { traitsOf } from "./traits.ts";
+import { clientOf, traitsOf } from "./traits.ts";
 
-export const READABLE_MAPS = [...MAP_NAMES, "frontend_stats", "backend_stats"] as const;
+export const READABLE_MAPS = [...MAP_NAMES, "affinities", "frontend_stats", "backend_stats"] as const;
 export type ReadableMap = (typeof READABLE_MAPS)[number];
+
+const NANOSECONDS = 1_000_000_000;
 
 type Element = Readonly<Record<string, string | number | boolean | null>>;
 
@@ -24,6 +35,22 @@ function frontendElement(key: string, value: string): Element {
 	return { address: decodeFrontendKey(key) ?? null, ...numbers, ...traits, ...clients };
 }
 
+/** `used` in seconds since the system started, suspended or not (CLOCK_BOOTTIME). */
+function affinityElement(key: string, value: string): Element {
+	const [keyBytes, bytes] = [Buffer.from(key, "latin1"), Buffer.from(value, "latin1")];
+	const backend = offsetOf("affinity", "backend_address");
+	const ip = ipFromBytes(bytes.subarray(backend, backend + sizeOf("address")));
+	const port = bytes.readUInt16BE(offsetOf("affinity", "backend_port"));
+	return {
+		affinity: Buffer.from(key.slice(0, GROUP_SIZE), "latin1").toString("hex"),
+		identity: clientOf(keyBytes.readUInt32LE(offsetOf("affinity_key", "identity"))),
+		client: String(keyBytes.readBigUInt64LE(offsetOf("affinity_key", "client"))),
+		backend: `${ip.includes(":") ? `[${ip}]` : ip}:${port}`,
+		backendId: bytes.readUInt32LE(offsetOf("affinity", "backend_id")),
+		used: Math.floor(u64(value, "affinity", "used") / NANOSECONDS),
+	};
+}
+
 function element(map: ReadableMap, key: string, value: string): Element {
 	switch (map) {
 		case "frontends":
@@ -36,6 +63,8 @@ function element(map: ReadableMap, key: string, value: string): Element {
 			return { id: decodeId(key), address: decodeBackend(value) ?? null };
 		case "names":
 			return { id: decodeId(key), name: decodeName(value) };
+		case "affinities":
+			return affinityElement(key, value);
 		case "frontend_stats":
 			return {
 				id: decodeId(key),
@@ -52,10 +81,10 @@ function element(map: ReadableMap, key: string, value: string): Element {
 	}
 }
 
-/** Sorted by id or index; frontends by id, addresses as bytes. */
+/** Sorted by id or index; frontends by id, addresses and clients by their bytes. */
 export function describeMap(maps: Maps, map: ReadableMap): readonly Element[] {
 	const entries = [...maps.dump(map)];
-	if (map === "addresses") entries.sort(([a], [b]) => (a < b ? -1 : 1));
+	if (map === "addresses" || map === "affinities") entries.sort(([a], [b]) => (a < b ? -1 : 1));
 	const order = (item: Element) => Number(item["index"] ?? item["id"] ?? 0);
 	return entries.map(([key, value]) => element(map, key, value)).sort((a, b) => order(a) - order(b));
 }

@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import { type BpfMap, errnoNumber } from "bun-ffi-libbpf";
 import { createArrayElements, type Elements } from "./elements.ts";
-import type { Entries, EntryFailure, MapName, Maps, StatsName } from "./maps.ts";
+import type { AnyMapName, Entries, EntryFailure, Maps } from "./maps.ts";
 
 /** Elements in one system call: some milliseconds at the most, so that the event loop stays awake. */
 const BATCH = 4096;
@@ -11,12 +11,10 @@ const BATCH = 4096;
 const ENOENT = errnoNumber("ENOENT");
 const EINVAL = errnoNumber("EINVAL");
 
-type Name = MapName | StatsName;
-
 /** The maps that are arrays: their elements cannot be deleted, only zeroed. */
-const ARRAYS: ReadonlySet<Name> = new Set<Name>(["backends", "slots", "backend_stats", "frontend_stats"]);
+const ARRAYS: ReadonlySet<AnyMapName> = new Set<AnyMapName>(["backends", "slots", "backend_stats", "frontend_stats"]);
 
-export type KernelMapSet = Readonly<Record<Name, BpfMap>>;
+export type KernelMapSet = Readonly<Record<AnyMapName, BpfMap>>;
 
 function join(parts: readonly string[]): Buffer {
 	return Buffer.from(parts.join(""), "latin1");

@@ -7,6 +7,9 @@ export const MAP_NAMES = ["backends", "slots", "names", "frontends", "addresses"
 export type MapName = (typeof MAP_NAMES)[number];
 /** Written by programs; user space zeroes an element when its id gets a new owner. */
 export type StatsName = "backend_stats" | "frontend_stats";
+/** Written by programs, but for those that user space deletes: which client has which backend. */
+export type ClientsName = "affinities";
+export type AnyMapName = MapName | StatsName | ClientsName;
 
 /**
  * Keys and values are the kernel's bytes as binary (latin1) strings: they compare by ===, key a Map and cannot be
@@ -23,9 +26,9 @@ export interface EntryFailure {
 
 export interface Maps {
 	/** A copy. */
-	dump(map: MapName | StatsName): Elements;
+	dump(map: AnyMapName): Elements;
 	/** Writes in the given order; returns those that failed, the others are written. */
-	put(map: MapName | StatsName, entries: Entries): readonly EntryFailure[];
+	put(map: AnyMapName, entries: Entries): readonly EntryFailure[];
 	/** An element that is absent already is not a failure. */
-	delete(map: MapName | StatsName, keys: Iterable<string>): readonly EntryFailure[];
+	delete(map: AnyMapName, keys: Iterable<string>): readonly EntryFailure[];
 }

@@ -1,15 +1,13 @@
 // The kernel's maps in memory, by the kernel's rules: for tests, and for everything that wants to know what would be written.
 
 import type { Capacity } from "./capacity.ts";
-import { CAPACITY } from "./capacity.ts";
+import { AFFINITIES, CAPACITY } from "./capacity.ts";
 import { decodeId } from "./codec.ts";
 import { sizeOf } from "./layout.ts";
-import type { Entries, EntryFailure, MapName, Maps, StatsName } from "./maps.ts";
+import type { AnyMapName, Entries, EntryFailure, Maps } from "./maps.ts";
 
 const E2BIG = -7;
 const EINVAL = -22;
-
-type AnyMap = MapName | StatsName;
 
 interface Definition {
 	readonly type: "hash" | "array";
@@ -71,7 +69,7 @@ function deleteOne(twin: Twin, key: string): number {
 	return 0;
 }
 
-function createTwins(capacity: Capacity): Readonly<Record<AnyMap, Twin>> {
+function createTwins(capacity: Capacity): Readonly<Record<AnyMapName, Twin>> {
 	const id = { keySize: 4 };
 	const frontendIds = { ...id, maxEntries: capacity.frontends + 1 };
 	const backendIds = { ...id, maxEntries: capacity.backends + 1 };
@@ -90,6 +88,13 @@ function createTwins(capacity: Capacity): Readonly<Record<AnyMap, Twin>> {
 			keySize: sizeOf("address"),
 			valueSize: sizeOf("known_address"),
 			maxEntries: capacity.addresses,
+		}),
+		// The kernel makes room there where this one is full.
+		affinities: createTwin({
+			type: "hash",
+			keySize: sizeOf("affinity_key"),
+			valueSize: sizeOf("affinity"),
+			maxEntries: AFFINITIES,
 		}),
 		backend_stats: createTwin({ type: "array", ...backendIds, valueSize: sizeOf("backend_stats") }),
 		frontend_stats: createTwin({ type: "array", ...frontendIds, valueSize: sizeOf("frontend_stats") }),

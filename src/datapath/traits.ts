@@ -61,7 +61,7 @@ export function traitsOf(flags: number): Traits {
 	return {
 		mode: modeOf((flags >>> FRONTEND_NUMBERS.MODE_SHIFT) & FRONTEND_NUMBERS.MODE_MASK),
 		keepsPeer: (flags & FRONTEND_FLAGS.KEEPS_PEER) !== 0,
-		client: CLIENT_NAMES[(flags >>> FRONTEND_NUMBERS.CLIENT_SHIFT) & FRONTEND_NUMBERS.CLIENT_MASK] ?? "netns",
+		client: clientOf((flags >>> FRONTEND_NUMBERS.CLIENT_SHIFT) & FRONTEND_NUMBERS.CLIENT_MASK),
 		ownNodeOnly: (flags & FRONTEND_FLAGS.OWN_NODE_ONLY) !== 0,
 		closeOnRemove: closeOnRemoveOf(flags),
 	};
@@ -70,6 +70,11 @@ export function traitsOf(flags: number): Traits {
 /** enum frontend_mode by its name; what is not known reads as the first one. */
 export function modeOf(number: number): FrontendMode {
 	return MODE_NAMES[number] ?? "ServiceClusterIP";
+}
+
+/** enum client_identity by its name; what is not known reads as the first one. */
+export function clientOf(number: number): ClientIdentity {
+	return CLIENT_NAMES[number] ?? "netns";
 }
 
 /** What stands for a group of clients in the kernel: 16 hexadecimal digits of its hash, never all of them zero. */

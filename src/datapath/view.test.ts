@@ -28,6 +28,9 @@ const SPECS: readonly Spec[] = [
 	{ at: EMPTY, to: [] },
 ];
 
+/** struct affinity: [fd00::1]:8080, backend 7, used 3 seconds after the start. */
+const AFFINITY = Buffer.from(`fd${"00".repeat(14)}011f90000007000000005ed0b200000000`, "hex").toString("latin1");
+
 function written(plan: Plan): Maps {
 	const maps = createMemoryMaps();
 	const result = createWriter({ maps, capacity: CAPACITY, firstGeneration: 5 }).write(plan, { synced: true });
@@ -138,6 +141,7 @@ test("frontendNames() knows each by its id", () => {
 describe("describeMap()", () => {
 	test("names the fields of every map", () => {
 		const maps = written({ ...planOf(SPECS), addresses: new Map([[l4Parts(l4(WEB)).ip, { kind: "clusterIp" }]]) });
+		maps.put("affinities", new Map([[encodeId(1).padEnd(sizeOf("affinity_key"), "\0"), AFFINITY]]));
 		put(maps, "frontend_stats", 1, [1, 2]);
 		put(maps, "backend_stats", 1, [3, 2, 1]);
 		const fields = Object.fromEntries(
@@ -152,9 +156,20 @@ describe("describeMap()", () => {
 				...["mode", "keepsPeer", "ownNodeOnly", "closeOnRemove"],
 			],
 			addresses: ["address", "kind"],
+			affinities: ["affinity", "identity", "client", "backend", "backendId", "used"],
 			frontend_stats: ["id", "resolved", "refused"],
 			backend_stats: ["id", "connections", "opened", "closed"],
 		});
+		expect(describeMap(maps, "affinities")).toEqual([
+			{
+				affinity: "0100000000000000",
+				identity: "netns",
+				client: "0",
+				backend: "[fd00::1]:8080",
+				backendId: 7,
+				used: 3,
+			},
+		]);
 		expect(describeMap(maps, "frontend_stats")).toEqual([{ id: 1, resolved: 1, refused: 2 }]);
 		expect(describeMap(maps, "backend_stats")).toEqual([{ id: 1, connections: 3, opened: 2, closed: 1 }]);
 	});

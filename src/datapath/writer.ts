@@ -3,6 +3,7 @@
 import { assertNever } from "../lib/assert_never.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Plan } from "../plan/plan_types.ts";
+import { losesGroup, purgeAffinities } from "./affinities.ts";
 import type { Applied, Changes, Failure, Found } from "./apply.ts";
 import { apply } from "./apply.ts";
 import type { Assignment, Unplaced } from "./assign.ts";
@@ -56,6 +57,8 @@ interface State extends WriterOptions {
 	actual: Contents;
 	/** `actual` may be wrong: read it back. */
 	isStale: boolean;
+	/** Programs may know clients of groups that are no more. */
+	hasLostGroups: boolean;
 }
 
 /** The maps whose elements a hub that is not read yet may want; all else follows from frontends. */
@@ -70,7 +73,15 @@ export function createWriter(options: WriterOptions): Writer {
 	const actual = readContents(maps);
 	const assignment = createAssignment({ capacity, firstGeneration, restored: restore(actual, capacity) });
 	const found = { frontends: new Set(actual.frontends.keys()), addresses: new Set(actual.addresses.keys()) };
-	const state: State = { ...options, assignment, actual, former: new Map(), found, isStale: false };
+	const state: State = {
+		...options,
+		assignment,
+		actual,
+		former: new Map(),
+		found,
+		isStale: false,
+		hasLostGroups: true,
+	};
 	return {
 		write: (plan, { synced }) => write(state, plan, synced),
 		resync() {
@@ -88,13 +99,23 @@ function write(state: State, plan: Plan, synced: boolean): Written {
 	const wanted = assignment.wanted.contents;
 	forgetWanted(state);
 	const difference = diff(actual, wanted, assignment.wanted.dirty());
+	state.hasLostGroups ||= losesGroup(difference, actual.frontends);
 	state.isStale = true;
 	const applied = apply(maps, difference, { actual, wanted, former, kept: synced ? NOTHING : state.found });
+	const purged = purge(state);
 	state.isStale = false;
 	assignment.wanted.keep(applied.left);
 	forgetGone(state);
 	assignment.settle(actual);
-	return report(assignment, applied);
+	return report(assignment, { ...applied, failures: [...applied.failures, ...purged] });
+}
+
+/** Once the frontends are written: a program that knows the old ones would go on to remember clients. */
+function purge(state: State): readonly Failure[] {
+	if (!state.hasLostGroups) return [];
+	const failures = purgeAffinities(state.maps, state.actual.frontends);
+	state.hasLostGroups = failures.length > 0;
+	return failures.map(({ key, errno }) => ({ map: "affinities", verb: "delete", key, errno }));
 }
 
 /** What others have put there was found as well. */
@@ -104,6 +125,7 @@ function readBack(state: State): void {
 	for (const map of FOUND_MAPS)
 		for (const key of state.actual[map].keys()) if (!before[map].has(key)) found[map].add(key);
 	assignment.wanted.keep("all");
+	state.hasLostGroups = true;
 }
 
 /** What a plan has is no longer merely found. */

@@ -3,7 +3,7 @@
 import { test } from "bun:test";
 import * as fc from "fast-check";
 import { createHistory, demandExactly, type History } from "../../test/support/history.ts";
-import { selfOf, withAddresses } from "../../test/support/plans.ts";
+import { selfOf, withAddresses, withAffinity } from "../../test/support/plans.ts";
 import { backendIds, readMemory } from "../../test/support/program_view.ts";
 import { checkProperty } from "../../test/support/property.ts";
 import { applyEdits, type Edit, edit, emptyHubs, NODE } from "../../test/support/random_cluster.ts";
@@ -21,6 +21,8 @@ interface Step {
 	readonly edits: readonly Edit[];
 	/** What becomes known of addresses, "" for nothing any more; the planner's word goes before it. */
 	readonly known: readonly (readonly [ip: string, what: string])[];
+	/** Which objects have session affinity. */
+	readonly sticky: "none" | "some" | "all";
 	/** Before the write. */
 	readonly first: "go on" | "restart" | "resync";
 	readonly synced: boolean;
@@ -37,6 +39,7 @@ const known = fc.tuple(
 const step: fc.Arbitrary<Step> = fc.record({
 	edits: fc.array(edit, { maxLength: 3 }),
 	known: fc.array(known, { maxLength: 2 }),
+	sticky: fc.constantFrom("none", "none", "some", "all"),
 	first: fc.constantFrom("go on", "go on", "go on", "restart", "resync"),
 	synced: fc.constantFrom(true, true, true, false),
 	crashAt: fc.option(fc.integer({ min: 1, max: 40 }), { freq: 4, nil: undefined }),
@@ -173,7 +176,7 @@ function live(world: History, history: Story): Plan {
 	let plan = planner(hubs, SELF);
 	let written = plan;
 	const addresses = new Map<string, string>();
-	for (const { edits, known, first, synced, crashAt, probability } of history.steps) {
+	for (const { edits, known, sticky, first, synced, crashAt, probability } of history.steps) {
 		if (first === "restart") world.restart();
 		if (first === "resync") world.resync();
 		hubs = applyEdits(hubs, edits);
@@ -183,6 +186,7 @@ function live(world: History, history: Story): Plan {
 		plan = next;
 		learn(addresses, known, plan);
 		written = addresses.size === 0 ? plan : withAddresses(plan, Object.fromEntries(addresses));
+		if (sticky !== "none") written = withAffinity(written, (object) => sticky === "all" || object.length % 2 === 0);
 		world.write(written, { synced, probability, crashAt });
 	}
 	return written;

@@ -28,6 +28,7 @@ function kernelMaps(): Maps {
 		names: hash(4, sizeOf("frontend_name")),
 		frontends: hash(sizeOf("frontend_key"), sizeOf("frontend")),
 		addresses: hash(sizeOf("address"), sizeOf("known_address")),
+		affinities: hash(sizeOf("affinity_key"), sizeOf("affinity")),
 		backend_stats: array(sizeOf("backend_stats"), ROOM),
 		frontend_stats: array(sizeOf("frontend_stats"), ROOM),
 	});

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { CAPACITY } from "../../src/datapath/capacity.ts";
-import type { MapName, Maps, StatsName } from "../../src/datapath/maps.ts";
+import type { AnyMapName, Maps } from "../../src/datapath/maps.ts";
 import { MAP_NAMES } from "../../src/datapath/maps.ts";
 import { createWriter } from "../../src/datapath/writer.ts";
 import type { Cgroup } from "../support/cgroup.ts";
@@ -14,7 +14,7 @@ import { testMaps } from "../support/maps_contract.ts";
 let place: Cgroup;
 let bpf: TestDatapath;
 /** What was put. */
-const touched = new Map<MapName | StatsName, Set<string>>();
+const touched = new Map<AnyMapName, Set<string>>();
 
 beforeAll(() => {
 	place = cgroup();

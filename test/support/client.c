@@ -488,6 +488,12 @@ static void do_stop(void)
 	report(0);
 }
 
+/* UID: of the whole process, for good */
+static void do_user(void)
+{
+	report(setuid(atoi(word())));
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -525,6 +531,7 @@ static const struct {
 	{ "aborted", do_aborted },
 	{ "scatter", do_scatter },
 	{ "stop", do_stop },
+	{ "user", do_user },
 	/* clang-format on */
 };
 

@@ -192,6 +192,7 @@ function demandNoRest({ options, maps, found, foundAddresses, keepsFound }: Worl
 	for (const ip of memory.addresses.keys())
 		if (!plan.addresses.has(parsedIp(ip)) && !kept(foundAddresses, ip))
 			throw new Error(`${ip} is still known, and nobody wants it`);
+	demandGroups(maps, memory);
 	const slots = new Set(
 		memory.frontends.flatMap(({ base, members }) =>
 			Array.from({ length: members }, (_, index) => u32Key(base + index)),
@@ -201,6 +202,12 @@ function demandNoRest({ options, maps, found, foundAddresses, keepsFound }: Worl
 	const counts = [memory.names.size - memory.frontends.length, memory.slots.size - slots.size];
 	const rest = [...counts, memory.backends.size - backends.size];
 	if (rest.some((count) => count !== 0)) throw new Error(`Names, slots and backends too many: ${rest.join(", ")}`);
+}
+
+function demandGroups(maps: Maps, { frontends }: Memory): void {
+	const groups = new Set(frontends.map(({ bytes }) => bytes.slice(24, 32)));
+	for (const key of maps.dump("affinities").keys())
+		if (!groups.has(key.slice(0, 8))) throw new Error("A client is remembered of a group that is no more");
 }
 
 function setsIn(memory: Memory): Map<string, string> {
@@ -322,13 +329,17 @@ function lookAtOwner(world: World, map: StatsName, id: number, address: string):
 	world.owners.set(key, address);
 }
 
-/** Programs count something for every id there is. */
+/** Programs count something for every id there is, and remember a client of every group. */
 function countConnections(world: World): void {
 	for (const key of world.maps.dump("backends").keys())
 		world.maps.put("backend_stats", new Map([[key, "\x01".padEnd(24, "\0")]]));
 	if (world.options.allowed === "unknown") return;
-	for (const { id } of readMemory(world.maps).frontends)
+	for (const { id, bytes, affinity } of readMemory(world.maps).frontends) {
 		world.maps.put("frontend_stats", new Map([[u32Key(id), "\x01".padEnd(16, "\0")]]));
+		// struct affinity_key: the group, then a client.
+		const client = `${bytes.slice(24, 32)}\x07`.padEnd(24, "\0");
+		if (affinity !== 0n) world.maps.put("affinities", new Map([[client, "\x01".padEnd(32, "\0")]]));
+	}
 }
 
 /** Throws unless the maps hold the plan, the whole plan and nothing but the plan. */

@@ -2,17 +2,18 @@
 
 import { expect, test } from "bun:test";
 import { encodeId } from "../../src/datapath/codec.ts";
-import type { MapName, Maps, StatsName } from "../../src/datapath/maps.ts";
+import type { AnyMapName, Maps } from "../../src/datapath/maps.ts";
 
 const E2BIG = -7;
 const EINVAL = -22;
 
-const SIZES: readonly { map: MapName | StatsName; type: "array" | "hash"; key: number; value: number }[] = [
+const SIZES: readonly { map: AnyMapName; type: "array" | "hash"; key: number; value: number }[] = [
 	{ map: "backends", type: "array", key: 4, value: 24 },
 	{ map: "slots", type: "array", key: 4, value: 8 },
 	{ map: "names", type: "hash", key: 4, value: 160 },
 	{ map: "frontends", type: "hash", key: 20, value: 56 },
 	{ map: "addresses", type: "hash", key: 16, value: 36 },
+	{ map: "affinities", type: "hash", key: 24, value: 32 },
 	{ map: "backend_stats", type: "array", key: 4, value: 24 },
 	{ map: "frontend_stats", type: "array", key: 4, value: 16 },
 ];

@@ -24,6 +24,17 @@ export function withAddresses(plan: Plan, known: Readonly<Record<string, string>
 	return { ...plan, addresses: new Map([...plan.addresses, ...more]) };
 }
 
+/** The plan with session affinity for the objects that are so; the frontends of one are one group. */
+export function withAffinity(plan: Plan, isSticky: (object: string) => boolean): Plan {
+	const chunks = [...plan.chunks].map(([key, chunk]) => [key, isSticky(chunk.object) ? sticky(chunk) : chunk] as const);
+	return { ...plan, chunks: new Map(chunks) };
+}
+
+function sticky(chunk: Chunk): Chunk {
+	const affinity = { seconds: 10_800, client: "netns", group: chunk.object } as const;
+	return { ...chunk, frontends: chunk.frontends.map((frontend) => ({ ...frontend, affinity })) };
+}
+
 const SCOPES: readonly NodeScope[] = ["own", "remote", "host"];
 
 function knownOf(text: string): KnownAddress {

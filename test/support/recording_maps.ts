@@ -2,7 +2,7 @@
 
 import { decodeAddressKey } from "../../src/datapath/address_codec.ts";
 import { decodeFrontendKey, decodeId } from "../../src/datapath/codec.ts";
-import type { EntryFailure, MapName, Maps, StatsName } from "../../src/datapath/maps.ts";
+import type { AnyMapName, EntryFailure, Maps } from "../../src/datapath/maps.ts";
 import { createMemoryMaps } from "../../src/datapath/memory_maps.ts";
 
 export interface RecordingMaps extends Maps {
@@ -12,7 +12,7 @@ export interface RecordingMaps extends Maps {
 	fail(...lines: readonly string[]): void;
 }
 
-function elementOf(map: MapName | StatsName, key: string): string | number | undefined {
+function elementOf(map: AnyMapName, key: string): string | number | undefined {
 	if (map === "frontends") return decodeFrontendKey(key);
 	return map === "addresses" ? decodeAddressKey(key) : decodeId(key);
 }
@@ -21,12 +21,7 @@ export function createRecordingMaps(maps: Maps = createMemoryMaps()): RecordingM
 	let lines: string[] = [];
 	let failing: readonly string[] = [];
 
-	function one(
-		verb: string,
-		map: MapName | StatsName,
-		key: string,
-		write: () => readonly EntryFailure[],
-	): EntryFailure[] {
+	function one(verb: string, map: AnyMapName, key: string, write: () => readonly EntryFailure[]): EntryFailure[] {
 		const line = `${verb} ${map} ${elementOf(map, key)}`;
 		lines.push(line);
 		if (failing.includes(line) || failing.includes(`${verb} ${map}`)) return [{ key, errno: -12 }];
