@@ -1,11 +1,11 @@
 // What one Service asks for, whatever other objects ask for.
 
-import { type Ip, type L4Address, l4Address, type Port } from "../model/address.ts";
+import { type L4Address, l4Address, type Port } from "../model/address.ts";
 import type { Service, ServicePort } from "../model/cluster.ts";
 import type { Problem } from "../model/problem.ts";
 import { type Backends, type Choice, chooseBackends, mostOf, type Reads } from "./endpoints.ts";
 import type { Family } from "./node_ports.ts";
-import type { Part } from "./part.ts";
+import type { Part, Want } from "./part.ts";
 import type { Affinity, Frontend, Self } from "./plan_types.ts";
 import { type Lost, reachOf } from "./reach.ts";
 import { addressesOf, addressProblems, nodePortAddresses, type ServiceAddress } from "./service_addresses.ts";
@@ -35,20 +35,24 @@ interface Drafting {
 	readonly self: Self;
 	readonly frontends: Map<L4Address, Frontend>;
 	readonly problems: Problem[];
-	/** Each endpoint once. */
-	readonly lost: Map<Ip, Lost>;
-	readonly reads: Set<Reads>;
+	readonly lost: Lost[];
+	readonly reads: Reads[];
 }
 
 /** Backends of one port in one family, for all addresses that share them. */
-type Chooser = (address: ServiceAddress) => { readonly choice: Choice; readonly affinity: Affinity | undefined };
+interface Chosen {
+	readonly choice: Choice;
+	readonly affinity: Affinity | undefined;
+}
+
+type Chooser = (address: ServiceAddress) => Chosen;
 
 /** Total: what cannot be done becomes a Problem. */
 export function draftService(subject: Subject, self: Self): Draft {
 	const { service, rank } = subject;
 	const frontends = new Map<L4Address, Frontend>();
 	const problems = [...addressProblems(service, self)];
-	const drafting: Drafting = { subject, self, frontends, problems, lost: new Map(), reads: new Set() };
+	const drafting: Drafting = { subject, self, frontends, problems, lost: [], reads: [] };
 	const addresses = addressesOf(service, self);
 	const nodePorts = nodePortAddresses(service, rank);
 	for (const [index, port] of service.ports.entries()) {
@@ -59,8 +63,8 @@ export function draftService(subject: Subject, self: Self): Draft {
 			problems.push(repeatedNodePort(service, index, port.nodePort));
 	}
 	const { lost, reads } = drafting;
-	if (lost.size > 0) problems.push(unreachable(subject, self, [...lost.values()]));
-	return { frontends: [...frontends.values()].sort(byAddress), problems, reads: mostOf([...reads]) };
+	if (lost.length > 0) problems.push(unreachable(subject, self, lost));
+	return { frontends: [...frontends.values()].sort(byAddress), problems, reads: mostOf(reads) };
 }
 
 interface PortDraft {
@@ -87,36 +91,23 @@ function draftPort(drafting: Drafting, { addresses, port, number, choose }: Port
 	return true;
 }
 
-function chooserOf(drafting: Drafting, port: ServicePort): Chooser {
-	const { subject, self } = drafting;
+function chooserOf({ subject, self, lost, reads }: Drafting, port: ServicePort): Chooser {
 	const { service, parts } = subject;
-	const choices = new Map<string, Choice>();
-	const affinities = new Map<Family, Affinity>();
+	// Of one family and one policy, as a rule: no Map for each port of each Service.
+	const chosen: (Chosen & Pick<Want, "family" | "isLocal">)[] = [];
 	return ({ family, mode }) => {
 		// External policy Local is for clients elsewhere: kube-proxy as well short-circuits those of its own node.
 		const isLocal = mode === "ServiceClusterIP" && service.internalTrafficPolicy === "Local";
-		const choice = getOrMake(choices, isLocal ? `${family} here` : family, () =>
-			noted(drafting, chooseBackends(parts, { service, family, port, isLocal }, self)),
-		);
-		if (service.affinity === undefined) return { choice, affinity: undefined };
-		const { seconds, client } = service.affinity;
-		const affinity = getOrMake(affinities, family, () => ({ seconds, client, group: groupOf(subject, port, family) }));
-		return { choice, affinity };
+		const known = chosen.find((each) => each.family === family && each.isLocal === isLocal);
+		if (known !== undefined) return known;
+		const choice = chooseBackends(parts, { service, family, port, isLocal }, self);
+		lost.push(...choice.lost);
+		reads.push(choice.reads);
+		const affinity = service.affinity && { ...service.affinity, group: groupOf(subject, port, family) };
+		const made = { family, isLocal, choice, affinity };
+		chosen.push(made);
+		return made;
 	};
-}
-
-function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-	const known = map.get(key);
-	if (known !== undefined) return known;
-	const made = make();
-	map.set(key, made);
-	return made;
-}
-
-function noted({ lost, reads }: Drafting, choice: Choice): Choice {
-	for (const each of choice.lost) getOrMake(lost, each.ip, () => each);
-	reads.add(choice.reads);
-	return choice;
 }
 
 /** Services of one name in several hubs have clients of their own, unless they are merged. */
@@ -189,7 +180,9 @@ function repeatedNodePort(service: Service, index: number, nodePort: Port): Prob
 function unreachable({ service, parts }: Subject, self: Self, lost: readonly Lost[]): Problem {
 	const own = parts.find((part) => part.service === service);
 	const way = own === undefined ? self.reach : reachOf(own, self);
-	const count = lost.length === 1 ? "One endpoint" : `${lost.length} endpoints`;
+	// An endpoint is lost for each port and each kind of address.
+	const { size } = new Set(lost.map(({ ip }) => ip));
+	const count = size === 1 ? "One endpoint" : `${size} endpoints`;
 	return {
 		object: `Service ${service.key}`,
 		...(service.reach === undefined ? {} : { field: 'metadata.annotations["balancing.elf.io/reach"]' }),

@@ -79,23 +79,23 @@ interface Candidates {
 	readonly reads: Reads;
 }
 
-type Found = ReadonlyMap<L4Address, Endpoint>;
+type Endpoints = ReadonlyMap<L4Address, Endpoint>;
 type ByUse = Readonly<Record<Use, L4Address[]>>;
 
 function candidatesOf(part: Part, want: Want, self: Self): Candidates {
 	const found = findEndpoints(part.slices, want, self.nodeName);
-	const hinted = !want.isLocal && hasHints(found);
-	const uses = sortByUse(found, hinted ? { nodeName: self.nodeName, zone: part.vantage.zone } : undefined);
+	const hinted = !want.isLocal && found.isHinted;
+	const uses = sortByUse(found.endpoints, hinted ? { nodeName: self.nodeName, zone: part.vantage.zone } : undefined);
 	const wanted = uses.new.length > 0 ? uses.new : uses.fallback;
 	const others = BEST_FIRST.flatMap((use) => (uses[use] === wanted ? [] : uses[use]));
 	const reach = reachOf(part, self);
 	if (want.isLocal || isAlwaysDirect(reach, part.vantage))
 		return { uses, wanted, others, way: "pod", lost: [], reads: hinted ? "zone" : "nothing" };
-	return { uses, ...reached({ found, wanted, others }, { part, want, self }), reads: "nodes" };
+	return { uses, ...reached({ found: found.endpoints, wanted, others }, { part, want, self }), reads: "nodes" };
 }
 
 interface Selection {
-	readonly found: Found;
+	readonly found: Endpoints;
 	readonly wanted: readonly L4Address[];
 	readonly others: readonly L4Address[];
 }
@@ -113,39 +113,43 @@ function reached({ found, wanted, others }: Selection, { part, want, self }: Des
 	return { wanted: news.addresses, others: olds.addresses, way, lost: news.lost };
 }
 
-function findEndpoints(slices: Slices, want: Want, nodeName: string): Found {
-	const found = new Map<L4Address, Endpoint>();
-	for (const slice of slices) if (slice.addressType === want.family) collect(slice, want, { nodeName, found });
-	return found;
-}
-
 interface Search {
+	readonly want: Want;
 	readonly nodeName: string;
-	readonly found: Map<L4Address, Endpoint>;
+	readonly endpoints: Map<L4Address, Endpoint>;
+	/** Some of them have hints. */
+	isHinted: boolean;
 }
 
-function collect(slice: EndpointSlice, { port: wanted, isLocal }: Want, { nodeName, found }: Search): void {
-	const port = slice.ports.find(({ name, protocol }) => name === wanted.name && protocol === wanted.protocol);
+function findEndpoints(slices: Slices, want: Want, nodeName: string): Search {
+	const search: Search = { want, nodeName, endpoints: new Map(), isHinted: false };
+	for (const slice of slices) if (slice.addressType === want.family) collect(slice, search);
+	return search;
+}
+
+function collect(slice: EndpointSlice, search: Search): void {
+	const { want, nodeName, endpoints } = search;
+	const port = slice.ports.find(({ name, protocol }) => name === want.port.name && protocol === want.port.protocol);
 	if (port === undefined) return;
 	for (const endpoint of slice.endpoints) {
 		// "" is no node's name.
-		if (isLocal && (nodeName === "" || endpoint.nodeName !== nodeName)) continue;
-		const use = useOf(endpoint);
-		if (use === undefined) continue;
+		if (want.isLocal && (nodeName === "" || endpoint.nodeName !== nodeName)) continue;
 		const address = l4Address(endpoint.ip, port.port, port.protocol);
-		const other = found.get(address);
-		if (other === undefined || BEST_FIRST.indexOf(use) < BEST_FIRST.indexOf(useOf(other) ?? "old"))
-			found.set(address, endpoint);
+		if (!isBetter(endpoint, endpoints.get(address))) continue;
+		endpoints.set(address, endpoint);
+		if (endpoint.hints !== undefined) search.isHinted = true;
 	}
 }
 
-function hasHints(found: Found): boolean {
-	for (const { hints } of found.values()) if (hints !== undefined) return true;
-	return false;
+/** Than another one of the same address, or than none. */
+function isBetter(endpoint: Endpoint, other: Endpoint | undefined): boolean {
+	const use = useOf(endpoint);
+	const than = other && useOf(other);
+	return use !== undefined && (than === undefined || BEST_FIRST.indexOf(use) < BEST_FIRST.indexOf(than));
 }
 
 /** Ready ones that are not meant for clients at this location are good for the flows they have. */
-function sortByUse(found: Found, location: Parameters<typeof hintFilter>[1] | undefined): ByUse {
+function sortByUse(found: Endpoints, location: Parameters<typeof hintFilter>[1] | undefined): ByUse {
 	const byUse: ByUse = { new: [], fallback: [], old: [] };
 	const ready = location && [...found.values()].filter((endpoint) => useOf(endpoint) === "new");
 	const isForUs = ready && hintFilter(ready, location);

@@ -102,9 +102,13 @@ interface Input {
 function refreshService(memory: Memory, { hub, service, group }: Input, touched: Set<Claim>): void {
 	const { key } = service;
 	const { cluster, vantage, rank, name } = hub;
-	const own: Part = { service, slices: cluster.slices.get(key) ?? NO_SLICES, vantage };
-	const parts = (service.global ? group : undefined) ?? [own];
+	const slices = cluster.slices.get(key) ?? NO_SLICES;
 	const entry = hub.entries.get(key);
+	const [only] = entry?.parts ?? [];
+	const isAlone = group === undefined || !service.global;
+	// Most are this, and all of them are looked at after a large change.
+	if (isAlone && entry?.parts.length === 1 && isIdentical(only, { service, slices, vantage })) return;
+	const parts = isAlone ? [{ service, slices, vantage }] : group;
 	if (entry !== undefined && isSame(entry, parts)) {
 		// What it does not look at has changed at most; the former nodes are not kept for its sake.
 		entry.parts = parts;
@@ -129,9 +133,13 @@ function isSame({ parts, draft }: Entry, next: readonly Part[]): boolean {
 	});
 }
 
+function isIdentical(a: Part | undefined, b: Part): boolean {
+	return a?.service === b.service && a.slices === b.slices && a.vantage === b.vantage;
+}
+
 function isSamePart(a: Part, b: Part, reads: Reads): boolean {
+	if (isIdentical(a, b)) return true;
 	if (a.service !== b.service || a.slices !== b.slices) return false;
-	if (a.vantage === b.vantage) return true;
 	if (reads === "nodes" || a.vantage.isInside !== b.vantage.isInside) return false;
 	return reads === "nothing" || a.vantage.zone === b.vantage.zone;
 }
