@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Buffer } from "node:buffer";
 import { encodeBackend, encodeId } from "../../src/datapath/codec.ts";
+import { offsetOf } from "../../src/datapath/layout.ts";
 import type { Client } from "../support/client.ts";
 import { datapath, l4, type Spec, type TestDatapath } from "../support/datapath.ts";
 import { FAMILIES, V4 } from "../support/family.ts";
@@ -11,6 +12,8 @@ import { parseAnswer } from "../support/server.ts";
 
 // No test is about time; a busy machine may take long.
 setDefaultTimeout(60_000);
+
+const GENERATION = offsetOf("frontend", "generation");
 
 let place: Lab;
 let bpf: TestDatapath;
@@ -167,7 +170,7 @@ test("a UDP flow does not go on to another backend that has got its backend's id
 	const frontends = bpf.maps.dump("frontends");
 	for (const [key, value] of frontends) {
 		const view = Buffer.from(value, "latin1");
-		view.writeUInt32LE(view.readUInt32LE(36) + 1000, 36);
+		view.writeUInt32LE(view.readUInt32LE(GENERATION) + 1000, GENERATION);
 		bpf.maps.put("frontends", new Map([[key, view.toString("latin1")]]));
 	}
 	await client.ask(`sendto a ${V4.vip(1)} 53 x`);
