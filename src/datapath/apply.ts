@@ -1,6 +1,6 @@
 // Writes a difference in the order of references and says what is true then, whatever failed in between.
 
-import { collectGarbage } from "../lib/garbage.ts";
+import { collectGarbage, collectYoung } from "../lib/garbage.ts";
 import { addressKeyOf } from "./address_codec.ts";
 import type { Contents, Keys } from "./contents.ts";
 import { emptyKeys } from "./contents.ts";
@@ -93,6 +93,7 @@ function putAll(round: Round, map: MapName, entries: Entries): void {
 		part.set(key, value);
 		if (part.size < PART) continue;
 		putSome(round, map, part);
+		collectYoung();
 		part = new Map();
 	}
 	putSome(round, map, part);

@@ -1,5 +1,6 @@
 // Gives what a plan says numbers (ids, ranges of slots, generations), and keeps the wanted bytes of all maps up to date.
 
+import { createTidying } from "../lib/garbage.ts";
 import { keysBetween } from "../lib/layered_map.ts";
 import type { Ip, L4Address } from "../model/address.ts";
 import { l4Parts } from "../model/address.ts";
@@ -86,7 +87,11 @@ function update(state: State, chunks: ReadonlyMap<string, Chunk>): void {
 			release(state.places, address);
 			state.unplaced.delete(address);
 		}
-		for (const chunk of changed) for (const frontend of chunk.frontends) attempt(state, chunk, frontend);
+		const tidy = createTidying();
+		for (const chunk of changed) {
+			for (const frontend of chunk.frontends) attempt(state, chunk, frontend);
+			tidy();
+		}
 		state.chunks = chunks;
 	}
 	if (!state.hasNewRoom) return;

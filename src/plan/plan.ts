@@ -1,5 +1,6 @@
 // From the hubs' snapshots to the whole wanted state: pure in its meaning, quick by remembering.
 
+import { createTidying } from "../lib/garbage.ts";
 import type { Service } from "../model/cluster.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Claim } from "./claims.ts";
@@ -52,7 +53,11 @@ function plan(memory: Memory, hubs: readonly HubSnapshot[], self: Self): Plan {
 		touched.size === 0 &&
 		memory.hubs.every(({ problems }, rank) => problems === before[rank]);
 	if (memory.plan !== undefined && isSame) return memory.plan;
-	for (const claim of touched) settleClaims(memory, claim);
+	const tidy = createTidying();
+	for (const claim of touched) {
+		settleClaims(memory, claim);
+		tidy();
+	}
 	const chunks = (touched.size === 0 && memory.plan?.chunks) || memory.chunks.snapshot();
 	memory.plan = { chunks, addresses, problems: problemsOf(memory) };
 	return memory.plan;
@@ -61,21 +66,27 @@ function plan(memory: Memory, hubs: readonly HubSnapshot[], self: Self): Plan {
 /** Drafts what is new or changed and forgets what is gone; returns the claims whose chunk may be another one now. */
 function refresh(memory: Memory): ReadonlySet<Claim> {
 	const touched = new Set<Claim>();
+	const tidy = createTidying();
 	const groups = groupsOf(memory.hubs);
 	for (const hub of memory.hubs) {
 		const { services } = hub.cluster;
 		for (const key of keysToRefresh(hub)) {
 			const service = services.get(key);
 			if (service === undefined) forget(memory, hub, key, touched);
-			else refreshService(memory, { hub, service, group: groups.get(key) }, touched);
+			else if (refreshService(memory, { hub, service, group: groups.get(key) }, touched)) tidy();
 		}
-		// All of the snapshot are in: if there are more, some are gone.
-		const gone = hub.entries.size > services.size ? [...hub.entries.keys()].filter((key) => !services.has(key)) : [];
-		for (const key of gone) forget(memory, hub, key, touched);
+		forgetGone(memory, hub, touched);
 		hub.planned = hub.cluster;
 		hub.plannedVantage = hub.vantage;
 	}
 	return touched;
+}
+
+/** All of the snapshot are in: if there are more, some are gone. */
+function forgetGone(memory: Memory, hub: HubMemory, touched: Set<Claim>): void {
+	const { entries, cluster } = hub;
+	if (entries.size <= cluster.services.size) return;
+	for (const key of [...entries.keys()]) if (!cluster.services.has(key)) forget(memory, hub, key, touched);
 }
 
 /** What each Service that is global has in each of the hubs where it is. */
@@ -99,7 +110,8 @@ interface Input {
 	readonly group: readonly Part[] | undefined;
 }
 
-function refreshService(memory: Memory, { hub, service, group }: Input, touched: Set<Claim>): void {
+/** Whether it was drafted anew. */
+function refreshService(memory: Memory, { hub, service, group }: Input, touched: Set<Claim>): boolean {
 	const { key } = service;
 	const { cluster, vantage, rank, name } = hub;
 	const slices = cluster.slices.get(key) ?? NO_SLICES;
@@ -107,16 +119,17 @@ function refreshService(memory: Memory, { hub, service, group }: Input, touched:
 	const [only] = entry?.parts ?? [];
 	const isAlone = group === undefined || !service.global;
 	// Most are this, and all of them are looked at after a large change.
-	if (isAlone && entry?.parts.length === 1 && isIdentical(only, { service, slices, vantage })) return;
+	if (isAlone && entry?.parts.length === 1 && isIdentical(only, { service, slices, vantage })) return false;
 	const parts = isAlone ? [{ service, slices, vantage }] : group;
 	if (entry !== undefined && isSame(entry, parts)) {
 		// What it does not look at has changed at most; the former nodes are not kept for its sake.
 		entry.parts = parts;
-		return;
+		return false;
 	}
 	const claim: Claim = { rank, object: key, created: ageOf(service.created) };
 	const draft = draftService({ service, rank, hub: name, parts }, memory.self);
 	enter(memory, hub, { service, parts, draft, claim, key: chunkKeyOf(hub, key) }, touched);
+	return true;
 }
 
 /** No name of a Service has a blank. */

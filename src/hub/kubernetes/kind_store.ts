@@ -11,7 +11,7 @@ import type { Need } from "./needs.ts";
 /** Milliseconds in which deletions count together. */
 const WINDOW = 60_000;
 /** Objects of a list that are read between two collections of garbage. */
-const PORTION = 5000;
+const PORTION = 1000;
 
 export interface KindStore {
 	/** Throws HubError if there are more than anybody has. */
