@@ -1,7 +1,7 @@
 // Following an API server over real TLS: what is asked, what is seen, and what stays the same.
 
 import { expect, test } from "bun:test";
-import { followHub, webService } from "../support/follow_hub.ts";
+import { followHub, KINDS, webService } from "../support/follow_hub.ts";
 import { startHub } from "../support/hub/hub.ts";
 import { until } from "../support/wait.ts";
 
@@ -86,7 +86,10 @@ test("watchKubernetes() narrows by namespace and by selector, and asks for no mo
 		users: {
 			edge: {
 				credentials: "token",
-				rules: [{ verbs: ["list", "watch"], resources: ["services", "endpointslices"], namespaces: ["one", "two"] }],
+				rules: [
+					{ verbs: ["list", "watch"], resources: ["services", "endpointslices"], namespaces: ["one", "two"] },
+					{ verbs: ["list", "watch"], resources: ["nodes"] },
+				],
 			},
 		},
 	});
@@ -113,6 +116,7 @@ test("watchKubernetes() narrows by namespace and by selector, and asks for no mo
 		"Services in two",
 		"EndpointSlices in one",
 		"EndpointSlices in two",
+		"Nodes",
 	]);
 	expect(server.requests().filter(({ code }) => code !== 200)).toEqual([]);
 });
@@ -133,12 +137,12 @@ test.each([["served"], ["forbidden"], ["bad-request"]] as const)(
 		const streams = server.count({ where: ({ query }) => query.has("sendInitialEvents") });
 		const pages = server.requests({ verb: "list", resource: "services" });
 		if (initialEvents === "served") {
-			expect(streams).toBe(2);
+			expect(streams).toBe(KINDS);
 			expect(pages).toEqual([]);
 			return;
 		}
-		// Both kinds ask at the same time, before the first answer; never again.
-		expect(streams).toBe(2);
+		// All kinds ask at the same time, before the first answer; never again.
+		expect(streams).toBe(KINDS);
 		expect(pages.map(({ query }) => query.get("limit"))).toEqual(["500", "500", "500"]);
 		expect(pages.every(({ headers }) => headers["accept-encoding"] === "gzip")).toBe(true);
 		server.compact({ watches: true });
@@ -146,7 +150,7 @@ test.each([["served"], ["forbidden"], ["bad-request"]] as const)(
 		client.clock.jump(5000);
 		server.apply(webService("new"));
 		await client.shows(...keys([...all, "new"]));
-		expect(server.count({ where: ({ query }) => query.has("sendInitialEvents") })).toBe(2);
+		expect(server.count({ where: ({ query }) => query.has("sendInitialEvents") })).toBe(KINDS);
 	},
 );
 
@@ -177,16 +181,16 @@ test("watchKubernetes() falls back to pages where the mark of a streaming list n
 	await using server = await startHub({ kubernetes: false, features: { initialEvents: "ignored" } });
 	server.apply(webService("web"));
 	await using client = followHub(server);
-	await until("both streams open", () => server.watches().length === 2);
+	await until("all streams open", () => server.watches().length === KINDS);
 	let rounds = 0;
-	await until("both watchdogs awake", () => {
+	await until("all watchdogs awake", () => {
 		// What was sent may still be on its way at the first jump.
 		if (rounds++ % 100 === 0) client.clock.jump(31_000);
-		return client.log.filter((line) => /^warn .* nothing was heard for 30 s/.test(line)).length === 2;
+		return client.log.filter((line) => /^warn .* nothing was heard for 30 s/.test(line)).length === KINDS;
 	});
 	client.clock.jump(5000);
 	await client.shows("demo/web");
-	expect(server.count({ verb: "list" })).toBe(2);
+	expect(server.count({ verb: "list" })).toBe(KINDS);
 });
 
 test("watchKubernetes() reads a list again whose pages expire on the way", async () => {
@@ -222,7 +226,7 @@ test("watchKubernetes() uses few connections, and ends them all", async () => {
 	server.apply(names(1200).flatMap((name) => webService(name)));
 	{
 		await using client = followHub(server);
-		await until("synced", () => client.seen.length > 0 && server.watches().length === 2);
+		await until("synced", () => client.seen.length > 0 && server.watches().length === KINDS);
 		expect(server.traffic().accepted).toBeLessThanOrEqual(4);
 	}
 	await until("no watch open", () => server.watches().length === 0);

@@ -9,7 +9,7 @@ import { type HubOptions, startHub, type TestHub } from "../support/hub/hub.ts";
 import { startProxy } from "../support/proxy.ts";
 import { until } from "../support/wait.ts";
 
-const RIGHTS = [{ verbs: ["list", "watch"], resources: ["services", "endpointslices"] }];
+const RIGHTS = [{ verbs: ["list", "watch"], resources: ["services", "endpointslices", "nodes"] }];
 const EDGE: HubOptions = { kubernetes: false, users: { edge: { credentials: "token", rules: RIGHTS } } };
 
 const base64 = (text: string | undefined) => Buffer.from(text ?? "").toString("base64");

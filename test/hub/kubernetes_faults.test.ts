@@ -1,14 +1,14 @@
 // An API server that fails in every way it can: nothing is lost, nothing is shown that is not so, and it is told what is the matter.
 
 import { expect, test } from "bun:test";
-import { type Follower, type FollowOptions, followHub, jumpUntil, webService } from "../support/follow_hub.ts";
+import { type Follower, type FollowOptions, followHub, jumpUntil, KINDS, webService } from "../support/follow_hub.ts";
 import type { Fault } from "../support/hub/fault.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { expired, pageNotFound, serverError, storageInitializing, tooManyRequests } from "../support/hub/status.ts";
 import { until } from "../support/wait.ts";
 
 const SLICES = "endpointslices.discovery.k8s.io";
-const bothWatch = (server: TestHub) => until("both kinds watched", () => server.watches().length === 2);
+const bothWatch = (server: TestHub) => until("all kinds watched", () => server.watches().length === KINDS);
 const many = (count: number) => Array.from({ length: count }, (_, index) => `s${String(index).padStart(3, "0")}`);
 const keys = (list: readonly string[]) => list.map((name) => `demo/${name}`);
 /** Requests of one kind, as what they ask for. */
@@ -23,7 +23,7 @@ function content(pieces: Iterable<string>, ending: "end" | "silence"): Fault {
 	return { kind: "content", pieces, ending };
 }
 
-/** Both kinds followed, with the Service web. */
+/** All kinds followed, with the Service web. */
 async function started(
 	server: TestHub,
 	options: FollowOptions & { objects?: readonly object[] } = {},
@@ -56,8 +56,9 @@ test("a clean end at its time is no failure: the next watch begins at once, and 
 	await using client = await started(server);
 	for (const [index, name] of ["one", "two", "three"].entries()) {
 		client.clock.jump(100_000);
-		server.apply(webService(name));
+		server.apply([...webService(name), { apiVersion: "v1", kind: "Node", metadata: { name } }]);
 		await until("shown", () => client.services()?.length === index + 2 && client.ips(`demo/${name}`).length === 1);
+		await until("the node", () => client.seen.at(-1)?.nodes.has(name) === true);
 	}
 	for (const watch of server.watches()) watch.end();
 	await until("new watches", () => asked(server).length === 2 && asked(server, SLICES).length === 2);
@@ -169,6 +170,7 @@ test("a hub that cannot be reached is asked less and less often, and told once",
 	const warnings = client.log.filter((line) => line.startsWith("warn"));
 	expect(warnings.map((line) => line.split(" at https:")[0]).sort()).toEqual([
 		"warn Cannot follow the hub Cannot watch EndpointSlices in demo",
+		"warn Cannot follow the hub Cannot watch Nodes",
 		"warn Cannot follow the hub Cannot watch Services in demo",
 	]);
 	expect(client.seen).toHaveLength(0);
@@ -262,7 +264,7 @@ test("429 without Retry-After, and 500, are tried again with growing pauses", as
 });
 
 test("403 of one kind is a Problem that names the right that is missing; the other goes on; the right comes", async () => {
-	const all = [{ verbs: ["list", "watch"], resources: ["services", "endpointslices"] }];
+	const all = [{ verbs: ["list", "watch"], resources: ["services", "endpointslices", "nodes"] }];
 	await using server = await startHub({ kubernetes: false, users: { edge: { credentials: "token", rules: all } } });
 	server.apply(webService("web"));
 	await using client = followHub(server, { kubeconfig: server.kubeconfig({ user: "edge" }) });
@@ -437,7 +439,7 @@ test("a server that goes away while it is read the first time", async () => {
 	server.apply(many(200).flatMap((name) => webService(name)));
 	server.inject({}, { kind: "cut", bytes: 30_000, how: "silence" }, 2);
 	await using client = followHub(server);
-	await until("both streams open", () => server.watches().length === 2);
+	await until("all streams open", () => server.watches().length === KINDS);
 	expect(client.seen).toHaveLength(0);
 	await jumpUntil(client, "the first snapshot", () => client.seen.length > 0);
 	expect(client.services()).toHaveLength(200);

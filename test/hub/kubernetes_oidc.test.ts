@@ -16,7 +16,7 @@ import { CLIENT, type ClientMethod, type Issuer, type LoginFields, startIssuer }
 import { startProxy } from "../support/proxy.ts";
 import { until } from "../support/wait.ts";
 
-const RIGHTS = [{ verbs: ["list", "watch"], resources: ["services", "endpointslices"] }];
+const RIGHTS = [{ verbs: ["list", "watch"], resources: ["services", "endpointslices", "nodes"] }];
 
 /** An API server that accepts the issuer's tokens, with the Service demo/web. */
 async function serverOf(issuer: Pick<Issuer, "verify">): Promise<TestHub> {

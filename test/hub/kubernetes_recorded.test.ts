@@ -35,9 +35,15 @@ interface Played extends RawServer {
 
 const SILENCE = `HTTP/1.1 ${OK}\r\nTransfer-Encoding: chunked\r\n\r\n`;
 
-/** Of the kind that the script is not about there is nothing. */
+const KIND_OF: Readonly<Record<string, string>> = {
+	services: "Service",
+	endpointslices: "EndpointSlice",
+	nodes: "Node",
+};
+
+/** Of the kinds that the script is not about there is nothing. */
 function nothing(resource: string, way: "list" | "watch", isStream: boolean): string {
-	const kind = resource === "services" ? "Service" : "EndpointSlice";
+	const kind = KIND_OF[resource];
 	const list = { kind: `${kind}List`, apiVersion: "v1", metadata: { resourceVersion: "1" }, items: [] };
 	if (way === "list") return whole(OK, JSON.stringify(list));
 	const metadata = { resourceVersion: "1", annotations: { "k8s.io/initial-events-end": "true" } };

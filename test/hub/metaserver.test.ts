@@ -1,7 +1,7 @@
 // A MetaServer that tells the truth, in its own words: followed like an API server, and what it says of itself is left out.
 
 import { expect, test } from "bun:test";
-import { temporaryFolder, webService } from "../support/follow_hub.ts";
+import { KINDS, temporaryFolder, webService } from "../support/follow_hub.ts";
 import { followMetaServer, heard, metaPlace, passUntil, settled } from "../support/follow_metaserver.ts";
 import { startHub } from "../support/hub/hub.ts";
 import { until } from "../support/wait.ts";
@@ -71,7 +71,7 @@ test("a watch that is broken is opened again, and what happened meanwhile is fou
 	await settled(place, client);
 	const snapshots = client.seen.length;
 	for (const watch of place.server.watches()) watch.reset();
-	await passUntil(client, "new watches", () => place.server.requests("watch").length === 4);
+	await passUntil(client, "new watches", () => place.server.requests("watch").length === 2 * KINDS);
 	await settled(place, client);
 	// All that is there came again as ADDED: nothing has changed.
 	expect(client.seen).toHaveLength(snapshots);

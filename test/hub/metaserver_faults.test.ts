@@ -1,7 +1,7 @@
 // A MetaServer that misleads in every way that KubeEdge's is known for: what is known stays in force until it is known better.
 
 import { expect, test } from "bun:test";
-import { webService } from "../support/follow_hub.ts";
+import { KINDS, webService } from "../support/follow_hub.ts";
 import {
 	followMetaServer,
 	heard,
@@ -373,7 +373,7 @@ test("calls that stall for long are no failure below 30 s, and one above", async
 	expect(client.log.filter((line) => line.startsWith("warn"))).toEqual([
 		"warn The MetaServer answers from its own store, without the cloud",
 	]);
-	await until("watched", () => place.server.watches().length === 2);
+	await until("watched", () => place.server.watches().length === KINDS);
 	await client.jumpUntil("a call again", () => !place.server.isIdle());
 	await client.jumpUntil("given up", () => client.hub.status().staleSince !== null);
 	expect(client.hub.status().kinds.map(({ problem }) => problem)).toContain(
@@ -447,7 +447,7 @@ test("objects of another kind are left out of lists and watches, and that is sai
 	await client.shows("demo/more", "demo/web");
 	expect(client.problems()).toEqual([]);
 	// Once for each kind that is followed.
-	expect(client.log.filter((line) => line.includes("objects of another kind"))).toHaveLength(2);
+	expect(client.log.filter((line) => line.includes("objects of another kind"))).toHaveLength(KINDS);
 	const skipped = client.log.filter((line) => line.startsWith("debug") && !line.endsWith("its type is unknown"));
 	expect(skipped).toEqual([]);
 });
@@ -497,13 +497,13 @@ test("a MetaServer that is gone is stale, told once, and followed again when it 
 	await passUntil(client, "stale", () => client.hub.status().kinds.every(({ staleSince }) => staleSince !== null));
 	expect(client.hub.status().kinds[0]?.problem).toMatch(/^Cannot watch Services at http:\/\/127\.0\.0\.1:\d+: /);
 	const refused = () => client.log.filter((line) => line.startsWith("warn") && line.includes("running there"));
-	await passUntil(client, "told of both kinds", () => refused().length === 2);
+	await passUntil(client, "told of all kinds", () => refused().length === KINDS);
 	expect(client.hub.status().kinds[0]?.problem).toMatch(
 		/^Cannot watch Services at http:\/\/127\.0\.0\.1:\d+: \w+ \(is the MetaServer running there\?\)$/,
 	);
 	await pass(client, 300);
 	expect(client.services()).toEqual(["demo/web"]);
-	expect(refused()).toHaveLength(2);
+	expect(refused()).toHaveLength(KINDS);
 	place.cloud.apply(webService("more"));
 	await place.server.start();
 	await passUntil(client, "followed again", () => client.services()?.length === 2);

@@ -1,7 +1,7 @@
 // An agent that starts beside a MetaServer which may know less than the agent did: the last snapshot stays in force.
 
 import { expect, test } from "bun:test";
-import { webService } from "../support/follow_hub.ts";
+import { KINDS, webService } from "../support/follow_hub.ts";
 import { followMetaServer, type MetaPlace, metaPlace, pass, passUntil, settled } from "../support/follow_metaserver.ts";
 import { until } from "../support/wait.ts";
 
@@ -64,18 +64,18 @@ test("of a baseline only what is in the namespaces is taken", async () => {
 test("without a baseline and without the cloud an empty store is not believed, a part is better than nothing", async () => {
 	await using place = await metaPlace(services("web"), { link: "down" });
 	await using client = followMetaServer(place.server);
-	await until("both kinds watched", () => place.server.watches().length === 2);
+	await until("all kinds watched", () => place.server.watches().length === KINDS);
 	await pass(client, 10);
 	const lists = place.server.requests("list").length;
 	await pass(client, 60);
-	// Every five seconds or so, of both kinds: there is nothing to serve from yet.
+	// Every five seconds or so, of the kinds that nothing makes sense without: there is nothing to serve from yet.
 	expect(place.server.requests("list").length - lists).toBeGreaterThan(15);
 	expect(client.seen).toEqual([]);
 	expect(client.hub.status().synced).toBe(false);
 	expect(client.hub.status().kinds[0]?.problem).toBe(
 		"Nothing is known yet, and the cloud has not answered: an empty list is not believed",
 	);
-	expect(client.log.filter((line) => line.includes("Nothing is known yet"))).toHaveLength(2);
+	expect(client.log.filter((line) => line.includes("Nothing is known yet"))).toHaveLength(KINDS);
 	// The watches bring it to the store; lists may still take too long for the cloud.
 	place.server.set({ link: "up" });
 	place.server.set({ link: "down" });
@@ -89,11 +89,12 @@ test("a MetaServer that is not there yet is told once, and read when it comes", 
 	await using place = await metaPlace(services("web"));
 	await place.server.stop();
 	await using client = followMetaServer(place.server);
-	await until("told of both kinds", () => client.log.length >= 2);
+	await until("told of all kinds", () => client.log.length >= KINDS);
 	await pass(client, 300);
 	expect(client.log.filter((line) => line.startsWith("warn"))).toEqual([
 		expect.stringContaining("Cannot watch Services at http://127.0.0.1:"),
 		expect.stringContaining("Cannot watch EndpointSlices at http://127.0.0.1:"),
+		expect.stringContaining("Cannot watch Nodes at http://127.0.0.1:"),
 	]);
 	await place.server.start();
 	await pass(client, 35);

@@ -33,7 +33,7 @@ test("the agent follows a MetaServer, and an edge node that is restarted without
 			staleSince: null,
 			troubles: [],
 		});
-		await until("its watches", () => server.watches().length === 2);
+		await until("its watches", () => server.watches().length === 3);
 		cloud.apply(serviceYaml("web1", "10.96.0.101", ["10.1.0.99"]));
 		cloud.delete("Service", "demo", "web12");
 		await until("the change and the deletion", async () => {

@@ -13,6 +13,7 @@ export const USER = "edge";
 export const RULES = [
 	{ verbs: ["list", "watch"], resources: ["services"], groups: [""] },
 	{ verbs: ["list", "watch"], resources: ["endpointslices"], groups: ["discovery.k8s.io"] },
+	{ verbs: ["list", "watch"], resources: ["nodes"], groups: [""] },
 ] as const;
 
 /**

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { KubernetesHub } from "../../src/hub/kubernetes/kind_hub.ts";
 import { type KubernetesOptions, watchKubernetes } from "../../src/hub/kubernetes/kubernetes.ts";
+import { NEEDS } from "../../src/hub/kubernetes/needs.ts";
 import type { Log } from "../../src/lib/log.ts";
 import type { Cluster } from "../../src/model/cluster.ts";
 import type { TestHub } from "./hub/hub.ts";
@@ -32,6 +33,9 @@ export interface Follower extends Following<KubernetesHub> {
 	/** Replaces the kubeconfig. */
 	configure(kubeconfig: string): void;
 }
+
+/** Kinds that are watched, each with a list and a watch of its own. */
+export const KINDS = NEEDS.length;
 
 /** A folder for files of one test; away with it. */
 export function temporaryFolder(): Disposable & { readonly path: string; write(name: string, text: string): string } {

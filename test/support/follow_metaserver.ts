@@ -1,7 +1,7 @@
 // A client that follows a test hub's MetaServer as the agent does.
 
 import { type MetaServerHub, type MetaServerOptions, watchMetaServer } from "../../src/hub/metaserver/metaserver.ts";
-import { type Following, follow } from "./follow_hub.ts";
+import { type Following, follow, KINDS } from "./follow_hub.ts";
 import { startHub, type TestHub } from "./hub/hub.ts";
 import { type MetaQuirks, startMetaServer, type TestMetaServer } from "./hub/metaserver.ts";
 import { until } from "./wait.ts";
@@ -32,10 +32,17 @@ export interface MetaPlace extends AsyncDisposable {
 	readonly server: TestMetaServer;
 }
 
-/** A cluster with these objects, and a MetaServer on one of its nodes. */
+const NODE = {
+	apiVersion: "v1",
+	kind: "Node",
+	metadata: { name: "edge-1" },
+	status: { addresses: [{ type: "InternalIP", address: "10.0.0.1" }] },
+};
+
+/** A cluster with these objects, and a MetaServer on its one node. */
 export async function metaPlace(objects: readonly object[], quirks: Partial<MetaQuirks> = {}): Promise<MetaPlace> {
 	const cloud = await startHub();
-	cloud.apply(objects);
+	cloud.apply([...objects, NODE]);
 	const server = await startMetaServer(cloud, { quirks });
 	return {
 		cloud,
@@ -88,9 +95,9 @@ async function rest({ clock }: MetaFollower): Promise<void> {
 const ANSWER = 30_000;
 const SHOWING = 20;
 
-/** Both kinds are watched, and lists have told what is true of what the watches began with. */
+/** All kinds are watched, and lists have told what is true of what the watches began with. */
 export async function settled(place: MetaPlace, client: MetaFollower): Promise<void> {
-	await until("both kinds watched", () => place.server.watches().length === 2);
+	await until("all kinds watched", () => place.server.watches().length === KINDS);
 	await heard(place, client);
 	await pass(client, 8);
 }

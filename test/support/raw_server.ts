@@ -1,4 +1,4 @@
-// A server on a plain socket that answers HTTP as a test writes it down, right or wrong; where it says nothing, an API server with one Service.
+// A server on a plain socket that answers HTTP as a test writes it down, right or wrong; where it says nothing, an API server with one Service and one Node.
 
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
@@ -7,7 +7,7 @@ import { webService } from "./follow_hub.ts";
 export interface RawRequest {
 	/** With the query. */
 	readonly target: string;
-	/** services or endpointslices */
+	/** services, endpointslices or nodes */
 	readonly resource: string;
 	readonly kind: "list" | "watch";
 	/** How many of this resource and kind came before. */
@@ -111,7 +111,7 @@ function drained(socket: Socket): Promise<void> {
 
 function readRequest(head: string, earlier: readonly RawRequest[]): RawRequest {
 	const target = head.split(" ")[1] ?? "";
-	const resource = target.includes("/endpointslices") ? "endpointslices" : "services";
+	const resource = ["endpointslices", "nodes"].find((each) => target.includes(`/${each}`)) ?? "services";
 	const kind = target.includes("watch=true") ? "watch" : "list";
 	const before = earlier.filter((each) => each.resource === resource && each.kind === kind).length;
 	return { target, resource, kind, before, at: performance.now() };
@@ -123,11 +123,15 @@ export function whole(head: string, body: string): string {
 	return `HTTP/1.1 ${head}\r\nContent-Length: ${bytes.length}\r\n\r\n${bytes.toString("latin1")}`;
 }
 
-/** The Service demo/web, or its slice, as a list of version 10. */
+/** The Service demo/web, its slice, or the Node n1, as a list of version 10. */
 export function goodList(resource: string): string {
 	const [service, slice] = webService("web");
-	const kind = resource === "services" ? "ServiceList" : "EndpointSliceList";
-	const items = [resource === "services" ? service : slice];
+	const lists: Readonly<Record<string, readonly [string, unknown]>> = {
+		services: ["ServiceList", service],
+		endpointslices: ["EndpointSliceList", slice],
+		nodes: ["NodeList", { metadata: { name: "n1" } }],
+	};
+	const [kind, ...items] = lists[resource] ?? [];
 	return JSON.stringify({ kind, apiVersion: "v1", metadata: { resourceVersion: "10" }, items });
 }
 

@@ -2,8 +2,8 @@
 
 import { assertNever } from "../../lib/assert_never.ts";
 import { isSameList } from "../../lib/equal.ts";
-import { createLayeredMap } from "../../lib/layered_map.ts";
-import { type Cluster, EMPTY_CLUSTER, type EndpointSlice, type Service } from "../../model/cluster.ts";
+import { createLayeredMap, type LayeredMap } from "../../lib/layered_map.ts";
+import { type Cluster, EMPTY_CLUSTER, type EndpointSlice, type Node, type Service } from "../../model/cluster.ts";
 import type { Problem } from "../../model/problem.ts";
 import { API_SERVER, createApiServerGuard } from "./api_server_guard.ts";
 import type { Known } from "./needs.ts";
@@ -18,14 +18,17 @@ export interface ClusterView {
 	snapshot(): Cluster;
 }
 
+const CLEAN = { services: false, slices: false, nodes: false, problems: false };
+
 export function createClusterView(): ClusterView {
 	const services = createLayeredMap<Service>();
 	const slices = createLayeredMap<readonly EndpointSlice[]>();
+	const nodes = createLayeredMap<Node>();
 	const problems = new Map<string, readonly Problem[]>();
 	const guard = createApiServerGuard();
 	let last: Cluster = EMPTY_CLUSTER;
 	/** Which parts differ from the last snapshot. */
-	let dirty = { services: false, slices: false, problems: false };
+	let dirty = { ...CLEAN };
 
 	function changeService(key: string, after: Service | undefined): void {
 		// Without it clients in this cluster, we among them, would lose the API server.
@@ -62,6 +65,10 @@ export function createClusterView(): ClusterView {
 				case "EndpointSlice":
 					changeSlice(sliceOf(before), sliceOf(after));
 					return;
+				case "Node":
+					replaceNode(nodes, nodeOf(before), nodeOf(after));
+					dirty.nodes = true;
+					return;
 				default:
 					assertNever(kind);
 			}
@@ -72,17 +79,22 @@ export function createClusterView(): ClusterView {
 			dirty.problems = true;
 		},
 		snapshot() {
-			if (!dirty.services && !dirty.slices && !dirty.problems) return last;
+			if (!Object.values(dirty).includes(true)) return last;
 			last = {
 				services: dirty.services ? services.snapshot() : last.services,
 				slices: dirty.slices ? slices.snapshot() : last.slices,
-				nodes: last.nodes,
+				nodes: dirty.nodes ? nodes.snapshot() : last.nodes,
 				problems: dirty.problems ? [...problems.values()].flat() : last.problems,
 			};
-			dirty = { services: false, slices: false, problems: false };
+			dirty = { ...CLEAN };
 			return last;
 		},
 	};
+}
+
+function replaceNode(nodes: LayeredMap<Node>, before: Node | undefined, after: Node | undefined): void {
+	if (after !== undefined) nodes.set(after.name, after);
+	else if (before !== undefined) nodes.delete(before.name);
 }
 
 function serviceOf(known: Known | undefined): Service | undefined {
@@ -91,4 +103,8 @@ function serviceOf(known: Known | undefined): Service | undefined {
 
 function sliceOf(known: Known | undefined): EndpointSlice | undefined {
 	return known?.kind === "EndpointSlice" ? known.slice : undefined;
+}
+
+function nodeOf(known: Known | undefined): Node | undefined {
+	return known?.kind === "Node" ? known.node : undefined;
 }

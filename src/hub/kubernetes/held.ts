@@ -41,11 +41,15 @@ export function showHeld(
 	}
 }
 
-/** `namespace/name` as the object has it; one without a name gets the same key as all others without. */
-export function keyOf({ kind }: Need, object: unknown): string {
+/**
+ * `namespace/name` as the object has it, or the name of one that is in no namespace; one without a name gets the same key as all others
+ * without.
+ */
+export function keyOf({ kind, namespaced }: Need, object: unknown): string {
 	const metadata = isRaw(object) ? field(object, "metadata") : undefined;
 	const name = isRaw(metadata) ? field(metadata, "name") : undefined;
 	const namespace = isRaw(metadata) ? field(metadata, "namespace") : undefined;
+	if (!namespaced && typeof name === "string") return ownString(name);
 	if (typeof name === "string" && typeof namespace === "string") return ownString(`${namespace}/${name}`);
 	return titleOf(kind, object);
 }

@@ -10,7 +10,7 @@ import { NEEDS, scopesOf } from "./needs.ts";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Two kinds, and a view that has something new each time. */
+/** The two kinds that the others wait for, and a view that has something new each time. */
 function start() {
 	const stop = new AbortController();
 	const wakes: (() => void)[] = [];
@@ -30,7 +30,7 @@ function start() {
 		complain() {},
 		snapshot: (): Cluster => ({ ...EMPTY_CLUSTER }),
 	};
-	const states = scopesOf(NEEDS, { namespaces: [], selector: "" }).map((scope) =>
+	const states = scopesOf(NEEDS.slice(0, 2), { namespaces: [], selector: "" }).map((scope) =>
 		createKindState({ scope, view, log, onChange: alarm.ring }),
 	);
 	const [services, slices] = states;

@@ -1,16 +1,16 @@
 // How it goes with one kind: for the status page, for the log, and for whoever waits for all kinds.
 
 import type { Log } from "../../lib/log.ts";
-import type { Problem } from "../../model/problem.ts";
-import { HubError } from "../request/hub_error.ts";
 import type { ClusterView } from "./cluster_view.ts";
+import { createComplaint } from "./complaint.ts";
 import type { Scope } from "./needs.ts";
+import { createPresence } from "./presence.ts";
 
 /** Of one kind, in all namespaces or in one. */
 export interface KindStatus {
 	/** `Services`, `Services in demo`. */
 	readonly title: string;
-	/** It was read completely at least once. */
+	/** It was read completely at least once, or the hub does not show it and there is a sense without it (`Need.without`). */
 	readonly synced: boolean;
 	/** The last change that came; null before the first. */
 	readonly lastEvent: Date | null;
@@ -66,49 +66,37 @@ function createReading(): Reading {
 
 export interface KindStateOptions {
 	readonly scope: Scope;
-	readonly view: ClusterView;
+	readonly view: Pick<ClusterView, "complain">;
 	readonly log: Log;
 	readonly onChange: () => void;
 }
 
 export function createKindState({ scope, view, log, onChange }: KindStateOptions): KindState {
 	const { title } = scope;
-	let synced = false;
+	const presence = createPresence(scope, log);
+	const complaint = createComplaint({ scope, view, log, onChange });
 	let lastEvent: Date | null = null;
 	let lastHeard = new Date();
 	let staleSince: Date | null = lastHeard;
-	let problem: string | null = null;
 	const reading = createReading();
 
-	function complain(found: Problem | undefined): void {
-		view.complain(title, found === undefined ? [] : [found]);
-		onChange();
-	}
-
 	function recover(): void {
-		if (problem !== null) {
-			const since = staleSince?.toISOString();
-			log.info({ kind: title, ...(since === undefined ? {} : { staleSince: since }) }, "The hub is followed again");
-			problem = null;
-			complain(undefined);
-		}
+		const since = staleSince === null ? {} : { staleSince: staleSince.toISOString() };
+		if (complaint.withdraw()) log.info({ kind: title, ...since }, "The hub is followed again");
 		staleSince = null;
 	}
 
 	function read(): void {
-		if (!synced) log.info({ kind: title }, "Read completely");
-		synced = true;
+		presence.read();
 		reading.end("complete");
 		lastEvent ??= new Date();
 		onChange();
 	}
 
 	function doubt(message: string): void {
+		presence.blank();
 		reading.end("broken");
-		// Confirmed again and again, told once.
-		if (message !== problem) log.warn({ kind: title }, message);
-		problem = message;
-		complain({ object: title, reason: "Doubtful", message });
+		complaint.doubt(message);
 	}
 
 	return {
@@ -123,8 +111,8 @@ export function createKindState({ scope, view, log, onChange }: KindStateOptions
 		read,
 		listedInDoubt(message) {
 			staleSince = null;
-			doubt(message);
 			read();
+			doubt(message);
 		},
 		live: recover,
 		changed() {
@@ -134,36 +122,16 @@ export function createKindState({ scope, view, log, onChange }: KindStateOptions
 		failed(error) {
 			reading.end("broken");
 			staleSince ??= lastHeard;
-			const message = error instanceof Error ? error.message : String(error);
-			// Tried again and again, told once.
-			if (message !== problem) tellFailure(log, title, error);
-			problem = message;
-			complain(problemOf(scope, error));
+			if (complaint.fail(error) === "refused") presence.refused();
+			onChange();
 		},
 		doubted: doubt,
-		status: () => ({ title, synced, lastEvent, staleSince, problem }),
+		status: () => ({
+			title,
+			synced: presence.isSettled(),
+			lastEvent,
+			staleSince: presence.isGivenUp() ? null : staleSince,
+			problem: complaint.message(),
+		}),
 	};
-}
-
-function tellFailure(log: Log, title: string, error: unknown): void {
-	// What the hub did says nothing of our own calls; anything else is a fault of ours.
-	const facts = error instanceof HubError ? { failure: error.message } : { err: error };
-	log.warn({ kind: title, ...facts }, "Cannot follow the hub");
-	log.debug({ kind: title, err: error }, "Where it failed");
-}
-
-/** What a user can do something about; that a hub is away is no user's mistake. */
-function problemOf({ need, title, namespace }: Scope, error: unknown): Problem | undefined {
-	const status = error instanceof HubError ? error.status : 0;
-	const resource = need.group === "" ? need.resource : `${need.resource}.${need.group}`;
-	if (status === 403) {
-		const role = namespace === undefined ? "ClusterRole" : `Role in ${namespace}`;
-		const message = `The API server refuses to show them (403): grant list and watch on ${resource} in a ${role}`;
-		return { object: title, reason: "Forbidden", message };
-	}
-	if (status === 404) {
-		const message = `The API server does not have ${resource} in ${need.api} (404): install it, or use a Kubernetes that has it`;
-		return { object: title, reason: "NotServed", message };
-	}
-	return undefined;
 }

@@ -1,4 +1,4 @@
-// A Kubernetes API server as a hub: Services and EndpointSlices, followed as long as anybody wants them.
+// A Kubernetes API server as a hub: Services, EndpointSlices and Nodes, followed as long as anybody wants them.
 
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";

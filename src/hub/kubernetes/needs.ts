@@ -1,14 +1,16 @@
 // What is watched at an API server, and why: one row a kind. RBAC grants exactly this: list and watch.
 
-import type { EndpointSlice, Service } from "../../model/cluster.ts";
+import type { EndpointSlice, Node, Service } from "../../model/cluster.ts";
 import { projectEndpointSlice } from "../../model/endpoint_slice.ts";
+import { projectNode } from "../../model/node.ts";
 import type { Projection } from "../../model/report.ts";
 import { projectService } from "../../model/service.ts";
 
 /** An object that a plan reads. */
 export type Known =
 	| { readonly kind: "Service"; readonly service: Service }
-	| { readonly kind: "EndpointSlice"; readonly slice: EndpointSlice };
+	| { readonly kind: "EndpointSlice"; readonly slice: EndpointSlice }
+	| { readonly kind: "Node"; readonly node: Node };
 
 export interface Need {
 	readonly kind: Known["kind"];
@@ -18,6 +20,10 @@ export interface Need {
 	readonly resource: string;
 	/** "" is the core group. */
 	readonly group: string;
+	/** False: its objects are in no namespace, and `--namespaces` does not narrow it. */
+	readonly namespaced: boolean;
+	/** What is unknown without it, where a hub need not show it; undefined: without it nothing is known. */
+	readonly without: string | undefined;
 	/** Who reads it. */
 	readonly why: string;
 	/** Label requirements, applied by the server: what does not meet them is never sent, and what stops meeting them comes as DELETED. */
@@ -36,6 +42,8 @@ export const NEEDS: readonly Need[] = [
 		api: "/api/v1",
 		resource: "services",
 		group: "",
+		namespaced: true,
+		without: undefined,
 		why: "frontends: addresses, ports and policies",
 		labels: [NOT_ANOTHER_PROXYS],
 		selectable: true,
@@ -46,6 +54,8 @@ export const NEEDS: readonly Need[] = [
 		api: "/apis/discovery.k8s.io/v1",
 		resource: "endpointslices",
 		group: "discovery.k8s.io",
+		namespaced: true,
+		without: undefined,
 		why: "backends of Services",
 		// Slices without a Service are somebody else's.
 		labels: ["kubernetes.io/service-name", "!service.kubernetes.io/headless", NOT_ANOTHER_PROXYS],
@@ -53,13 +63,26 @@ export const NEEDS: readonly Need[] = [
 		selectable: false,
 		project: (object) => wrap(projectEndpointSlice(object), (slice) => ({ kind: "EndpointSlice", slice })),
 	},
+	{
+		kind: "Node",
+		api: "/api/v1",
+		resource: "nodes",
+		group: "",
+		namespaced: false,
+		// Whoever may see some namespaces only has cluster IPs all the same.
+		without: "node ports, zones and ways over nodes",
+		why: "node ports, topology and reach: addresses and zones of nodes",
+		labels: [],
+		selectable: false,
+		project: (object) => wrap(projectNode(object), (node) => ({ kind: "Node", node })),
+	},
 ];
 
 function wrap<T>({ value, problems }: Projection<T>, known: (value: T) => Known): Projection<Known> {
 	return { value: value === undefined ? undefined : known(value), problems };
 }
 
-/** One list and watch: a kind, in all namespaces or in one. */
+/** One list and watch: a kind, in all namespaces, in one, or in none. */
 export interface Scope {
 	readonly need: Need;
 	readonly namespace: string | undefined;
@@ -79,9 +102,10 @@ export interface Narrowing {
 
 /** What to watch. */
 export function scopesOf(needs: readonly Need[], { namespaces, selector }: Narrowing): readonly Scope[] {
-	const places = namespaces.length === 0 ? [undefined] : [...new Set(namespaces)];
+	const everywhere = [undefined];
+	const places = namespaces.length === 0 ? everywhere : [...new Set(namespaces)];
 	return needs.flatMap((need) =>
-		places.map((namespace) => ({
+		(need.namespaced ? places : everywhere).map((namespace) => ({
 			need,
 			namespace,
 			path: `${need.api}/${namespace === undefined ? "" : `namespaces/${namespace}/`}${need.resource}`,

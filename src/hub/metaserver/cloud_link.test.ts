@@ -5,6 +5,7 @@ import { recordingLog } from "../../../test/support/log.ts";
 import { NEEDS, scopesOf } from "../kubernetes/needs.ts";
 import { createCloudLink, isFromCloud } from "./cloud_link.ts";
 
+const NAMESPACED = NEEDS.filter(({ namespaced }) => namespaced);
 const ALL = { namespaces: [], selector: "" };
 
 test.each([
@@ -29,7 +30,7 @@ test.each([
 	["one without metadata", { metadata: null }, false],
 ] as const)("isFromCloud() of %s", (_, part, expected) => {
 	const frame = { apiVersion: "v1", kind: "ServiceList", items: [], ...part };
-	for (const scope of scopesOf(NEEDS, ALL)) {
+	for (const scope of scopesOf(NAMESPACED, ALL)) {
 		expect(isFromCloud(frame, scope, (key) => key === "default/kubernetes")).toBe(expected);
 		// Every cluster has that one.
 		expect(isFromCloud(frame, scope, () => false)).toBe(false);
@@ -37,9 +38,10 @@ test.each([
 });
 
 test.each([
-	["of a namespace", { namespaces: ["demo"], selector: "" }, [true, true]],
+	// Nodes are in none.
+	["of a namespace", { namespaces: ["demo"], selector: "" }, [true, true, true]],
 	// It narrows Services alone.
-	["with a selector", { namespaces: [], selector: "app=web" }, [true, false]],
+	["with a selector", { namespaces: [], selector: "app=web" }, [true, false, true]],
 ])("isFromCloud() does not ask for default/kubernetes in a list %s", (_, narrowing, expected) => {
 	const frame = { metadata: { resourceVersion: "184" } };
 	expect(scopesOf(NEEDS, narrowing).map((scope) => isFromCloud(frame, scope, () => false))).toEqual(expected);

@@ -20,9 +20,12 @@ export function isFromCloud(frame: unknown, scope: Scope, has: (key: string) => 
 	return isNarrow(scope) || has(API_SERVER);
 }
 
-/** Every cluster has default/kubernetes, a Service and a slice: a list of everything without it is not the cluster's. */
+/**
+ * Every cluster has default/kubernetes, a Service and a slice: a list of everything without it is not the cluster's. Lists of nodes, and
+ * of a part, have no such mark.
+ */
 function isNarrow({ need, namespace, labelSelector }: Scope): boolean {
-	return namespace !== undefined || labelSelector !== need.labels.join(",");
+	return !need.namespaced || namespace !== undefined || labelSelector !== need.labels.join(",");
 }
 
 export interface CloudLink {

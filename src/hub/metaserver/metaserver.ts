@@ -1,5 +1,6 @@
 // KubeEdge's MetaServer as a hub: on an edge node it answers like an API server, from the cloud or from a store of its own.
 
+import { assertNever } from "../../lib/assert_never.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Cluster } from "../../model/cluster.ts";
@@ -112,10 +113,20 @@ function selectorOf({ labelSelector }: Scope) {
 }
 
 function baselineOf(cluster: Cluster | undefined, { need, namespace }: Scope): ReadonlyMap<string, Held> {
-	const known: readonly (readonly [string, Known])[] =
-		need.kind === "Service"
-			? [...(cluster?.services.values() ?? [])].map((service) => [service.key, { kind: "Service", service }])
-			: [...(cluster?.slices.values() ?? [])].flat().map((slice) => [slice.key, { kind: "EndpointSlice", slice }]);
+	const known = cluster === undefined ? [] : knownOf(cluster, need.kind);
 	const inside = known.filter(([key]) => namespace === undefined || key.startsWith(`${namespace}/`));
 	return new Map(inside.map(([key, each]) => [key, heldOf(each)]));
+}
+
+function knownOf({ services, slices, nodes }: Cluster, kind: Known["kind"]): readonly (readonly [string, Known])[] {
+	switch (kind) {
+		case "Service":
+			return [...services.values()].map((service) => [service.key, { kind, service }]);
+		case "EndpointSlice":
+			return [...slices.values()].flat().map((slice) => [slice.key, { kind, slice }]);
+		case "Node":
+			return [...nodes.values()].map((node) => [node.name, { kind, node }]);
+		default:
+			return assertNever(kind);
+	}
 }
