@@ -1,34 +1,24 @@
-// Sockets whose backend is gone are closed under their owners: exactly those that were translated to it, in every network namespace.
+// Sockets whose backend is gone are closed under their owners: exactly those that were translated to it.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { createNamespaces } from "../../src/datapath/namespaces.ts";
 import { openSocketCloser, type SocketCloser } from "../../src/datapath/sockets.ts";
-import { client } from "../support/client.ts";
 import { must } from "../support/command.ts";
 import { datapath, type TestDatapath } from "../support/datapath.ts";
 import { FAMILIES } from "../support/family.ts";
 import { type Lab, lab } from "../support/lab.ts";
-import { netns, wire } from "../support/netns.ts";
 
 // No test is about time; a busy machine may take long.
 setDefaultTimeout(60_000);
 
-const NONE = { closed: 0, failed: 0 };
 const signal = new AbortController().signal;
 
 let place: Lab;
 let bpf: TestDatapath;
 let closer: SocketCloser;
-let epoch = 0;
-
-function openCloser(options: { readonly withoutIterators?: boolean } = {}): SocketCloser {
-	epoch += 1;
-	return openSocketCloser({ pinPath: bpf.pinPath, epoch, ...options });
-}
 
 /** How many sockets of each protocol it closes now. */
-async function close(by: SocketCloser = closer): Promise<string> {
-	const { UDP, TCP } = await by.closeStale(signal);
+async function close(): Promise<string> {
+	const { UDP, TCP } = await closer.closeStale(signal);
 	expect([UDP.failed, TCP.failed]).toEqual([0, 0]);
 	return `udp ${UDP.closed}, tcp ${TCP.closed}`;
 }
@@ -36,7 +26,7 @@ async function close(by: SocketCloser = closer): Promise<string> {
 beforeAll(async () => {
 	place = await lab();
 	bpf = datapath(place.cgroup.path);
-	closer = openCloser();
+	closer = openSocketCloser({ pinPath: bpf.pinPath, epoch: 1 });
 });
 
 beforeEach(() => bpf.program());
@@ -45,10 +35,6 @@ afterAll(() => {
 	closer[Symbol.dispose]();
 	bpf[Symbol.dispose]();
 	place[Symbol.dispose]();
-});
-
-test("this kernel has the means, and we see all network namespaces", () => {
-	expect(closer.limit).toBeUndefined();
 });
 
 describe.each(FAMILIES)("closeStale() over $name", (family) => {
@@ -117,6 +103,21 @@ describe.each(FAMILIES)("closeStale() over $name", (family) => {
 		for (const name of ["a", "b", "c", "d"]) await user.each(`send ${name} x`, `recv ${name}`);
 		await user.ask(`sendto f ${dial(vip)} 53 x`);
 		expect(await user.ask("recvfrom f")).toStartWith(`${dial(vip)} 53 ${two} 5353`);
+	});
+
+	test("leaves alone a socket whose connect() to that backend failed: it is connected where it was", async () => {
+		// No route leads to this one.
+		const lost = family.l4(family.vip(200), 5353, "UDP");
+		const other = family.l4(family.vip(2), 53, "UDP");
+		bpf.program({ at: at.udp, to: [lost] }, { at: other, to: [udp(two)] });
+		await using user = place.client();
+		await user.each(`socket a ${domain} udp`, `connect a ${dial(two)} 5353`);
+		expect(await user.run(`connect a ${dial(vip)} 53`)).toMatch(/^E(HOST|NET)UNREACH$/);
+		await user.each(`socket b ${domain} udp`, `connect b ${dial(family.vip(2))} 53`);
+		bpf.program();
+		expect(await close()).toBe("udp 1, tcp 0");
+		expect(await user.run("recv b")).toBe("ECONNABORTED");
+		await user.each("send a x", "recv a");
 	});
 
 	test("knows a node port by the address that the client used", async () => {
@@ -196,6 +197,8 @@ describe.each(FAMILIES)("closeStale() over $name", (family) => {
 		);
 		await using user = place.client();
 		await user.each(`socket a ${domain} tcp`, `connect a ${dial(vip)} 80`, "recv a", "send a hello", "recv a");
+		// MPTCP, as far as its first subflow goes, which is all that there is here.
+		await user.each(`socket c ${domain} mptcp`, `connect c ${dial(vip)} 80`, "recv c");
 		await user.ask(`socket b ${domain} tcp`);
 		expect(await user.run(`start b ${dial(family.vip(2))} 80`)).toBe("EINPROGRESS");
 		const [, port] = (await user.ask("name a")).split(" ");
@@ -203,9 +206,10 @@ describe.each(FAMILIES)("closeStale() over $name", (family) => {
 			must("ip", "netns", "exec", place.servers.name, "ss", "-Htn", "state", "established", `dport = :${port}`);
 		expect(served()).not.toBe("");
 		bpf.program({ at: at.tcp, to: [tcp(two)], closeOnRemove: "all" });
-		expect(await close()).toBe("udp 0, tcp 2");
+		expect(await close()).toBe("udp 0, tcp 3");
 		expect(await user.run("recv a")).toBe("ECONNABORTED");
 		expect(await user.run("finish b")).toBe("ECONNABORTED");
+		expect(await user.run("send c x")).toBe("ECONNABORTED");
 		expect(served()).toBe("");
 		await user.each("close a", `socket a ${domain} tcp`, `connect a ${dial(vip)} 80`);
 		expect(await user.ask("recv a")).toStartWith(`${two} 8080`);
@@ -213,30 +217,6 @@ describe.each(FAMILIES)("closeStale() over $name", (family) => {
 		await user.ask("close a");
 		bpf.program();
 		expect(await close()).toBe("udp 0, tcp 0");
-	});
-
-	test("finds sockets in every network namespace, and of processes that hold them by a child only", async () => {
-		using pod = netns();
-		const [mine, peer] = family.client.includes(":") ? ["fd00:203::1", "fd00:203::2"] : ["10.203.0.1", "10.203.0.2"];
-		const length = family.client.includes(":") ? 64 : 24;
-		const version = family.client.includes(":") ? "-6" : "-4";
-		wire(
-			"pod",
-			{ net: pod, addresses: [`${mine}/${length}`] },
-			{ net: place.servers, addresses: [`${peer}/${length}`] },
-		);
-		pod.ip(version, "route", "add", "default", "via", peer);
-		bpf.program({ at: at.udp, to: [udp(one)] });
-		await using inside = client({ netns: pod.name, cgroup: place.cgroup.path });
-		await using user = place.client();
-		for (const each of [inside, user])
-			await each.each(`socket a ${domain} udp`, `connect a ${dial(vip)} 53`, "send a x", "recv a");
-		const child = await user.ask("fork");
-		await user.ask("close a");
-		bpf.program({ at: at.udp, to: [udp(two)] });
-		expect(await close()).toBe("udp 2, tcp 0");
-		expect(await inside.run("recv a")).toBe("ECONNABORTED");
-		await user.ask(`end ${child}`);
 	});
 
 	test("closes hundreds at once, more than it is told of at a time", async () => {
@@ -252,42 +232,4 @@ describe.each(FAMILIES)("closeStale() over $name", (family) => {
 		expect(Number(await user.ask("aborted")) + Number(await other.ask("aborted"))).toBe(concerned);
 		expect(await close()).toBe("udp 0, tcp 0");
 	});
-});
-
-test("a socket that could not be found is told of once to each agent", async () => {
-	bpf.program({ at: "10.96.0.1:53/UDP", to: ["10.202.0.1:5353/UDP"] });
-	await using user = place.client();
-	await user.each("socket a inet udp", "connect a 10.96.0.1 53");
-	bpf.program();
-	epoch += 1;
-	using blind = openSocketCloser({
-		pinPath: bpf.pinPath,
-		epoch,
-		namespaces: { list: () => ["/proc/self/ns/net", "/proc/0/ns/net", "/dev/null"], limit: () => "blind" },
-	});
-	expect(blind.limit).toBe("blind");
-	expect(await close(blind)).toBe("udp 0, tcp 0");
-	expect(await close(blind)).toBe("udp 0, tcp 0");
-	using next = openCloser();
-	expect(await close(next)).toBe("udp 1, tcp 0");
-});
-
-test("a kernel without the means says so, and does no harm", async () => {
-	bpf.program({ at: "10.96.0.1:53/UDP", to: ["10.202.0.1:5353/UDP"] });
-	await using user = place.client();
-	await user.each("socket a inet udp", "connect a 10.96.0.1 53");
-	bpf.program();
-	using without = openCloser({ withoutIterators: true });
-	expect(without.limit).toBe("this kernel has no iterators over sockets (needs Linux 5.12)");
-	expect(await without.closeStale(signal)).toEqual({ UDP: NONE, TCP: NONE });
-	await user.each("send a x", "recv a");
-});
-
-test("createNamespaces() finds each namespace once, the own one first", () => {
-	using pod = netns();
-	const paths = [...createNamespaces().list()];
-	expect(paths[0]).toBe("/proc/self/ns/net");
-	expect(
-		paths.filter((path) => path === `/run/netns/${pod.name}` || path === `/var/run/netns/${pod.name}`),
-	).toHaveLength(1);
 });
