@@ -33,6 +33,8 @@ function run(steps: readonly Step[], map: LayeredMap<Value>): readonly Pair[] {
 		}
 		expect(map.size).toBe(copy.size);
 		expect(map.get(key)).toBe(copy.get(key));
+		expect([...map.keys()].sort()).toEqual([...copy.keys()].sort());
+		expect(new Set(map.values())).toEqual(new Set(copy.values()));
 	}
 	return pairs;
 }

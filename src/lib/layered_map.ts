@@ -42,41 +42,72 @@ export function createLayeredMap<V extends object, K extends string = string>({
 	many = MANY,
 	deepest = DEEPEST,
 } = {}): LayeredMap<V, K> {
-	const now = new Map<K, V>();
+	/** Edited as long as there is no bottom: from then on it is the bottom's. */
+	let base = new Map<K, V>();
 	let bottom: Bottom<V, K> | undefined;
 	/** What may differ from the bottom; undefined: deleted. */
 	let top = new Map<K, V | undefined>();
+	let size = 0;
+
+	function get(key: K): V | undefined {
+		return top.has(key) ? top.get(key) : base.get(key);
+	}
+
+	/** Its entries in a new Map. */
+	function copy(): Map<K, V> {
+		const entries = new Map(base);
+		for (const [key, value] of top) {
+			if (value === undefined) entries.delete(key);
+			else entries.set(key, value);
+		}
+		return entries;
+	}
+
+	/** Whatever is above the base goes into it. */
+	function flatten(): void {
+		if (bottom !== undefined) base = copy();
+		top = new Map();
+	}
 
 	return {
 		get size() {
-			return now.size;
+			return size;
 		},
-		get: (key) => now.get(key),
+		get,
 		set(key, value) {
-			now.set(key, value);
-			top.set(key, value);
+			if (get(key) === undefined) size += 1;
+			if (bottom === undefined) base.set(key, value);
+			else top.set(key, value);
 		},
 		delete(key) {
-			top.set(key, undefined);
-			return now.delete(key);
+			if (get(key) === undefined) return false;
+			size -= 1;
+			if (bottom === undefined) base.delete(key);
+			else top.set(key, undefined);
+			return true;
 		},
-		keys: () => now.keys(),
-		values: () => now.values(),
+		keys: () => entriesOf(base, top).map(([key]) => key),
+		values: () => entriesOf(base, top).map(([, value]) => value),
 		snapshot() {
-			if (now.size < many) {
+			if (size < many) {
+				flatten();
 				bottom = undefined;
-				top = new Map();
-				return new Map(now);
+				return new Map(base);
 			}
 			if (bottom === undefined || top.size > deepest) {
 				// After a great many changes everything is looked at, and nothing of them is kept.
 				const former = bottom && top.size <= 2 * deepest ? { token: bottom.token, changes: top } : undefined;
-				bottom = { entries: new Map(now), former, token: {} };
-				top = new Map();
+				flatten();
+				bottom = { entries: base, former, token: {} };
 			}
-			return layersOf(bottom, new Map(top), now.size);
+			return layersOf(bottom, new Map(top), size);
 		},
 	};
+}
+
+function* entriesOf<V, K>(bottom: ReadonlyMap<K, V>, top: Changes<V, K>): Generator<[K, V], undefined> {
+	for (const [key, value] of bottom) if (!top.has(key)) yield [key, value];
+	for (const [key, value] of top) if (value !== undefined) yield [key, value];
 }
 
 /** Keys whose values may differ between two maps, no key twice; undefined: nobody knows, look at all. */
@@ -110,9 +141,8 @@ function layersOf<V extends object, K>(bottom: Bottom<V, K>, top: Changes<V, K>,
 		return top.has(key) ? top.get(key) : bottom.entries.get(key);
 	}
 
-	function* entries(): Generator<[K, V], undefined> {
-		for (const [key, value] of bottom.entries) if (!top.has(key)) yield [key, value];
-		for (const [key, value] of top) if (value !== undefined) yield [key, value];
+	function entries(): Generator<[K, V], undefined> {
+		return entriesOf(bottom.entries, top);
 	}
 
 	return {
