@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { ringBuffer } from "bun-ffi-libbpf";
+import type { Affinity } from "../../src/plan/plan_types.ts";
 import { cgroup, cgroupMount } from "../support/cgroup.ts";
 import { must } from "../support/command.ts";
 import { compiled } from "../support/compile.ts";
@@ -35,13 +36,19 @@ interface Case {
 	readonly settings: TestSettings;
 	/** Frontends in the map. */
 	readonly frontends: number;
+	/** Known addresses in theirs; some by default. */
+	readonly addresses?: number;
 }
 
+/** Those that are measured. */
+const FEW = 12;
+
 const CASES: readonly Case[] = [
-	{ name: "10 frontends", settings: {}, frontends: 10 },
+	{ name: "12 frontends", settings: {}, frontends: FEW },
 	{ name: "10,000 frontends", settings: {}, frontends: 10_000 },
-	{ name: "10 frontends, events at 1000/s", settings: { events: "all", eventsRate: 1000 }, frontends: 10 },
-	{ name: "10 frontends, every event", settings: { events: "all" }, frontends: 10 },
+	{ name: "50,000 frontends and addresses", settings: {}, frontends: 50_000, addresses: 50_000 },
+	{ name: "12 frontends, events at 1000/s", settings: { events: "all", eventsRate: 1000 }, frontends: FEW },
+	{ name: "12 frontends, every event", settings: { events: "all" }, frontends: FEW },
 	{ name: "10,000 frontends, every event", settings: { events: "all" }, frontends: 10_000 },
 ];
 
@@ -76,6 +83,14 @@ function place(): Place {
 	return { netns: net.name, inside: inside.path, measure, [Symbol.dispose]: () => held.dispose() };
 }
 
+const AFFINITY: Affinity = { group: "bench", client: "netns", seconds: 10_800 };
+
+/** A cluster IP, of which no port is measured that it has, a node, and others to make them as many as are wanted. */
+function known(addresses: number): Readonly<Record<string, string>> {
+	const others = Array.from({ length: addresses - 2 }, (_, n) => [`10.101.${n >> 8}.${n & 255}`, "cluster-ip"]);
+	return { "10.96.0.7": "cluster-ip", "10.96.0.8": "remote 0.0.0.1", ...Object.fromEntries(others) };
+}
+
 /** The frontends that are measured, and others to make them as many as are wanted. */
 function specs(frontends: number): readonly Spec[] {
 	const measured: Spec[] = [
@@ -85,6 +100,12 @@ function specs(frontends: number): readonly Spec[] {
 		{ at: "10.96.0.3:80/TCP", to: ["10.8.0.1:8080/TCP"], keepsPeer: false },
 		{ at: "10.96.0.4:80/TCP", to: ["10.8.0.1:8080/TCP"], keepsPeer: true },
 		{ at: "10.96.0.5:80/TCP", to: ["127.0.0.1:8080/TCP"], keepsPeer: false },
+		...["10.9.0.1", "10.8.0.1"].flatMap((to, n): readonly Spec[] => [
+			{ at: `0.0.0.1:3008${n}/TCP`, to: [`${to}:8080/TCP`], keepsPeer: false },
+			{ at: `10.96.0.6:8${n}/TCP`, to: [`${to}:8080/TCP`], keepsPeer: false, affinity: AFFINITY },
+		]),
+		{ at: "0.0.0.1:30080/UDP", to: ["10.9.0.1:8080/UDP"] },
+		{ at: "10.96.0.6:80/UDP", to: ["10.9.0.1:8080/UDP"], affinity: AFFINITY },
 	];
 	const others = Array.from({ length: frontends - measured.length }, (_, n): Spec => {
 		return { at: `10.100.${n >> 8}.${n & 255}:80/TCP`, to: ["10.9.0.1:8080/TCP"] };
@@ -94,23 +115,52 @@ function specs(frontends: number): readonly Spec[] {
 
 /** Each against the direct connect() of its kind; `to` and `port` are the backend's. */
 const KINDS = [
-	{ name: "UDP", kind: "udp", to: "10.9.0.1,8080", state: "10.96.0.1,80" },
-	{ name: "TCP without a packet", kind: "tcp", to: "10.8.0.1,8080", plain: "10.96.0.3,80", state: "10.96.0.4,80" },
-	{ name: "TCP with a SYN", kind: "tcp", to: "10.9.0.1,8080", plain: "10.96.0.1,80", state: "10.96.0.2,80" },
+	{
+		name: "UDP",
+		kind: "udp",
+		to: "10.9.0.1,8080",
+		unknown: "10.96.0.7,80",
+		state: "10.96.0.1,80",
+		node: "10.96.0.8,30080",
+		sticky: "10.96.0.6,80",
+	},
+	{
+		name: "TCP without a packet",
+		kind: "tcp",
+		to: "10.8.0.1,8080",
+		unknown: "10.96.0.7,80",
+		plain: "10.96.0.3,80",
+		state: "10.96.0.4,80",
+		node: "10.96.0.8,30081",
+		sticky: "10.96.0.6,81",
+	},
+	{
+		name: "TCP with a SYN",
+		kind: "tcp",
+		to: "10.9.0.1,8080",
+		unknown: "10.96.0.7,80",
+		plain: "10.96.0.1,80",
+		state: "10.96.0.2,80",
+		node: "10.96.0.8,30080",
+		sticky: "10.96.0.6,80",
+	},
 ] as const;
 
 function targetsOf(inside: string): readonly string[] {
-	return KINDS.flatMap(({ kind, to, state, ...rest }, index) => {
-		const targets = [`${index}direct,${kind},${cgroupMount()},${to}`, `${index}miss,${kind},${inside},${to}`];
-		if ("plain" in rest) targets.push(`${index}plain,${kind},${inside},${rest.plain}`);
-		return [...targets, `${index}state,${kind},${inside},${state}`];
-	});
+	return KINDS.flatMap(({ name: _, kind, to, ...frontends }, index) => [
+		`${index}direct,${kind},${cgroupMount()},${to}`,
+		`${index}miss,${kind},${inside},${to}`,
+		...Object.entries(frontends).map(([label, at]) => `${index}${label},${kind},${inside},${at}`),
+	]);
 }
 
 const LABELS = [
 	{ label: "miss", name: "no frontend", budget: 120 },
+	{ label: "unknown", name: "port that a cluster IP does not have: refused, no connect()" },
 	{ label: "plain", name: "frontend without state", budget: 200 },
 	{ label: "state", name: "frontend with state", budget: 1000 },
+	{ label: "node", name: "node port (TCP: without state)" },
+	{ label: "sticky", name: "known client (TCP: without state)" },
 ] as const;
 
 /** `withBudget`: whether what is asked of connect() is asked here. */
@@ -119,11 +169,11 @@ function rowsOf(name: string, times: ReadonlyMap<string, Times>, withBudget: boo
 		const direct = times.get(`${index}direct`);
 		if (direct === undefined) throw new Error(`Cannot measure ${kind.name}: the client said nothing`);
 		const rows: BenchRow[] = [{ name: `${name}: direct connect(), ${kind.name}`, value: direct.connect, unit: "ns" }];
-		for (const { label, name: what, budget } of LABELS) {
+		for (const { label, name: what, ...rest } of LABELS) {
 			const found = times.get(`${index}${label}`);
 			if (found === undefined) continue;
 			const row = { name: `${name}:   ${what}`, value: found.connect - direct.connect, unit: "ns more" };
-			rows.push(withBudget ? { ...row, budget } : row);
+			rows.push(withBudget ? { ...row, ...rest } : row);
 		}
 		const state = times.get(`${index}state`)?.total ?? Number.NaN;
 		rows.push({ name: `${name}:   the same with its close()`, value: state - direct.total, unit: "ns more" });
@@ -131,9 +181,10 @@ function rowsOf(name: string, times: ReadonlyMap<string, Times>, withBudget: boo
 	});
 }
 
-function measureCase({ name, settings, frontends }: Case): readonly BenchRow[] {
+function measureCase({ name, settings, frontends, addresses = 10 }: Case): readonly BenchRow[] {
 	using here = place();
 	using bpf = datapath(here.inside, settings);
+	bpf.know(known(addresses));
 	bpf.program(...specs(frontends));
 	using _reader = ringBuffer(bpf.events, () => {});
 	const rows = rowsOf(name, here.measure(targetsOf(here.inside)), settings.events === undefined);
@@ -147,7 +198,8 @@ function measurePrograms(): readonly BenchRow[] {
 	const before = readFileSync(STATS, "utf8");
 	using here = place();
 	using bpf = datapath(here.inside);
-	bpf.program(...specs(10));
+	bpf.know(known(10));
+	bpf.program(...specs(FEW));
 	const stats = () => {
 		const [program] = JSON.parse(must("bpftool", "--json", "cgroup", "show", here.inside)).filter(
 			({ name }: { readonly name: string }) => name === "sock4_connect",
@@ -164,6 +216,9 @@ function measurePrograms(): readonly BenchRow[] {
 			["frontend without state", "tcp", "10.96.0.3,80"],
 			["frontend with state", "tcp", "10.96.0.4,80"],
 			["UDP frontend", "udp", "10.96.0.1,80"],
+			["port that a cluster IP does not have", "tcp", "10.96.0.7,80"],
+			["node port without state", "tcp", "10.96.0.8,30081"],
+			["known client without state", "tcp", "10.96.0.6,81"],
 		].map(([name, kind, to]) => {
 			const from = stats();
 			here.measure([`one,${kind},${here.inside},${to}`]);
@@ -181,7 +236,7 @@ async function measureLoopback(): Promise<readonly BenchRow[]> {
 	using here = place();
 	using _server = await server(here.netns, [8080]);
 	using bpf = datapath(here.inside);
-	bpf.program(...specs(10));
+	bpf.program(...specs(FEW));
 	const outside = cgroupMount();
 	const times = here.measure([`direct,wait,${outside},127.0.0.1,8080`, `through,wait,${here.inside},10.96.0.5,80`]);
 	const [direct, through] = [times.get("direct"), times.get("through")];
