@@ -94,7 +94,6 @@ static __always_inline int choose_anew(struct bpf_sock_addr *ctx,
 
 	if (!sk)
 		return PASS;
-#pragma unroll
 	for (try = 0; try < RESOLVE_TRIES; try++) {
 		if (try && !find_frontend(&key, frontend))
 			continue;

@@ -83,7 +83,10 @@ function place(): Place {
 	return { netns: net.name, inside: inside.path, measure, [Symbol.dispose]: () => held.dispose() };
 }
 
-const AFFINITY: Affinity = { group: "bench", client: "netns", seconds: 10_800 };
+/** Of a frontend: one that shares a group with others whose backends it does not have would choose anew each time. */
+function affinity(group: string): Affinity {
+	return { group, client: "netns", seconds: 10_800 };
+}
 
 /** A cluster IP, of which no port is measured that it has, a node, and others to make them as many as are wanted. */
 function known(addresses: number): Readonly<Record<string, string>> {
@@ -102,10 +105,10 @@ function specs(frontends: number): readonly Spec[] {
 		{ at: "10.96.0.5:80/TCP", to: ["127.0.0.1:8080/TCP"], keepsPeer: false },
 		...["10.9.0.1", "10.8.0.1"].flatMap((to, n): readonly Spec[] => [
 			{ at: `0.0.0.1:3008${n}/TCP`, to: [`${to}:8080/TCP`], keepsPeer: false },
-			{ at: `10.96.0.6:8${n}/TCP`, to: [`${to}:8080/TCP`], keepsPeer: false, affinity: AFFINITY },
+			{ at: `10.96.0.6:8${n}/TCP`, to: [`${to}:8080/TCP`], keepsPeer: false, affinity: affinity(to) },
 		]),
 		{ at: "0.0.0.1:30080/UDP", to: ["10.9.0.1:8080/UDP"] },
-		{ at: "10.96.0.6:80/UDP", to: ["10.9.0.1:8080/UDP"], affinity: AFFINITY },
+		{ at: "10.96.0.6:80/UDP", to: ["10.9.0.1:8080/UDP"], affinity: affinity("udp") },
 	];
 	const others = Array.from({ length: frontends - measured.length }, (_, n): Spec => {
 		return { at: `10.100.${n >> 8}.${n & 255}:80/TCP`, to: ["10.9.0.1:8080/TCP"] };
