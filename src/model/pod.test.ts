@@ -213,6 +213,7 @@ describe("projectSelection()", () => {
 			value: {
 				labels: new Map([["app", "web"]]),
 				publishNotReady: false,
+				prefer: "any",
 				ports: [{ index: 0, name: "", protocol: "TCP", target }],
 			},
 			problems: [],
@@ -283,6 +284,27 @@ describe("projectSelection()", () => {
 		const selection = select({ selector });
 		expect(complaints(selection)).toEqual([expected]);
 		expect(selection.value).toBeUndefined();
+	});
+
+	test.each([
+		[undefined, "any"],
+		[null, "any"],
+		["", "any"],
+		["PreferClose", "zone"],
+		["PreferSameZone", "zone"],
+		["PreferSameNode", "node"],
+	])("takes the traffic distribution %p", (trafficDistribution, prefer) => {
+		const selection = select({ selector: { app: "web" }, trafficDistribution });
+		expect(selection.problems).toEqual([]);
+		expect<unknown>(selection.value?.prefer).toBe(prefer);
+	});
+
+	test("has a default for a traffic distribution", () => {
+		const selection = select({ selector: { app: "web" }, trafficDistribution: "PreferFar" });
+		expect(selection.problems.map(({ field, message }) => `${field}: ${message}`)).toEqual([
+			'spec.trafficDistribution: "PreferFar" is not a traffic distribution: use PreferClose, PreferSameZone, PreferSameNode; no endpoint is preferred',
+		]);
+		expect(selection.value?.prefer).toBe("any");
 	});
 
 	test("has a default for publishNotReadyAddresses", () => {

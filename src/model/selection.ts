@@ -4,7 +4,7 @@ import type { Port, Protocol } from "./address.ts";
 import { project, readStrings } from "./metadata.ts";
 import { field, isRaw, type Raw } from "./raw.ts";
 import { createReport, type Projection, type Report, show } from "./report.ts";
-import { Flag, PortName, PortNumber } from "./schemas.ts";
+import { Flag, PortName, PortNumber, TrafficDistribution } from "./schemas.ts";
 import { type PortsDuty, readPortEntries } from "./service_ports.ts";
 
 /** A port of a Service and the port of its Pods. */
@@ -23,6 +23,8 @@ export interface Selection {
 	readonly labels: ReadonlyMap<string, string>;
 	/** spec.publishNotReadyAddresses. */
 	readonly publishNotReady: boolean;
+	/** spec.trafficDistribution: `zone` for PreferSameZone and its older name PreferClose, `node` for PreferSameNode. */
+	readonly prefer: "any" | "zone" | "node";
 	readonly ports: readonly TargetPort[];
 }
 
@@ -52,7 +54,19 @@ function readSelection(object: Raw, report: Report): Selection | undefined {
 		path: ["spec", "publishNotReadyAddresses"],
 		consequence: "false is used",
 	});
-	return { labels, publishNotReady: flag ?? false, ports: readTargets(spec, report) };
+	return {
+		labels,
+		publishNotReady: flag ?? false,
+		prefer: readPreference(spec, report),
+		ports: readTargets(spec, report),
+	};
+}
+
+function readPreference(spec: Raw, report: Report): Selection["prefer"] {
+	const place = { path: ["spec", "trafficDistribution"], consequence: "no endpoint is preferred" };
+	const distribution = report.read(TrafficDistribution, field(spec, "trafficDistribution"), place);
+	if (distribution === undefined) return "any";
+	return distribution === "PreferSameNode" ? "node" : "zone";
 }
 
 function readTargets(spec: Raw, report: Report): readonly TargetPort[] {

@@ -232,6 +232,25 @@ describe("EndpointSlices", () => {
 		expect(client.problems()).toEqual([]);
 	});
 
+	test.each([
+		["206-endpointslices-hints-prefersamezone", "demo/same-zone"],
+		["207-endpointslices-hints-prefersamenode", "demo/same-node"],
+	])("with hints: %s", async (recorded, service) => {
+		await using server = await play("endpointslices", { lists: [recorded] });
+		await using client = followHub(server);
+		await jumpUntil(client, "the slice", () => client.ips(service).length > 0);
+		const names = (list: readonly { readonly name: string }[] = []) => list.map(({ name }) => name);
+		const shown = client.seen.at(-1)?.slices.get(service)?.[0]?.endpoints ?? [];
+		const [object] = truthOf([recorded], []).objects.values();
+		expect(shown.map(({ nodeName, hints }) => ({ nodeName, hints }))).toEqual(
+			(object?.endpoints ?? []).map(({ nodeName, hints }) => ({
+				nodeName: nodeName ?? "",
+				hints: { nodes: names(hints?.forNodes), zones: names(hints?.forZones) },
+			})),
+		);
+		expect(new Set(shown.map(({ hints }) => hints?.zones[0]))).toEqual(new Set(["zone-a", "zone-b"]));
+	});
+
 	test("of pods that are ready, not ready, and going", async () => {
 		await using server = await play("endpointslices", { lists: ["201-endpointslices-ready-unready-terminating"] });
 		await using client = followHub(server);

@@ -76,7 +76,19 @@ interface Recorded {
 	/** Of a Service. */
 	readonly spec?: { readonly clusterIPs?: readonly string[] };
 	/** Of an EndpointSlice. */
-	readonly endpoints?: readonly { readonly addresses: readonly string[]; readonly conditions: Conditions }[] | null;
+	readonly endpoints?: readonly RecordedEndpoint[] | null;
+}
+
+interface RecordedEndpoint {
+	readonly addresses: readonly string[];
+	readonly conditions: Conditions;
+	readonly nodeName?: string;
+	readonly zone?: string;
+	readonly hints?: { readonly forZones?: readonly Named[]; readonly forNodes?: readonly Named[] };
+}
+
+interface Named {
+	readonly name: string;
 }
 
 /** What a client must know in the end: lists by page replace what was there, events of watches change it. */

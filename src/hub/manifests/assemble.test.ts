@@ -207,7 +207,7 @@ test("deriveSlices() gives back what it made from the same Service, selection an
 		services.set(declared.service.key, declared.service);
 		selections.set(declared.service.key, declared.selection);
 	}
-	const sorted = { services, selections, written: new Map(), pods };
+	const sorted = { services, selections, written: new Map(), pods, nodes: new Map() };
 	const first = deriveSlices(sorted, new Map());
 	const [a, b] = pods;
 	if (a === undefined || b === undefined) throw new Error("no Pods");
@@ -215,6 +215,53 @@ test("deriveSlices() gives back what it made from the same Service, selection an
 	expect(second.get("default/web")).toBe(first.get("default/web") as never);
 	expect(second.get("default/other")).not.toBe(first.get("default/other") as never);
 	expect(second.get("default/other")?.sliced.slices[0]?.endpoints[0]?.ready).toBe(false);
+});
+
+const node = (name: string, zone: string, ip = "10.0.0.1") =>
+	`apiVersion: v1\nkind: Node\nmetadata: {name: ${name}, labels: {topology.kubernetes.io/zone: ${zone}}}\nstatus: {addresses: [{type: InternalIP, address: "${ip}"}]}\n`;
+const onNode = (name: string, ip: string, nodeName: string) =>
+	`apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}, labels: {app: web}}\nspec: {nodeName: ${nodeName}}\nstatus: {podIP: "${ip}"}\n`;
+const PREFER = "  trafficDistribution: PreferSameNode\n";
+
+describe("assemble() with Nodes", () => {
+	test("has them by name, the first of two declarations", () => {
+		const cluster = assemble(
+			read("a.yaml", node("n2", "b"), node("n1", "a")),
+			read("b.yaml", node("n1", "c"), "kind: node\napiVersion: v1\nmetadata: {name: n3}\n"),
+		);
+		expect<unknown>([...cluster.nodes.values()].map(({ name, zone }) => [name, zone])).toEqual([
+			["n2", "b"],
+			["n1", "a"],
+		]);
+		expect(cluster.problems).toMatchObject([
+			{ source: "b.yaml:6", message: '"node" is not a kind: write Node' },
+			{ object: "Node n1", source: "b.yaml:1", reason: "Duplicate" },
+		]);
+	});
+
+	test("names the line of what is wrong with one", () => {
+		const { problems } = assemble(read("a.yaml", node("n1", "a", "10.0.0.300")));
+		expect(problems).toMatchObject([{ object: "Node n1", source: "a.yaml:4", field: "status.addresses[0].address" }]);
+	});
+
+	test("gives back what did not change, and notices what did", () => {
+		const assembler = createAssembler();
+		const files = (zone: string) => [
+			read("a.yaml", node("n1", zone), node("n2", "b")),
+			read("b.yaml", service("web", `${SELECTOR}${PREFER}`), onNode("p1", "10.1.0.1", "n1")),
+			read("c.yaml", service("plain", SELECTOR, "10.0.0.2")),
+		];
+		const first = assembler.assemble(files("a"), []);
+		expect(assembler.assemble(files("a"), [])).toBe(first);
+		const second = assembler.assemble(files("z"), []);
+		expect(second.nodes.get("n2")).toBe(first.nodes.get("n2") as never);
+		expect(second.slices.get("default/plain")).toBe(first.slices.get("default/plain") as never);
+		const hints = ({ slices }: Cluster) => slices.get("default/web")?.[0]?.endpoints[0]?.hints;
+		expect(hints(first)).toEqual({ nodes: ["n1"], zones: ["a"] });
+		expect(hints(second)).toEqual({ nodes: ["n1"], zones: ["z"] });
+		const third = assembler.assemble([...files("z"), read("d.yaml", service("more", "", "10.0.0.3"))], []);
+		expect(third.nodes).toBe(second.nodes as never);
+	});
 });
 
 test("deriveSlices() bounds what selectors may select in all", () => {
@@ -233,7 +280,6 @@ test("deriveSlices() bounds what selectors may select in all", () => {
 		reason: "TooLarge",
 	});
 	expect(cluster.problems).toHaveLength(count - 666);
-	expect(
-		deriveSlices({ services: new Map(), selections: new Map(), written: new Map(), pods: [] }, new Map()).size,
-	).toBe(0);
+	const nothing = { services: new Map(), selections: new Map(), written: new Map(), pods: [], nodes: new Map() };
+	expect(deriveSlices(nothing, new Map()).size).toBe(0);
 });

@@ -1,7 +1,8 @@
 // Files' contents -> Cluster: who wins among duplicates, which slices belong to which Service, and what is identical to before.
 
+import { assertNever } from "../../lib/assert_never.ts";
 import { isEqual, isSameList, isSameMap } from "../../lib/equal.ts";
-import { type Cluster, EMPTY_CLUSTER, type EndpointSlice, type Service } from "../../model/cluster.ts";
+import type { Cluster, EndpointSlice, Node, Service } from "../../model/cluster.ts";
 import type { Pod } from "../../model/pod.ts";
 import type { Problem } from "../../model/problem.ts";
 import type { Selection } from "../../model/selection.ts";
@@ -28,8 +29,8 @@ export function createAssembler(): Assembler {
 		assemble(manifests, problems) {
 			const { winners, duplicates } = pickWinners(manifests);
 			kept = keep(winners, kept);
-			const { services, selections, written, pods } = sortOut(kept);
-			derived = deriveSlices({ services, selections, written, pods }, derived);
+			const { services, written, nodes, ...sorted } = sortOut(kept);
+			derived = deriveSlices({ ...sorted, services, written, nodes }, derived);
 			const slices = collectSlices(written, derived, last?.slices ?? new Map());
 			const found = [
 				...problems,
@@ -37,12 +38,19 @@ export function createAssembler(): Assembler {
 				...duplicates,
 				...listProblems(derived.values(), (id) => kept.get(id)?.source),
 			];
-			const same = last !== undefined && isSameMap(services, last.services) && isSameMap(slices, last.slices);
-			if (last === undefined || !same || !isEqual(found, last.problems))
-				last = { ...EMPTY_CLUSTER, services, slices, problems: found };
+			last = renew(last, { services, slices, nodes, problems: found });
 			return last;
 		},
 	};
+}
+
+/** What is the same is the identical value. */
+function renew(before: Cluster | undefined, next: Cluster): Cluster {
+	if (before === undefined) return next;
+	const nodes = isSameMap(next.nodes, before.nodes) ? before.nodes : next.nodes;
+	const same =
+		nodes === before.nodes && isSameMap(next.services, before.services) && isSameMap(next.slices, before.slices);
+	return same && isEqual(next.problems, before.problems) ? before : { ...next, nodes };
 }
 
 function pickWinners(manifests: readonly Manifest[]): {
@@ -73,8 +81,9 @@ function keep(winners: ReadonlyMap<string, Entry>, before: ReadonlyMap<string, K
 	return kept;
 }
 
-/** A Service stays itself if it is the same as before, and so does its selection; slices are compared by Service. */
+/** A Service stays itself if it is the same as before, and so do its selection, and a Node; slices are compared by Service. */
 function keepOld(old: Declared, next: Declared): Declared {
+	if (old.kind === "Node" && next.kind === "Node") return isEqual(old, next) ? old : next;
 	if (old.kind !== "Service" || next.kind !== "Service") return next;
 	return {
 		kind: "Service",
@@ -88,17 +97,28 @@ function sortOut(kept: ReadonlyMap<string, Kept>): Sorted {
 	const selections = new Map<string, Selection>();
 	const written = new Map<string, EndpointSlice[]>();
 	const pods: Pod[] = [];
+	const nodes = new Map<string, Node>();
 	for (const { declared } of kept.values()) {
-		if (declared.kind === "Pod") pods.push(declared.pod);
-		else if (declared.kind === "EndpointSlice") push(written, declared.slice);
-		else {
-			const { service, selection } = declared;
-			services.set(service.key, service);
-			if (selection !== undefined) selections.set(service.key, selection);
+		switch (declared.kind) {
+			case "Pod":
+				pods.push(declared.pod);
+				break;
+			case "EndpointSlice":
+				push(written, declared.slice);
+				break;
+			case "Node":
+				nodes.set(declared.node.name, declared.node);
+				break;
+			case "Service":
+				services.set(declared.service.key, declared.service);
+				if (declared.selection !== undefined) selections.set(declared.service.key, declared.selection);
+				break;
+			default:
+				assertNever(declared);
 		}
 	}
 	for (const list of written.values()) list.sort(byKey);
-	return { services, selections, written, pods: pods.sort(byKey) };
+	return { services, selections, written, pods: pods.sort(byKey), nodes };
 }
 
 function push(written: Map<string, EndpointSlice[]>, slice: EndpointSlice): void {

@@ -1,10 +1,11 @@
 // The text of one file -> the objects it declares, and what is wrong with the rest.
 
 import { assertNever } from "../../lib/assert_never.ts";
-import type { EndpointSlice, Service } from "../../model/cluster.ts";
+import type { EndpointSlice, Node, Service } from "../../model/cluster.ts";
 import { projectEndpointSlice } from "../../model/endpoint_slice.ts";
 import { type FieldPath, parseField } from "../../model/field_path.ts";
 import { titleOf } from "../../model/metadata.ts";
+import { projectNode } from "../../model/node.ts";
 import { type Pod, projectPod } from "../../model/pod.ts";
 import type { Problem } from "../../model/problem.ts";
 import { ownString, type Raw } from "../../model/raw.ts";
@@ -25,11 +26,12 @@ const MAX_LIST_DEPTH = 4;
 export type Declared =
 	| { readonly kind: "Service"; readonly service: Service; readonly selection: Selection | undefined }
 	| { readonly kind: "EndpointSlice"; readonly slice: EndpointSlice }
-	| { readonly kind: "Pod"; readonly pod: Pod };
+	| { readonly kind: "Pod"; readonly pod: Pod }
+	| { readonly kind: "Node"; readonly node: Node };
 
 /** An object and where it stands. */
 export interface Entry {
-	/** `Service demo/web`: kind, namespace and name. */
+	/** `Service demo/web` or `Node n1`: kind, namespace if it is in one, and name. */
 	readonly id: string;
 	/** `FILE:LINE`. */
 	readonly source: string;
@@ -215,6 +217,10 @@ function project(kind: Kind, object: Raw): Projected {
 		case "Pod": {
 			const { value: pod, problems } = projectPod(object);
 			return { declared: pod && { kind, pod }, problems };
+		}
+		case "Node": {
+			const { value: node, problems } = projectNode(object);
+			return { declared: node && { kind, node }, problems };
 		}
 		default:
 			return assertNever(kind);

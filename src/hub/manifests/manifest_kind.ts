@@ -5,7 +5,7 @@ import type { ProblemReason } from "../../model/problem.ts";
 import { field, isRaw, type Raw } from "../../model/raw.ts";
 import { show } from "../../model/report.ts";
 
-export type Kind = "Service" | "EndpointSlice" | "Pod";
+export type Kind = "Service" | "EndpointSlice" | "Pod" | "Node";
 
 /** What an item of a typed List (ServiceList) leaves out. */
 export interface TypeMeta {
@@ -29,6 +29,7 @@ export type Role =
 const VERSIONS: ReadonlyMap<string, string> = new Map<Kind, string>([
 	["Service", "v1"],
 	["Pod", "v1"],
+	["Node", "v1"],
 	["EndpointSlice", "discovery.k8s.io/v1"],
 ]);
 const GROUPS: ReadonlySet<string> = new Set(["", "discovery.k8s.io"]);

@@ -1,7 +1,7 @@
 // The slices of all Services with a selector: from Pods, within bounds, and only again where something changed.
 
 import { isSameList } from "../../lib/equal.ts";
-import type { EndpointSlice, Service } from "../../model/cluster.ts";
+import type { EndpointSlice, Node, Service } from "../../model/cluster.ts";
 import type { Pod } from "../../model/pod.ts";
 import type { Problem } from "../../model/problem.ts";
 import type { Selection } from "../../model/selection.ts";
@@ -18,6 +18,8 @@ export interface Derived {
 	readonly service: Service;
 	readonly selection: Selection;
 	readonly pods: readonly Pod[];
+	/** Of the Pods' nodes, "" where unknown; empty if nobody asks. */
+	readonly zones: readonly string[];
 	readonly sliced: Sliced;
 }
 
@@ -28,6 +30,7 @@ export interface Sorted {
 	/** Slices that somebody wrote, by Service. */
 	readonly written: ReadonlyMap<string, readonly EndpointSlice[]>;
 	readonly pods: readonly Pod[];
+	readonly nodes: ReadonlyMap<string, Node>;
 }
 
 /** Slices for the Services with a selector that nobody wrote slices for. `before` is given back where nothing changed. */
@@ -40,20 +43,25 @@ export function deriveSlices(sorted: Sorted, before: ReadonlyMap<string, Derived
 		if (service === undefined || sorted.written.has(key)) continue;
 		const pods = index.select(key.slice(0, key.indexOf("/")), selection.labels);
 		if (total + pods.length > MAX_SELECTED_ENDPOINTS) {
-			derived.set(key, { service, selection, pods: [], sliced: tooMany(service, pods.length) });
+			derived.set(key, { service, selection, pods: [], zones: [], sliced: tooMany(service, pods.length) });
 			continue;
 		}
 		total += pods.length;
-		derived.set(key, renew(before.get(key), { service, selection, pods }));
+		const zones = selection.prefer === "any" ? [] : pods.map(({ nodeName }) => sorted.nodes.get(nodeName)?.zone ?? "");
+		derived.set(key, renew(before.get(key), { service, selection, pods, zones }));
 	}
 	return derived;
 }
 
 function renew(old: Derived | undefined, next: Omit<Derived, "sliced">): Derived {
-	const { service, selection, pods } = next;
-	const same = old?.service === service && old.selection === selection && isSameList(old.pods, pods);
+	const { service, selection, pods, zones } = next;
+	const same =
+		old?.service === service &&
+		old.selection === selection &&
+		isSameList(old.pods, pods) &&
+		isSameList(old.zones, zones);
 	// What was over the bound had its Pods taken away, and is not the same.
-	return same && pods.length > 0 ? old : { ...next, sliced: slicePods(service, selection, pods) };
+	return same && pods.length > 0 ? old : { ...next, sliced: slicePods(service, selection, pods, zones) };
 }
 
 function tooMany(service: Service, count: number): Sliced {

@@ -1,7 +1,9 @@
 // Slices from Pods, rule by rule of the EndpointSlice controller.
 
 import { describe, expect, test } from "bun:test";
+import { truthOf } from "../../../test/support/recorded.ts";
 import type { Service } from "../../model/cluster.ts";
+import { projectEndpointSlice } from "../../model/endpoint_slice.ts";
 import { type Pod, projectPod } from "../../model/pod.ts";
 import { projectSelection, type Selection } from "../../model/selection.ts";
 import { projectService } from "../../model/service.ts";
@@ -41,6 +43,7 @@ function slice({ service, selection }: Ready, ...pods: readonly Pod[]): Sliced {
 	return slicePods(service, selection, pods);
 }
 
+const NODE = { trafficDistribution: "PreferSameNode" };
 const named = (containerPort: number) => ({ containers: [{ ports: [{ name: "http", containerPort }] }] });
 
 describe("slicePods()", () => {
@@ -209,5 +212,68 @@ describe("indexPods()", () => {
 	])("selects in %s by %j: %j", (namespace, labels, names) => {
 		const found = index.select(namespace, new Map(Object.entries(labels)));
 		expect(found.map(({ key }) => key)).toEqual(names.map((name) => `${namespace}/${name}`));
+	});
+});
+
+describe("slicePods() writes hints", () => {
+	/** As a real controller (1.36.2) wrote them: endpoints with zones, and what it made of them. */
+	test.each([
+		["206-endpointslices-hints-prefersamezone", "PreferSameZone"],
+		["206-endpointslices-hints-prefersamezone", "PreferClose"],
+		["207-endpointslices-hints-prefersamenode", "PreferSameNode"],
+	])("as in %s for %s", (recorded, trafficDistribution) => {
+		const [object] = truthOf([recorded], []).objects.values();
+		const wanted = projectEndpointSlice(object).value;
+		const pods = (wanted?.endpoints ?? []).map(({ ip, nodeName }, index) =>
+			pod(`p${index}`, { spec: { nodeName }, status: { podIP: ip } }),
+		);
+		expect(pods).toHaveLength(3);
+		const { service: one, selection } = service({ trafficDistribution, ports: [{ port: 80, targetPort: 8080 }] });
+		const zones = (object?.endpoints ?? []).map(({ zone }) => zone ?? "");
+		expect(slicePods(one, selection, pods, zones).slices[0]?.endpoints).toEqual(wanted?.endpoints);
+	});
+
+	const unready = { conditions: [{ type: "Ready", status: "False" }] };
+	const hints = (spec: object, one: Pod, zone: string) => {
+		const ready = service(spec);
+		return slicePods(ready.service, ready.selection, [one], [zone]).slices[0]?.endpoints[0]?.hints;
+	};
+
+	test.each<[string, object, Pod, string, unknown]>([
+		["none without a preference", {}, pod("a", { spec: { nodeName: "n1" } }), "a", undefined],
+		["no zone that is unknown", NODE, pod("a", { spec: { nodeName: "n1" } }), "", { nodes: ["n1"], zones: [] }],
+		["none of a Pod without a node", NODE, pod("a"), "", undefined],
+		[
+			"none of a zone that is unknown",
+			{ trafficDistribution: "PreferSameZone" },
+			pod("a", { spec: { nodeName: "n1" } }),
+			"",
+			undefined,
+		],
+		["none of a Pod that is not ready", NODE, pod("a", { spec: { nodeName: "n1" }, status: unready }), "a", undefined],
+		[
+			"none of one that goes",
+			NODE,
+			pod("a", { spec: { nodeName: "n1" }, metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" } }),
+			"a",
+			undefined,
+		],
+		[
+			"of one that is published though not ready",
+			{ ...NODE, publishNotReadyAddresses: true },
+			pod("a", { spec: { nodeName: "n1" }, status: unready }),
+			"a",
+			{ nodes: ["n1"], zones: ["a"] },
+		],
+	])("%s", (_, ...row) => {
+		const [spec, one, zone, expected] = row;
+		expect<unknown>(hints(spec, one, zone)).toEqual(expected);
+	});
+
+	test("for the right Pods, though some are finished", () => {
+		const ready = service({ trafficDistribution: "PreferSameZone" });
+		const done = pod("a", { status: { phase: "Succeeded" } });
+		const { slices } = slicePods(ready.service, ready.selection, [done, pod("b")], ["a", "b"]);
+		expect(slices[0]?.endpoints.map((endpoint) => endpoint.hints?.zones)).toEqual([["b"]]);
 	});
 });

@@ -1,7 +1,8 @@
 // Service with a selector + Pods -> EndpointSlices, by the rules of Kubernetes' EndpointSlice controller (k8s.io/endpointslice).
 
 import { type Ip, ipFamily, type Port } from "../../model/address.ts";
-import type { Endpoint, EndpointPort, EndpointSlice, Service } from "../../model/cluster.ts";
+import type { Endpoint, EndpointPort, EndpointSlice, Hints, Service } from "../../model/cluster.ts";
+import { shareHints } from "../../model/hints.ts";
 import type { Pod } from "../../model/pod.ts";
 import type { Problem } from "../../model/problem.ts";
 import type { Selection, TargetPort } from "../../model/selection.ts";
@@ -15,13 +16,21 @@ export interface Sliced {
 }
 
 /**
- * One slice for each family and each set of port numbers that Pods resolve the target ports to. `pods` are the selected ones, sorted.
+ * One slice for each family and each set of port numbers that Pods resolve the target ports to. `pods` are the selected ones, sorted;
+ * `zones` are those of their nodes, one for each, where the selection prefers any.
  * Differences from a cluster: no limit of 100 endpoints, and names that are stable instead of random.
  */
-export function slicePods(service: Service, selection: Selection, pods: readonly Pod[]): Sliced {
-	const running = pods.filter((pod) => !pod.finished);
+export function slicePods(
+	service: Service,
+	selection: Selection,
+	pods: readonly Pod[],
+	zones: readonly string[] = [],
+): Sliced {
 	const families = familiesOf(service);
-	const resolved = running.map((pod) => ({ pod, ports: resolvePorts(selection, pod) }));
+	const resolved = pods.flatMap((pod, index) =>
+		pod.finished ? [] : [{ pod, ports: resolvePorts(selection, pod), zone: zones[index] ?? "" }],
+	);
+	const running = resolved.map(({ pod }) => pod);
 	const slices = families.flatMap((family) => sliceFamily(service, selection, { family, resolved }));
 	return {
 		slices: slices.sort((a, b) => (a.key < b.key ? -1 : 1)),
@@ -38,20 +47,27 @@ function familiesOf(service: Service): readonly ("IPv4" | "IPv6")[] {
 /** One number for each target port; undefined where the Pod has no container port of that name. */
 type Resolved = readonly (Port | undefined)[];
 
+interface ResolvedPod {
+	readonly pod: Pod;
+	readonly ports: Resolved;
+	/** "" if unknown. */
+	readonly zone: string;
+}
+
 interface Grouping {
 	readonly family: "IPv4" | "IPv6";
-	readonly resolved: readonly { readonly pod: Pod; readonly ports: Resolved }[];
+	readonly resolved: readonly ResolvedPod[];
 }
 
 function sliceFamily(service: Service, selection: Selection, { family, resolved }: Grouping): EndpointSlice[] {
 	const groups = new Map<string, { readonly ports: Resolved; readonly endpoints: Endpoint[] }>();
-	for (const { pod, ports } of resolved) {
+	for (const { pod, ports, zone } of resolved) {
 		const ip = pod.ips.find((each) => ipFamily(each) === family);
 		if (ip === undefined || ports.every((port) => port === undefined)) continue;
 		const name = ports.map((port) => port ?? "x").join("-");
 		const group = groups.get(name) ?? { ports, endpoints: [] };
 		groups.set(name, group);
-		group.endpoints.push(endpointOf(pod, ip, selection));
+		group.endpoints.push(endpointOf(pod, ip, { selection, zone }));
 	}
 	return [...groups].map(([name, { ports, endpoints }]) => ({
 		key: `${service.key}-${family.toLowerCase()}-${name}`,
@@ -63,14 +79,22 @@ function sliceFamily(service: Service, selection: Selection, { family, resolved 
 }
 
 /** A terminating Pod is never ready, but serves on while its Ready condition holds (KEP-1672). */
-function endpointOf(pod: Pod, ip: Ip, selection: Selection): Endpoint {
-	return {
-		ip,
-		ready: selection.publishNotReady || (pod.ready && !pod.terminating),
-		serving: pod.ready,
-		terminating: pod.terminating,
-		nodeName: pod.nodeName,
-	};
+function endpointOf(
+	pod: Pod,
+	ip: Ip,
+	{ selection, zone }: { readonly selection: Selection; readonly zone: string },
+): Endpoint {
+	const { ready: serving, terminating, nodeName } = pod;
+	const ready = selection.publishNotReady || (serving && !terminating);
+	const hints = ready ? hintsOf(selection, nodeName, zone) : undefined;
+	const endpoint = { ip, ready, serving, terminating, nodeName };
+	return hints === undefined ? endpoint : { ...endpoint, hints };
+}
+
+/** As k8s.io/endpointslice/trafficdist has it: an endpoint is meant for its own node, and its own zone, as far as they are known. */
+function hintsOf({ prefer }: Selection, nodeName: string, zone: string): Hints | undefined {
+	if (prefer === "any") return undefined;
+	return shareHints(prefer === "node" && nodeName !== "" ? [nodeName] : [], zone === "" ? [] : [zone]);
 }
 
 function slicePorts(selection: Selection, resolved: Resolved): readonly EndpointPort[] {
