@@ -153,11 +153,15 @@ function stateBits(states: readonly SocketState[]): number {
 	return states.reduce((bits, state) => bits | (1 << SOCKET_STATES.indexOf(state)), 0) >>> 0;
 }
 
-/** Sends a request and hands on each message of the answer; returns the errno in its end, 0 or negative. */
+/** For one answer after the other; made when the first one comes. */
+let scratch: Uint8Array<ArrayBuffer> | undefined;
+
+/** Sends a request and hands on each message of the answer, valid during the call; returns the errno in its end, 0 or negative. */
 function ask(fd: number, request: Uint8Array, onMessage: (message: Uint8Array) => void): number {
 	const action = "ask for sockets";
 	check(native().bffi_diag_send(fd, request, request.length), { action, call: "send" });
-	const buffer = new Uint8Array(CAPACITY);
+	scratch ??= new Uint8Array(CAPACITY);
+	const buffer = scratch;
 	const view = new DataView(buffer.buffer);
 	for (;;) {
 		const received = native().bffi_diag_receive(fd, buffer, buffer.length);

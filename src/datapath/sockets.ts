@@ -89,23 +89,48 @@ function closeOne(diag: SockDiag, socket: InetSocket, count: Count): void {
 	}
 }
 
-function closeFound(sockets: readonly InetSocket[], diag: SockDiag, wanted: Wanted, count: Count): void {
+/** Gives others their turn when ours was long enough. */
+function createTurns(): () => Promise<void> {
+	let began = performance.now();
+	return async () => {
+		if (performance.now() - began < TURN) return;
+		await others();
+		began = performance.now();
+	};
+}
+
+/** What one run of closing goes by. */
+interface Run {
+	readonly wanted: Wanted;
+	readonly counts: Counts;
+	readonly namespaces: Namespaces;
+	readonly turn: () => Promise<void>;
+	readonly signal: AbortSignal;
+}
+
+async function closeFound(
+	sockets: readonly InetSocket[],
+	diag: SockDiag,
+	{ wanted, turn }: Run,
+	count: Count,
+): Promise<void> {
 	for (const socket of sockets) {
 		const stale = wanted.get(socket.cookie);
 		if (stale === undefined || !isConnectedTo(socket, stale)) continue;
 		wanted.delete(socket.cookie);
 		closeOne(diag, socket, count);
+		await turn();
 	}
 }
 
-function closeIn(diag: SockDiag, wanted: Wanted, counts: Counts): void {
+async function closeIn(diag: SockDiag, run: Run): Promise<void> {
 	for (const protocol of ["UDP", "TCP"] as const) {
-		const stale = [...wanted.values()].filter((each) => each.protocol === protocol);
+		const stale = [...run.wanted.values()].filter((each) => each.protocol === protocol);
 		if (stale.length === 0) continue;
 		const [states, destinations] = [STATES[protocol], distinctDestinations(stale)];
 		for (const family of familiesOf(stale)) {
 			const sockets = diag.list({ family, protocol: PROTOCOLS[protocol], states, destinations });
-			closeFound(sockets, diag, wanted, counts[protocol]);
+			await closeFound(sockets, diag, run, run.counts[protocol]);
 		}
 	}
 }
@@ -120,32 +145,27 @@ function enter(netns: string): SockDiag | undefined {
 	}
 }
 
-/** Gives others their turn when ours was long enough. */
-function createTurns(): () => Promise<void> {
-	let began = performance.now();
-	return async () => {
-		if (performance.now() - began < TURN) return;
-		await others();
-		began = performance.now();
-	};
+async function search(run: Run): Promise<void> {
+	for (const path of run.namespaces.list()) {
+		if (run.wanted.size === 0 || run.signal.aborted) return;
+		using diag = enter(path);
+		if (diag !== undefined) await closeIn(diag, run);
+		await run.turn();
+	}
 }
 
-async function search(wanted: Wanted, counts: Counts, namespaces: Namespaces, signal: AbortSignal): Promise<void> {
-	const turn = createTurns();
-	for (const path of namespaces.list()) {
-		if (wanted.size === 0 || signal.aborted) return;
-		using diag = enter(path);
-		if (diag !== undefined) closeIn(diag, wanted, counts);
-		await turn();
-	}
+/** All at once: to look into the namespaces takes longer than to remember them. */
+function findAll(stale: StaleSockets): Wanted {
+	const wanted: Wanted = new Map();
+	for (let found = stale.find(); found.length > 0; found = stale.find())
+		for (const each of found) wanted.set(each.cookie, each);
+	return wanted;
 }
 
 async function closeAll(stale: StaleSockets, namespaces: Namespaces, signal: AbortSignal): Promise<Closed> {
 	const counts: Counts = { TCP: { closed: 0, failed: 0 }, UDP: { closed: 0, failed: 0 } };
-	for (let found = stale.find(); found.length > 0 && !signal.aborted; found = stale.find()) {
-		const wanted: Wanted = new Map(found.map((each) => [each.cookie, each]));
-		for (let tries = 0; tries < SEARCHES; tries++) await search(wanted, counts, namespaces, signal);
-	}
+	const run = { wanted: findAll(stale), counts, namespaces, turn: createTurns(), signal };
+	for (let tries = 0; tries < SEARCHES; tries++) await search(run);
 	return counts;
 }
 
