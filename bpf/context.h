@@ -38,6 +38,25 @@ static __always_inline struct address read_address(struct bpf_sock_addr *ctx,
 	return address;
 }
 
+#ifndef AF_INET6
+#define AF_INET6 10
+#endif
+
+/*
+ * A connected AF_INET6 socket with a v4-mapped peer sends as an IPv4 one that
+ * names its peer (udpv6_sendmsg), so that cgroup/sendmsg4 runs where no other
+ * connected socket runs a program. What connect() has translated once stays as
+ * it is, whatever else its backend's address may be.
+ */
+static __always_inline bool is_to_own_peer(struct bpf_sock_addr *ctx,
+					   struct bpf_sock *sk)
+{
+	__be16 port = sk->dst_port;
+
+	return sk->family == AF_INET6 && sk->state == BPF_TCP_ESTABLISHED &&
+	       sk->dst_ip4 == ctx->user_ip4 && port == ctx->user_port;
+}
+
 static __always_inline void write_address(struct bpf_sock_addr *ctx,
 					  const struct address *address,
 					  __be16 port, bool ip6)

@@ -178,6 +178,8 @@ static __always_inline int forward(struct bpf_sock_addr *ctx, bool ip6,
 		protocol = IPPROTO_TCP;
 	if (!sk || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
 		return PASS;
+	if (call == SENDMSG && !ip6 && is_to_own_peer(ctx, sk))
+		return PASS;
 	key.address = read_address(ctx, ip6);
 	key.port = ctx->user_port;
 	key.protocol = protocol;
