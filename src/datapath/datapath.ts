@@ -34,6 +34,8 @@ export interface DatapathOptions {
 	readonly withoutSetRetval?: boolean;
 	/** Pretend that programs cannot tell who connects (before 5.7); for tests. */
 	readonly withoutPid?: boolean;
+	/** The cookie of the network namespace where loopback is the node's, in place of the agent's own; for tests. */
+	readonly hostNetns?: bigint;
 }
 
 /** How often programs had to let something through, or dropped an event, since the maps were made. */
@@ -91,9 +93,13 @@ function probeAbilities({ withoutSetRetval = false, withoutPid = false }: Datapa
 	};
 }
 
-function configure(object: BpfObject, { pinPath, events, eventsRate }: DatapathOptions, abilities: Abilities): void {
+function configure(
+	object: BpfObject,
+	{ pinPath, events, eventsRate, hostNetns }: DatapathOptions,
+	abilities: Abilities,
+): void {
 	for (const [variable, able] of Object.entries(abilities)) setVariable(object, variable, able ? 1 : 0);
-	setVariable(object, "host_netns", netnsCookie() ?? 0n);
+	setVariable(object, "host_netns", hostNetns ?? netnsCookie() ?? 0n);
 	setVariable(object, "events_mode", EVENTS_MODE[events]);
 	setVariable(object, "event_interval", BigInt(eventsRate === 0 ? 0 : Math.floor(NANOSECONDS / eventsRate)));
 	for (const name of PINNED) {

@@ -12,7 +12,7 @@ import { nodePortsIp } from "./node_ports.ts";
 import type { HubSnapshot, Self } from "./plan_types.ts";
 
 const PASS: Verdict = { kind: "pass" };
-const REFUSE: Verdict = { kind: "refuse", errno: "ECONNREFUSED" };
+const REFUSE: Verdict = { kind: "refuse", errno: "ECONNREFUSED", terminating: [] };
 
 /** Total: never throws on a user's object. The hubs stand in the order in which they win. */
 export function explain(hubs: readonly HubSnapshot[], self: Self, question: Question): Explanation {

@@ -34,6 +34,7 @@ export interface TestSettings {
 	readonly eventsRate?: number;
 	readonly withoutSetRetval?: boolean;
 	readonly withoutPid?: boolean;
+	readonly hostNetns?: bigint;
 }
 
 export interface TestDatapath extends Datapath {

@@ -9,7 +9,7 @@ export interface Found {
 	readonly frontend?: Frontend;
 }
 
-const REFUSE: Verdict = { kind: "refuse", errno: "ECONNREFUSED" };
+const REFUSE = { kind: "refuse", errno: "ECONNREFUSED", terminating: [] } as const;
 const PASS: Found = { verdict: { kind: "pass" } };
 
 /** Frontends by address. Throws if two have one. */
@@ -38,5 +38,7 @@ export function lookUp(plan: Plan, { ip, port, protocol, client }: Question): Fo
 
 function found(frontend: Frontend): Found {
 	const { active, terminating } = frontend;
-	return { frontend, verdict: active.length === 0 ? REFUSE : { kind: "translate", active, terminating } };
+	const verdict =
+		active.length === 0 ? { ...REFUSE, terminating } : { kind: "translate" as const, active, terminating };
+	return { frontend, verdict };
 }

@@ -96,6 +96,13 @@ function rare<V>(value: fc.Arbitrary<V>): fc.Arbitrary<V | undefined> {
 	return fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value });
 }
 
+const SOME = { minLength: 1, maxLength: 4, size: "max" } as const;
+
+/** Now and then none. */
+function mostly<V>(values: fc.Arbitrary<V[]>): fc.Arbitrary<V[]> {
+	return fc.oneof({ weight: 9, arbitrary: values }, { weight: 1, arbitrary: fc.constant<V[]>([]) });
+}
+
 const servicePort: fc.Arbitrary<ServicePort> = fc
 	.record({ port: fc.constantFrom(...PORTS), nodePort: fc.constantFrom(0, 0, 30080, 30081) })
 	.map(({ port: [name, number, protocol], nodePort }) => {
@@ -190,7 +197,7 @@ const slice = (key: string): fc.Arbitrary<EndpointSlice> =>
 			key: fc.constant(`${key}-slice`),
 			service: fc.constant(key),
 			addressType: fc.constant(addressType),
-			endpoints: fc.array(endpoint(addressType === "IPv4" ? IPV4_PODS : IPV6_PODS), { maxLength: 4, size: "max" }),
+			endpoints: mostly(fc.array(endpoint(addressType === "IPv4" ? IPV4_PODS : IPV6_PODS), SOME)),
 			ports: fc.constantFrom([8080, 5353], [8080, 8080], [9090, 5353]).map(([tcp, udp]) => [
 				{ name: "http", port: port(tcp), protocol: "TCP" as const },
 				{ name: "alt", port: port(9999), protocol: "TCP" as const },
@@ -207,9 +214,7 @@ const serviceEdit: fc.Arbitrary<Edit> = fc.constantFrom(...KEYS).chain((key) =>
 		{ weight: 1, arbitrary: fc.constant({ hub: 0, kind: "service" as const, key, service: undefined }) },
 		{
 			weight: 4,
-			arbitrary: fc
-				.array(slice(key), { maxLength: 3, size: "max" })
-				.map((slices) => ({ hub: 0, kind: "slices" as const, key, slices })),
+			arbitrary: mostly(fc.array(slice(key), SOME)).map((slices) => ({ hub: 0, kind: "slices" as const, key, slices })),
 		},
 	),
 );

@@ -27,8 +27,8 @@ export function questionsOf(
 	const services = hubs.flatMap(({ cluster }) => [...cluster.services.values()]);
 	const nodeIps = [...LOOPBACKS, ...nodeIpsOf(hubs), ...self.addresses];
 	const sources: readonly (() => Target | undefined)[] = [
-		() => pick(pick(services.map(standingTargets)) ?? []),
-		() => pick(pick(services.map((service) => nodePortTargets(service, nodeIps))) ?? []),
+		...[1, 2, 3].map(() => () => pick(pick(services.map(standingTargets)) ?? [])),
+		...[1, 2].map(() => () => pick(pick(services.map((service) => nodePortTargets(service, nodeIps))) ?? [])),
 		() => anything(pick, { hubs, services, nodeIps }),
 		() => (random() < 0.05 ? pick(CANARIES) : undefined),
 	];

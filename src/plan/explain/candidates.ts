@@ -45,9 +45,11 @@ export function judgeEndpoints(world: World, choice: Choice, note: (step: string
 	if (source === undefined) note(`No endpoint is ready, and none is draining${choice.local ? " on this node" : ""}`);
 	else if (hubs.length > 1)
 		note(`New connections go to hub ${source.name}: the first one with ${chosen.state} endpoints`);
+	const judgeOther: Preference = ({ state }) =>
+		source === undefined ? describe(state) : "another hub's endpoints are used";
 	const judge = preferenceOf(eligible[chosen.index] ?? [], { ...chosen, choice, self: world.self, source }, note);
 	return all.flatMap((some, index) =>
-		some.map((each) => ({ ...each, ...judgeOne(each, index === chosen.index ? judge : undefined, world, choice) })),
+		some.map((each) => ({ ...each, ...judgeOne(each, index === chosen.index ? judge : judgeOther, world, choice) })),
 	);
 }
 
@@ -137,14 +139,9 @@ function preferenceOf(
 		inState(each) ?? (hint.of(each).includes(hint.own) ? undefined : `its hints are for other ${hint.kind}s`);
 }
 
-function judgeOne(
-	each: Candidate,
-	judge: Preference | undefined,
-	{ self }: World,
-	choice: Choice,
-): Pick<Judged, "use" | "why"> {
+function judgeOne(each: Candidate, judge: Preference, { self }: World, choice: Choice): Pick<Judged, "use" | "why"> {
 	if (!isEligible(each, choice, self)) return { use: "none", why: "not on this node (internalTrafficPolicy Local)" };
-	const refusal = judge === undefined ? "another hub's endpoints are used" : judge(each);
+	const refusal = judge(each);
 	if (refusal === undefined) return { use: "new", why: describe(each.state) };
 	if (each.state === "dead") return { use: "none", why: describe(each.state) };
 	return { use: "flows", why: refusal };

@@ -17,7 +17,8 @@ export interface Question {
 export type Verdict =
 	/** The connection goes where the client wants it, untouched. */
 	| { readonly kind: "pass" }
-	| { readonly kind: "refuse"; readonly errno: "ECONNREFUSED" }
+	/** New connections are; `terminating` keeps the UDP flows it has. */
+	| { readonly kind: "refuse"; readonly errno: "ECONNREFUSED"; readonly terminating: readonly L4Address[] }
 	/** Sorted, distinct: where new connections go (never empty), and what keeps the UDP flows it has. */
 	| { readonly kind: "translate"; readonly active: readonly L4Address[]; readonly terminating: readonly L4Address[] };
 

@@ -1,9 +1,9 @@
 // A connection to an address that a Service has: where it goes.
 
-import { ipFamily, l4Parts } from "../../model/address.ts";
+import { ipFamily, type L4Address, l4Parts } from "../../model/address.ts";
 import type { Service } from "../../model/cluster.ts";
 import { judgeEndpoints } from "./candidates.ts";
-import type { ConsideredEndpoint, DecidingFrontend, Explanation, Verdict } from "./explanation.ts";
+import type { ConsideredEndpoint, DecidingFrontend, EndpointUse, Explanation, Verdict } from "./explanation.ts";
 import type { Want, World } from "./wants.ts";
 import { findWays } from "./ways.ts";
 
@@ -72,12 +72,14 @@ function describeFrontend({ service, port, mode, address, hub }: Want): Deciding
 }
 
 function verdictOf(endpoints: readonly ConsideredEndpoint[]): Verdict {
-	const [active, flows] = (["new", "flows"] as const).map(
-		(use) => new Set(endpoints.filter((each) => each.use === use).flatMap(({ through }) => through)),
-	);
-	if (active === undefined || active.size === 0) return { kind: "refuse", errno: "ECONNREFUSED" };
-	const terminating = [...(flows ?? [])].filter((address) => !active.has(address));
-	return { kind: "translate", active: [...active].sort(), terminating: terminating.sort() };
+	const active = reachedBy(endpoints, "new");
+	const terminating = reachedBy(endpoints, "flows").filter((address) => !active.includes(address));
+	if (active.length === 0) return { kind: "refuse", errno: "ECONNREFUSED", terminating };
+	return { kind: "translate", active, terminating };
+}
+
+function reachedBy(endpoints: readonly ConsideredEndpoint[], use: EndpointUse): readonly L4Address[] {
+	return [...new Set(endpoints.filter((each) => each.use === use).flatMap(({ through }) => through))].sort();
 }
 
 function becauseOf({ key }: Service, endpoints: readonly ConsideredEndpoint[], { kind }: Verdict): string {
