@@ -3,10 +3,12 @@
 import { expect, test } from "bun:test";
 import { recordingLog } from "../../test/support/log.ts";
 import { until } from "../../test/support/wait.ts";
-import type { Closed, SocketCloser } from "../datapath/sockets.ts";
+import type { Closed } from "../datapath/socket_search.ts";
+import type { SocketCloser } from "../datapath/sockets.ts";
 import { createClosing } from "./closing.ts";
 
 const NONE = { closed: 0, failed: 0 };
+const NOTHING: Closed = { UDP: NONE, TCP: NONE };
 
 function start(answers: readonly (Closed | Error)[], limit?: string) {
 	const log = recordingLog();
@@ -15,8 +17,10 @@ function start(answers: readonly (Closed | Error)[], limit?: string) {
 	const closer: SocketCloser = {
 		limit,
 		closeStale() {
-			const answer = answers[calls++] ?? { UDP: NONE, TCP: NONE };
-			return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+			const answer = answers[calls++] ?? NOTHING;
+			return Promise.resolve(
+				answer instanceof Error ? { closed: NOTHING, failure: answer } : { closed: answer, failure: undefined },
+			);
 		},
 		[Symbol.dispose]() {},
 	};

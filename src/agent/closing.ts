@@ -1,5 +1,6 @@
 // Closes sockets whose backend is gone, after what the writer did; counts them, and says what cannot be done.
 
+import type { Closed } from "../datapath/socket_search.ts";
 import type { SocketCloser } from "../datapath/sockets.ts";
 import type { Log } from "../lib/log.ts";
 import { createRunner } from "../lib/runner.ts";
@@ -30,8 +31,7 @@ export function createClosing({ closer, log, signal }: ClosingOptions): Closing 
 	const totals = { UDP: { closed: 0, failed: 0 }, TCP: { closed: 0, failed: 0 } };
 	let said: string | undefined;
 
-	async function close(): Promise<void> {
-		const { UDP, TCP } = await closer.closeStale(signal);
+	function count({ UDP, TCP }: Closed): void {
 		for (const [total, now] of [
 			[totals.UDP, UDP],
 			[totals.TCP, TCP],
@@ -44,18 +44,19 @@ export function createClosing({ closer, log, signal }: ClosingOptions): Closing 
 		if (failed > 0) log.warn({ udp: UDP.failed, tcp: TCP.failed }, "Cannot close sockets whose backend is gone");
 	}
 
+	/** Tried every second, told once. */
+	function tell(failure: Error | undefined): void {
+		if (failure !== undefined && failure.message !== said)
+			log.error({ err: failure }, "Cannot look for sockets whose backend is gone");
+		said = failure?.message;
+	}
+
 	const runner = createRunner({
 		async run() {
-			try {
-				await close();
-				said = undefined;
-				return "done";
-			} catch (err) {
-				// Tried every second, told once.
-				if (said !== String(err)) log.error({ err }, "Cannot look for sockets whose backend is gone");
-				said = String(err);
-				return "again";
-			}
+			const { closed, failure } = await closer.closeStale(signal);
+			count(closed);
+			tell(failure);
+			return failure === undefined ? "done" : "again";
 		},
 		shortest: SHORTEST,
 		retry: RETRY,

@@ -26,7 +26,8 @@ export interface StaleSockets extends Disposable {
 }
 
 export interface StaleSocketsOptions {
-	readonly pinPath: string;
+	/** Undefined: onto maps of its own, in which nothing is, to see whether the kernel takes it. */
+	readonly pinPath: string | undefined;
 	/** A number that no other agent of these maps has: what another one has found is found again. */
 	readonly epoch: number;
 }
@@ -58,7 +59,7 @@ function part<T>(parts: ReadonlyMap<string, T>, name: string): T {
 function load({ pinPath, epoch }: StaleSocketsOptions): BpfObject {
 	using stack = new DisposableStack();
 	const object = stack.use(openObject(readFileSync(objectPath), { name: "close" }));
-	for (const name of PINNED) object.maps.get(name)?.setPinPath(mapPin(pinPath, name));
+	if (pinPath !== undefined) for (const name of PINNED) object.maps.get(name)?.setPinPath(mapPin(pinPath, name));
 	part(object.variables, "epoch").set(epoch);
 	object.load();
 	stack.move();
@@ -80,14 +81,16 @@ export function openStaleSockets(options: StaleSocketsOptions): StaleSockets {
 	const none = new Uint8Array(count.info.valueSize);
 	return {
 		find() {
-			count.update(FIRST, none);
+			// If it fails on the way, what it has found by then stays there for the next call.
 			iterator.run();
-			const found = Buffer.from(count.lookup(FIRST) ?? none).readUInt32LE();
+			const length = Buffer.from(count.lookup(FIRST) ?? none).readUInt32LE();
 			const value = Buffer.alloc(SIZE);
-			return Array.from({ length: found }, (_, index) => {
+			const found = Array.from({ length }, (_, index) => {
 				sockets.lookupInto(Buffer.from(encodeId(index), "latin1"), value);
 				return decode(value);
 			});
+			count.update(FIRST, none);
+			return found;
 		},
 		[Symbol.dispose]: () => held.dispose(),
 	};

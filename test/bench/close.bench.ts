@@ -39,7 +39,7 @@ async function rows(pods: number): Promise<readonly BenchRow[]> {
 	bpf.program({ at: AT, to: [TWO] });
 	let closed = 0;
 	const closing = await milliseconds(async () => {
-		closed = (await closer.closeStale(signal)).UDP.closed;
+		closed = (await closer.closeStale(signal)).closed.UDP.closed;
 	});
 	if (closed !== SOCKETS) throw new Error(`Cannot measure: ${closed} of ${SOCKETS} sockets were closed`);
 	const where = `${SOCKETS} sockets with state, ${pods} more namespaces`;

@@ -18,7 +18,9 @@ let closer: SocketCloser;
 
 /** How many sockets of each protocol it closes now. */
 async function close(): Promise<string> {
-	const { UDP, TCP } = await closer.closeStale(signal);
+	const { closed, failure } = await closer.closeStale(signal);
+	const { UDP, TCP } = closed;
+	expect(failure).toBeUndefined();
 	expect([UDP.failed, TCP.failed]).toEqual([0, 0]);
 	return `udp ${UDP.closed}, tcp ${TCP.closed}`;
 }

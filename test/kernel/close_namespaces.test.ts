@@ -1,8 +1,9 @@
 // Where sockets are found that are to be closed, and what is said where they cannot be.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { createNamespaces } from "../../src/datapath/namespaces.ts";
-import { openSocketCloser, type SocketCloser } from "../../src/datapath/sockets.ts";
+import { openSocketCloser, type SocketCloser, whyNotClosing } from "../../src/datapath/sockets.ts";
 import { client } from "../support/client.ts";
 import { datapath, type TestDatapath } from "../support/datapath.ts";
 import { FAMILIES } from "../support/family.ts";
@@ -27,7 +28,9 @@ function openCloser(options: { readonly withoutIterators?: boolean } = {}): Sock
 
 /** How many sockets of each protocol it closes now. */
 async function close(by: SocketCloser = closer): Promise<string> {
-	const { UDP, TCP } = await by.closeStale(signal);
+	const { closed, failure } = await by.closeStale(signal);
+	const { UDP, TCP } = closed;
+	expect(failure).toBeUndefined();
 	expect([UDP.failed, TCP.failed]).toEqual([0, 0]);
 	return `udp ${UDP.closed}, tcp ${TCP.closed}`;
 }
@@ -123,6 +126,42 @@ test("a socket that could not be found is told of once to each agent", async () 
 	expect(await close(next)).toBe("udp 1, tcp 0");
 });
 
+test("what could not be looked for is looked for again, some times", async () => {
+	const paths = { now: ["/dev/null/x"] };
+	epoch += 1;
+	using patient = openSocketCloser({
+		pinPath: bpf.pinPath,
+		epoch,
+		namespaces: { list: () => paths.now, limit: () => undefined },
+	});
+	const fail = async () => {
+		const { closed, failure } = await patient.closeStale(signal);
+		expect(failure?.message).toBe("Cannot ask for the sockets of /dev/null/x: ENOTDIR");
+		return closed.UDP;
+	};
+	await using user = place.client();
+	for (const [tries, closed] of [
+		[1, "udp 1, tcp 0"],
+		[5, "udp 0, tcp 0"],
+	] as const) {
+		bpf.program({ at: "10.96.0.1:53/UDP", to: ["10.202.0.1:5353/UDP"] });
+		await user.each("socket a inet udp", "connect a 10.96.0.1 53");
+		bpf.program();
+		paths.now = ["/dev/null/x"];
+		for (let n = 1; n < 5 && n <= tries; n++) expect(await fail()).toEqual(NONE);
+		if (tries === 5) expect(await fail()).toEqual({ closed: 0, failed: 1 });
+		paths.now = [`/run/netns/${place.clients.name}`];
+		expect(await close(patient)).toBe(closed);
+		await user.ask("close a");
+	}
+});
+
+test("whyNotClosing() needs no agent, and leaves nothing", () => {
+	const before = readdirSync("/proc/self/fd").length;
+	expect(whyNotClosing()).toBeUndefined();
+	expect(readdirSync("/proc/self/fd")).toHaveLength(before);
+});
+
 test("a kernel without the means says so, and does no harm", async () => {
 	bpf.program({ at: "10.96.0.1:53/UDP", to: ["10.202.0.1:5353/UDP"] });
 	await using user = place.client();
@@ -130,7 +169,7 @@ test("a kernel without the means says so, and does no harm", async () => {
 	bpf.program();
 	using without = openCloser({ withoutIterators: true });
 	expect(without.limit).toBe("this kernel has no iterators over sockets (needs Linux 5.12)");
-	expect(await without.closeStale(signal)).toEqual({ UDP: NONE, TCP: NONE });
+	expect(await without.closeStale(signal)).toEqual({ closed: { UDP: NONE, TCP: NONE }, failure: undefined });
 	await user.each("send a x", "recv a");
 });
 
