@@ -206,8 +206,10 @@ describe.each(FAMILIES)("connected UDP over $name", (family) => {
 		expect((await exchange(client, vip(2))).source).toBe(vip(2));
 		expect((await exchange(client, vip(1))).source).toBe(vip(1));
 		expect((await converse(client)).source).toBe(vip(1));
+		// It goes on counting under its id, if the test before had it.
+		const { connections } = bpf.backend(to(3)[0] ?? "");
 		await client.ask(`sendto a ${vip(3)} x`);
-		expect(bpf.backend(to(3)[0] ?? "").connections).toBe(1);
+		expect(bpf.backend(to(3)[0] ?? "").connections).toBe(connections + 1);
 		expect(await client.ask("peer a")).toBe(vip(1));
 	});
 

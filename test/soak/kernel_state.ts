@@ -7,10 +7,11 @@ import { EMPTY_CLUSTER } from "../../src/model/cluster.ts";
 import { projectEndpointSlice } from "../../src/model/endpoint_slice.ts";
 import { projectService } from "../../src/model/service.ts";
 import { planFresh } from "../../src/plan/plan.ts";
-import type { Frontend } from "../../src/plan/plan_types.ts";
+import type { Frontend, Plan } from "../../src/plan/plan_types.ts";
 import type { TestHub } from "../support/hub/hub.ts";
 import { selfOf } from "../support/plans.ts";
-import { describeSet, follow, readMemory } from "../support/program_view.ts";
+import { describeSet, describeTraits, follow, readMemory } from "../support/program_view.ts";
+import { wantedKnown, wantedTraits } from "../support/wanted.ts";
 
 const OWNER = "kubernetes.io/service-name";
 const HEADLESS = "service.kubernetes.io/headless";
@@ -18,8 +19,7 @@ const OTHER_PROXY = "service.kubernetes.io/service-proxy-name";
 
 type Labels = Readonly<Record<string, string>>;
 
-/** Sorted by address. */
-export function expectedFrontends(hub: TestHub, nodeName: string): readonly Frontend[] {
+export function expectedPlan(hub: TestHub, nodeName: string): Plan {
 	const services = new Map<string, Service>();
 	const slices = new Map<string, readonly EndpointSlice[]>();
 	for (const object of asSent(hub, "Service", (labels) => !(OTHER_PROXY in labels))) {
@@ -31,7 +31,16 @@ export function expectedFrontends(hub: TestHub, nodeName: string): readonly Fron
 		if (value !== undefined) slices.set(value.service, [...(slices.get(value.service) ?? []), value]);
 	}
 	const cluster: Cluster = { ...EMPTY_CLUSTER, services, slices };
-	const { chunks } = planFresh([{ name: "hub", cluster }], selfOf(nodeName));
+	// As the agent is started: a folder of manifests, which stays empty, and then the API server.
+	const hubs = [
+		{ name: "manifests", cluster: EMPTY_CLUSTER },
+		{ name: "hub", cluster },
+	];
+	return planFresh(hubs, selfOf(nodeName));
+}
+
+/** Sorted by address. */
+export function frontendsOf({ chunks }: Plan): readonly Frontend[] {
 	return [...chunks.values()].flatMap(({ frontends }) => frontends).sort((a, b) => (a.address < b.address ? -1 : 1));
 }
 
@@ -45,16 +54,19 @@ function asSent(hub: TestHub, kind: string, isAskedFor: (labels: Labels) => bool
 	return JSON.parse(JSON.stringify(objects));
 }
 
-/** One line for each frontend, then how many elements each map has. */
-export function expectedState(frontends: readonly Frontend[]): readonly string[] {
-	const lines = frontends.map(
-		({ address, name, active, terminating, keepsPeer }) =>
-			`${address} ${name} ${sorted(active)}|${sorted(terminating)} ${keepsPeer ? 1 : 0}`,
-	);
+/** One line for each frontend and each known address, then how many elements each map has. */
+export function expectedState(plan: Plan): readonly string[] {
+	const frontends = frontendsOf(plan);
+	const lines = frontends.map((frontend) => {
+		const { address, name, active, terminating } = frontend;
+		return `${address} ${name} ${sorted(active)}|${sorted(terminating)} ${wantedTraits(frontend)}`;
+	});
+	const known = [...plan.addresses].map(([ip, what]) => `${ip} is ${wantedKnown(what)}`);
 	const members = frontends.map(({ active, terminating }) => [...active, ...terminating]);
 	const backends = new Set(members.flat());
 	return [
 		...lines.sort(),
+		...known.sort(),
 		`${frontends.length} names`,
 		`${members.flat().length} slots`,
 		`${backends.size} backends: ${sorted([...backends])}`,
@@ -65,13 +77,15 @@ export function expectedState(frontends: readonly Frontend[]): readonly string[]
 export function kernelState(maps: Maps): readonly string[] {
 	const memory = readMemory(maps);
 	const { frontends, names, slots, backends } = memory;
-	const lines = frontends.map(
-		(frontend) =>
-			`${frontend.address} ${names.get(frontend.id) ?? "(no name)"} ${describeSet(memory, frontend)} ${frontend.flags & 1}`,
-	);
+	const lines = frontends.map((frontend) => {
+		const name = names.get(frontend.id) ?? "(no name)";
+		return `${frontend.address} ${name} ${describeSet(memory, frontend)} ${describeTraits(frontend)}`;
+	});
+	const known = [...memory.addresses].map(([ip, what]) => `${ip} is ${what}`);
 	const reached = frontends.flatMap((frontend) => follow(memory, frontend).map((found) => found?.address ?? "?"));
 	return [
 		...lines.sort(),
+		...known.sort(),
 		`${names.size} names`,
 		`${slots.size} slots`,
 		`${backends.size} backends: ${sorted([...new Set(reached)])}`,

@@ -12,7 +12,7 @@ import { lab } from "../support/lab.ts";
 import { until } from "../support/wait.ts";
 import { createDeck, createDice, type Dice } from "./dice.ts";
 import { createFaults, type FaultSet, type Faults, RULES, USER } from "./faults.ts";
-import { difference, expectedFrontends, expectedState, kernelState } from "./kernel_state.ts";
+import { difference, expectedPlan, expectedState, frontendsOf, kernelState } from "./kernel_state.ts";
 import { NODE } from "./objects.ts";
 import { connectSteadily, findAstray, type SteadyClient } from "./traffic.ts";
 import { createWorld, type World } from "./world.ts";
@@ -242,8 +242,8 @@ async function settle(stage: Stage, rest: number): Promise<Omit<Round, "changes"
 	const { faults, agents, hub, maps, steady, look } = stage;
 	agents.ensure();
 	await faults.calm();
-	const frontends = expectedFrontends(hub, NODE);
-	const expected = expectedState(frontends);
+	const plan = expectedPlan(hub, NODE);
+	const [frontends, expected] = [frontendsOf(plan), expectedState(plan)];
 	const started = performance.now();
 	await waitUntilFollowed(stage, expected);
 	const followed = performance.now() - started;
@@ -300,7 +300,7 @@ function isFresh(status: string): boolean {
 /** What people see is the same. */
 async function compareCommand({ place, hub }: Stage): Promise<void> {
 	const shown = programmed((await place.run("frontends", "-o", "json")).out);
-	const expected = expectedFrontends(hub, NODE).filter(({ name }) => !name.startsWith("balancing/"));
+	const expected = frontendsOf(expectedPlan(hub, NODE)).filter(({ name }) => !name.startsWith("balancing/"));
 	const line = (address: string, backends: readonly string[]) => `${address} ${[...backends].sort().join(" ")}`;
 	const differences = difference(
 		expected.map(({ address, active, terminating }) => line(address, [...active, ...terminating])),

@@ -10,9 +10,19 @@ import type { Writer, Written } from "../../src/datapath/writer.ts";
 import { createWriter } from "../../src/datapath/writer.ts";
 import type { Ip, L4Address } from "../../src/model/address.ts";
 import { l4Parts, parseIp } from "../../src/model/address.ts";
-import type { Frontend, KnownAddress, Plan } from "../../src/plan/plan_types.ts";
+import type { Frontend, Plan } from "../../src/plan/plan_types.ts";
 import type { FrontendCopy, Memory } from "./program_view.ts";
-import { backendIds, describeSet, follow, readBackend, readMemory, runsOf, u32Key } from "./program_view.ts";
+import {
+	backendIds,
+	describeSet,
+	describeTraits,
+	follow,
+	readBackend,
+	readMemory,
+	runsOf,
+	u32Key,
+} from "./program_view.ts";
+import { wantedKnown, wantedTraits } from "./wanted.ts";
 
 /** Rounds after which a program has certainly finished what it read at the beginning. */
 const PATIENCE = 2;
@@ -346,47 +356,22 @@ function countConnections(world: World): void {
 export function demandExactly(maps: Maps, plan: Plan): void {
 	const memory = readMemory(maps);
 	const is = memory.frontends.map((frontend) => {
-		const { address, id, flags, affinity, affinitySeconds } = frontend;
-		const traits = `${flags.toString(2)} ${affinity.toString(16)} ${affinitySeconds}`;
-		return `${address} ${memory.names.get(id)} ${traits} ${describeSet(memory, frontend)}`;
+		const { address, id } = frontend;
+		return `${address} ${memory.names.get(id)} ${describeTraits(frontend)} ${describeSet(memory, frontend)}`;
 	});
 	const frontends = [...plan.chunks.values()].flatMap((chunk) => chunk.frontends);
 	const should = frontends.map(
-		(frontend) => `${frontend.address} ${frontend.name} ${traitsOf(frontend)} ${setOf(frontend)}`,
+		(frontend) => `${frontend.address} ${frontend.name} ${wantedTraits(frontend)} ${setOf(frontend)}`,
 	);
 	const members = frontends.map(({ active, terminating }) => [...active, ...terminating]);
 	const sizes = { frontends: frontends.length, slots: members.flat().length, backends: new Set(members.flat()).size };
 	const found = { frontends: memory.names.size, slots: memory.slots.size, backends: memory.backends.size };
-	const known = [...plan.addresses].map(([ip, what]) => `${ip} ${knownOf(what)}`);
+	const known = [...plan.addresses].map(([ip, what]) => `${ip} ${wantedKnown(what)}`);
 	const [a, b] = [
 		{ lines: is.sort(), known: [...memory.addresses].map((pair) => pair.join(" ")).sort(), sizes: found },
 		{ lines: should.sort(), known: known.sort(), sizes },
 	].map((side) => JSON.stringify(side, null, 1));
 	if (a !== b) throw new Error(`The maps hold\n${a}\nbut the plan says\n${b}`);
-}
-
-const MODES = ["ServiceClusterIP", "ServiceNodeport", "ServiceLoadbalancer", "ServiceExternalIP", "Canary"];
-const CLIENTS = ["netns", "cgroup", "uid", "process"];
-
-/** Flags (mode, keeps UDP, closes TCP, client identity, own node only, keeps peer), group and seconds, as bpf/types.h has them. */
-function traitsOf({ mode, keepsPeer, ownNodeOnly, closeOnRemove, affinity }: Frontend): string {
-	const bit = (is: boolean) => (is ? "1" : "0");
-	const client = CLIENTS.indexOf(affinity?.client ?? "netns")
-		.toString(2)
-		.padStart(2, "0");
-	const close = `${bit(closeOnRemove === "none")}${bit(closeOnRemove === "all")}`;
-	const flags = [
-		`${MODES.indexOf(mode).toString(2)}00`,
-		`${close}${client}${bit(ownNodeOnly === true)}${bit(keepsPeer || closeOnRemove === "all")}`,
-	];
-	const digest = affinity === undefined ? undefined : new Bun.CryptoHasher("sha256").update(affinity.group).digest();
-	const group = digest?.readBigUint64BE(0) ?? 0n;
-	const number = Number.parseInt(flags.join(""), 2);
-	return `${number.toString(2)} ${group.toString(16)} ${affinity?.seconds ?? 0}`;
-}
-
-function knownOf(known: KnownAddress): string {
-	return known.kind === "clusterIp" ? "cluster-ip" : `${known.scope} node at ${known.nodePorts}`;
 }
 
 function parsedIp(text: string): Ip {

@@ -94,6 +94,11 @@ export function describeSet(memory: Memory, frontend: FrontendCopy): string {
 	return `${sorted(found.slice(0, frontend.active))}|${sorted(found.slice(frontend.active))}`;
 }
 
+/** Flags in binary, the group in hexadecimal digits, and its seconds. */
+export function describeTraits({ flags, affinity, affinitySeconds }: FrontendCopy): string {
+	return `${flags.toString(2)} ${affinity.toString(16)} ${affinitySeconds}`;
+}
+
 /** Backend ids of the two runs, in the order of slots. */
 export function runsOf(memory: Memory, frontend: FrontendCopy): readonly [readonly number[], readonly number[]] {
 	const ids = follow(memory, frontend).map((entry) => entry?.backendId ?? 0);

@@ -1,0 +1,28 @@
+// What a plan wants, in the words of program_view.ts: worked out without src/datapath.
+
+import type { Frontend, KnownAddress } from "../../src/plan/plan_types.ts";
+
+const MODES = ["ServiceClusterIP", "ServiceNodeport", "ServiceLoadbalancer", "ServiceExternalIP", "Canary"];
+const CLIENTS = ["netns", "cgroup", "uid", "process"];
+
+/** Flags (mode, keeps UDP, closes TCP, client identity, own node only, keeps peer), group and seconds, as bpf/types.h has them. */
+export function wantedTraits({ mode, keepsPeer, ownNodeOnly, closeOnRemove, affinity }: Frontend): string {
+	const bit = (is: boolean) => (is ? "1" : "0");
+	const client = CLIENTS.indexOf(affinity?.client ?? "netns")
+		.toString(2)
+		.padStart(2, "0");
+	const close = `${bit(closeOnRemove === "none")}${bit(closeOnRemove === "all")}`;
+	const flags = [
+		`${MODES.indexOf(mode).toString(2)}00`,
+		`${close}${client}${bit(ownNodeOnly === true)}${bit(keepsPeer || closeOnRemove === "all")}`,
+	];
+	const digest = affinity === undefined ? undefined : new Bun.CryptoHasher("sha256").update(affinity.group).digest();
+	const group = digest?.readBigUint64BE(0) ?? 0n;
+	const number = Number.parseInt(flags.join(""), 2);
+	return `${number.toString(2)} ${group.toString(16)} ${affinity?.seconds ?? 0}`;
+}
+
+/** As Memory.addresses has it. */
+export function wantedKnown(known: KnownAddress): string {
+	return known.kind === "clusterIp" ? "cluster-ip" : `${known.scope} node at ${known.nodePorts}`;
+}
