@@ -24,7 +24,12 @@ async function main(words: readonly string[]): Promise<number> {
 		return 1;
 	}
 	const started = performance.now();
-	const results = await tryRows(only);
+	const stop = new AbortController();
+	for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => stop.abort());
+	const results = await tryRows(only, stop.signal).catch((error: unknown) => {
+		console.error(stop.signal.aborted ? "Stopped" : error);
+	});
+	if (results === undefined) return 1;
 	console.log(resultsAsTable(results));
 	console.log(`Linux ${release()}, ${Math.round((performance.now() - started) / 1000)} s: ${countsOf(results)}`);
 	if (writes) writeFileSync(PAGE, pageOf(results, { kernel: release(), date: new Date().toISOString().slice(0, 10) }));

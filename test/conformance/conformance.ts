@@ -15,8 +15,11 @@ function parseResult(line: string): Result {
 	return value;
 }
 
-/** The results in the order of the table. `only`: of these ids. Throws if the world could not be made. */
-export async function tryRows(only: readonly string[] = []): Promise<readonly Result[]> {
+/**
+ * The results in the order of the table. `only`: of these ids. Throws if the world could not be made, or if the signal was aborted:
+ * then what was set up has been taken away.
+ */
+export async function tryRows(only: readonly string[] = [], signal?: AbortSignal): Promise<readonly Result[]> {
 	using first = netns();
 	const program = [process.execPath, "run", `${import.meta.dir}/nodes.ts`, first.name, only.join(",")];
 	const child = Bun.spawn(["nsenter", `--net=/run/netns/${first.name}`, "--", ...program], {
@@ -24,6 +27,7 @@ export async function tryRows(only: readonly string[] = []): Promise<readonly Re
 		stdout: "pipe",
 		stderr: "pipe",
 	});
+	signal?.addEventListener("abort", () => child.kill("SIGTERM"));
 	const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
 	if (code !== 0) throw new Error(`Cannot try the rows: the process ended with ${code}: ${err}`);
 	return out.split("\n").slice(0, -1).map(parseResult);

@@ -26,11 +26,12 @@ async function headlessLabel(c: Case): Promise<void> {
 	const labels = { "service.kubernetes.io/headless": "" };
 	const web = c.service();
 	// The controller copies the Service's label to its slices.
-	await c.apply(web.object(), web.slices(["b1", "b2"], { labels }));
+	const labelled = () => c.apply(web.object({ labels }), web.slices(["b1", "b2"], { labels }));
+	await labelled();
 	await c.refused(EVERYWHERE, web.at());
-	await c.apply(web.slices(["b1", "b2"]));
+	await c.apply(web.object(), web.slices(["b1", "b2"]));
 	await c.reach(EVERYWHERE, web.at(), ["b1", "b2"]);
-	await c.apply(web.slices(["b1", "b2"], { labels }));
+	await labelled();
 	await c.refused(EVERYWHERE, web.at());
 }
 

@@ -216,8 +216,10 @@ async function besideSctp(c: Case): Promise<void> {
 	const web = c.service("web", { ports: [c.port(80), c.port(80, { name: "sctp", protocol: "SCTP" })] });
 	await c.apply(web.object(), web.slices(["b1"]));
 	await c.reach(LOCAL, web.at(), ["b1"]);
+	// SCTP alone, and back: nothing is there for us meanwhile.
 	await c.apply(web.object({ ports: [c.port(80, { name: "sctp", protocol: "SCTP" })] }));
-	await c.refused(LOCAL, web.at());
+	await c.apply(web.object());
+	await c.reach(LOCAL, web.at(), ["b1"]);
 }
 
 async function severalSlices(c: Case): Promise<void> {
