@@ -89,6 +89,43 @@ status:
       status: "True"
 `,
 	`apiVersion: v1
+kind: Service
+metadata:
+  name: shop
+  namespace: demo
+  annotations:
+    balancing.elf.io/client-identity: cgroup
+    balancing.elf.io/close-on-remove: "all"
+    balancing.elf.io/reach: node-port
+spec:
+  type: LoadBalancer
+  clusterIP: 10.96.0.11
+  externalIPs: [192.0.2.11, "2001:db8::11"]
+  externalTrafficPolicy: Local
+  healthCheckNodePort: 30999
+  trafficDistribution: PreferSameNode
+  sessionAffinity: ClientIP
+  sessionAffinityConfig: {clientIP: {timeoutSeconds: 60}}
+  selector: {app: web}
+  ports: [{port: 80, nodePort: 30080}]
+status:
+  loadBalancer:
+    ingress:
+      - ip: 192.0.2.12
+        ipMode: VIP
+---
+apiVersion: v1
+kind: Node
+metadata:
+  name: node-a
+  labels: {topology.kubernetes.io/zone: zone-a}
+  annotations: {balancing.elf.io/nodeProxyIpv4: 192.0.2.9, balancing.elf.io/nodeProxyIpv6: "2001:db8::9"}
+status:
+  addresses:
+    - {type: InternalIP, address: 10.0.0.1}
+    - {type: Hostname, address: node-a}
+`,
+	`apiVersion: v1
 items:
 - apiVersion: v1
   kind: Service
@@ -123,6 +160,7 @@ const SERVICE = {
 		uid: "8bf087f5-b95b-4c0b-9a82-767ef28d7a8a",
 		resourceVersion: "378",
 		creationTimestamp: "2026-01-02T03:04:05Z",
+		annotations: { "balancing.elf.io/reach": "node-proxy", "balancing.elf.io/client-identity": "uid" },
 		managedFields: [{ manager: "kubectl", operation: "Apply", fieldsV1: { "f:spec": { "f:ports": { ".": {} } } } }],
 	},
 	spec: {
@@ -137,9 +175,14 @@ const SERVICE = {
 			{ name: "http", protocol: "TCP", port: 80, targetPort: 8080, nodePort: 30080 },
 			{ name: "sctp", protocol: "SCTP", port: 81, targetPort: 0 },
 		],
-		sessionAffinity: "None",
+		externalIPs: ["192.0.2.7", "2001:db8::7"],
+		externalTrafficPolicy: "Local",
+		healthCheckNodePort: 31234,
+		sessionAffinity: "ClientIP",
+		sessionAffinityConfig: { clientIP: { timeoutSeconds: 10_800 } },
+		trafficDistribution: "PreferSameZone",
 	},
-	status: { loadBalancer: { ingress: [{ ip: "192.0.2.1" }] } },
+	status: { loadBalancer: { ingress: [{ ip: "192.0.2.1", ipMode: "VIP" }, { hostname: "api.example" }] } },
 };
 
 const SLICE = {
@@ -148,7 +191,12 @@ const SLICE = {
 	metadata: { name: "api-vt57p", namespace: "demo", labels: { "kubernetes.io/service-name": "api" } },
 	addressType: "IPv6",
 	endpoints: [
-		{ addresses: ["fd00:244::15"], conditions: { ready: true, serving: true, terminating: false }, nodeName: "node-a" },
+		{
+			addresses: ["fd00:244::15"],
+			conditions: { ready: true, serving: true, terminating: false },
+			nodeName: "node-a",
+			hints: { forZones: [{ name: "zone-a" }, { name: "zone-b" }], forNodes: [{ name: "node-a" }] },
+		},
 		{ addresses: ["fd00:244::16"], conditions: { ready: null, serving: null, terminating: true }, zone: "zone-b" },
 	],
 	ports: [{ name: "http", protocol: "TCP", port: 8080 }],
@@ -171,11 +219,32 @@ const POD = {
 	},
 };
 
+const NODE = {
+	apiVersion: "v1",
+	kind: "Node",
+	metadata: {
+		name: "node-a",
+		labels: { "kubernetes.io/hostname": "node-a", "topology.kubernetes.io/zone": "zone-a" },
+		annotations: { "balancing.elf.io/nodeProxyIpv4": "192.0.2.9", "balancing.elf.io/nodeProxyIpv6": "2001:db8::9" },
+	},
+	spec: { podCIDR: "10.244.1.0/24", taints: [{ key: "a", effect: "NoSchedule" }] },
+	status: {
+		addresses: [
+			{ type: "ExternalIP", address: "198.51.100.1" },
+			{ type: "InternalIP", address: "10.0.0.1" },
+			{ type: "InternalIP", address: "fd00::1" },
+			{ type: "Hostname", address: "node-a" },
+		],
+		conditions: [{ type: "Ready", status: "True" }],
+	},
+};
+
+/** Of each kind that is projected one, as an API server gives it. */
+export const SINGLE: readonly unknown[] = [SERVICE, SLICE, POD, NODE];
+
 /** Objects as an API server gives them. */
 export const OBJECTS: readonly unknown[] = [
-	SERVICE,
-	SLICE,
-	POD,
+	...SINGLE,
 	{
 		apiVersion: "v1",
 		kind: "ServiceList",

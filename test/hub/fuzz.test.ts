@@ -10,13 +10,14 @@ import { readManifests } from "../../src/hub/manifests/manifests.ts";
 import { parseIp, parsePort } from "../../src/model/address.ts";
 import { projectEndpointSlice } from "../../src/model/endpoint_slice.ts";
 import { formatField, parseField } from "../../src/model/field_path.ts";
+import { projectNode } from "../../src/model/node.ts";
 import { projectPod } from "../../src/model/pod.ts";
 import type { Problem } from "../../src/model/problem.ts";
 import { MAX_PROBLEMS_PER_OBJECT } from "../../src/model/report.ts";
 import { projectSelection } from "../../src/model/selection.ts";
 import { projectService } from "../../src/model/service.ts";
 import { createRandom, type Random } from "../support/random.ts";
-import { OBJECTS, YAML_DOCUMENTS } from "./documents.ts";
+import { OBJECTS, SINGLE, YAML_DOCUMENTS } from "./documents.ts";
 import { mutateBytes, mutateObject, mutateText } from "./mutate.ts";
 
 const RUNS = Number(process.env["FUZZ_RUNS"] ?? 100_000);
@@ -29,6 +30,8 @@ const FILES_AT_ONCE = 50;
 /** What garbage may pile up between two collections; a leak of 1 % of the documents' objects would be more. */
 const MAX_GROWTH = 512 * 1024 * 1024;
 
+const PROJECTIONS = [projectService, projectEndpointSlice, projectPod, projectNode];
+
 const GOOD = (name: string) =>
 	`apiVersion: v1\nkind: Service\nmetadata: {name: ${name}, namespace: keep}\nspec:\n  clusterIP: 10.0.0.1\n  ports: [{port: 80}]\n`;
 
@@ -39,8 +42,9 @@ describe(`with FUZZ_SEED=${SEED}`, () => {
 		const random = createRandom(SEED);
 		const memory = watchMemory();
 		for (let run = 0; run < OBJECT_RUNS; run++) {
-			const object = mutateObject(OBJECTS[run % 3], random);
-			for (const { value, problems } of [projectService(object), projectEndpointSlice(object), projectPod(object)]) {
+			const object = mutateObject(SINGLE[run % SINGLE.length], random);
+			for (const project of PROJECTIONS) {
+				const { value, problems } = project(object);
 				check(value);
 				checkProblems(problems, MAX_PROBLEMS_PER_OBJECT + 1);
 				if (value === undefined && problems.length === 0) throw new Error("Left out without a Problem");
@@ -130,13 +134,15 @@ function check(value: unknown, key = ""): void {
 	}
 }
 
-const IPS = new Set(["ip", "ips", "clusterIps"]);
-const PORTS = new Set(["port", "target"]);
+const IPS = new Set(["ip", "ips", "clusterIps", "externalIps", "ingressIps", "proxyIps"]);
+const PORTS = new Set(["port", "target", "nodePort", "healthCheckNodePort"]);
 
 function checkScalar(value: string | number, key: string): void {
 	if (typeof value === "string" && value.length > 330)
 		throw new Error(`A long string is kept in ${key}: ${value.slice(0, 50)}`);
 	if (IPS.has(key) && parseIp(String(value)) !== value) throw new Error(`Not canonical: ${value}`);
+	if (key === "seconds" && !(typeof value === "number" && value >= 1 && value <= 86_400))
+		throw new Error(`Not a timeout: ${value}`);
 	if (PORTS.has(key) && typeof value === "number" && parsePort(value) !== value)
 		throw new Error(`Not a port: ${value}`);
 }

@@ -34,6 +34,19 @@ const WRONG_SERVICES: readonly { readonly metadata?: Body; readonly spec?: unkno
 	...[5, "ICMP", "tcp", {}].map((protocol) => ({ spec: { ...sound(), ports: [{ port: 80, protocol }] } })),
 	...[5, "A_B", {}, "x".repeat(64)].map((name) => ({ spec: { ...sound(), ports: [{ port: 80, name }] } })),
 	...[5, "Nowhere", []].map((internalTrafficPolicy) => ({ spec: { ...sound(), internalTrafficPolicy } })),
+	...[5, "x", {}, [5], ["127.0.0.1"], ["x"]].map((externalIPs) => ({ spec: { ...sound(), externalIPs } })),
+	...[5, "Nowhere", {}].map((externalTrafficPolicy) => ({
+		spec: { ...sound(), externalIPs: ["192.0.2.1"], externalTrafficPolicy },
+	})),
+	...[30_999, "x", {}].map((healthCheckNodePort) => ({ spec: { ...sound(), healthCheckNodePort } })),
+	...[5, "clientip", {}].map((sessionAffinity) => ({ spec: { ...sound(), sessionAffinity } })),
+	...[5, "x", [], { clientIP: 5 }, { clientIP: { timeoutSeconds: 0 } }, { clientIP: { timeoutSeconds: "5" } }].map(
+		(sessionAffinityConfig) => ({ spec: { ...sound(), sessionAffinity: "ClientIP", sessionAffinityConfig } }),
+	),
+	...[30_080, "x", {}].map((nodePort) => ({ spec: { ...sound(), ports: [{ port: 80, nodePort }] } })),
+	...["reach", "client-identity", "close-on-remove"].flatMap((name) =>
+		[5, "x", {}, ["pod"]].map((value) => ({ metadata: { annotations: { [`balancing.elf.io/${name}`]: value } } })),
+	),
 ];
 
 function sound(): Body {
@@ -50,12 +63,28 @@ const WRONG_SLICES: readonly Body[] = [
 		endpoints: [{ ...ENDPOINT, conditions }],
 	})),
 	...[5, {}, "No Node"].map((nodeName) => ({ endpoints: [{ ...ENDPOINT, nodeName }] })),
+	...[5, "x", [], { forZones: "a" }, { forZones: [5] }, { forNodes: [{ name: 5 }] }, { forZones: [{}] }].map(
+		(hints) => ({
+			endpoints: [{ ...ENDPOINT, hints }],
+		}),
+	),
 	...["x", 5, {}, [null], [5], ["http"]].map((ports) => ({ ports })),
 	...["80", 0, 65_536, 80.5, {}, true].map((port) => ({ ports: [{ ...PORT, port }] })),
 	...[5, "A_B", {}].map((name) => ({ ports: [{ ...PORT, name }] })),
 	...[5, "ICMP", {}].map((protocol) => ({ ports: [{ ...PORT, protocol }] })),
 	{ metadata: { labels: { [OWNER]: "Not_A_Name" } } },
 	{ metadata: { labels: { [OWNER]: 5 } } },
+];
+
+const ZONE = "topology.kubernetes.io/zone";
+const WRONG_NODES: readonly { readonly metadata?: Body; readonly status?: unknown }[] = [
+	...[5, {}, "a b"].map((zone) => ({ metadata: { labels: { [ZONE]: zone } } })),
+	...[5, {}, "x", "fd00::1"].map((ip) => ({ metadata: { annotations: { "balancing.elf.io/nodeProxyIpv4": ip } } })),
+	...["x", 5, []].map((status) => ({ status })),
+	...["x", 5, {}].map((addresses) => ({ status: { addresses } })),
+	...["x", 5, {}, "127.0.0.1", "0.0.0.0", undefined].map((address) => ({
+		status: { addresses: [{ type: "InternalIP", address }] },
+	})),
 ];
 
 /** Names of the objects that were put. */
@@ -82,13 +111,21 @@ function putSlices(server: TestHub): readonly string[] {
 	});
 }
 
-test("each field of Services and EndpointSlices with a wrong value is a Problem of that object, and nobody else's", async () => {
+function putNodes(server: TestHub): readonly string[] {
+	return WRONG_NODES.map(({ metadata, ...body }, index) => {
+		const name = `bad${index}`;
+		server.put("Node", { ...body, metadata: { ...metadata, name } } as Stored);
+		return `Node ${name}`;
+	});
+}
+
+test("each field of Services, EndpointSlices and Nodes with a wrong value is a Problem of that object, and nobody else's", async () => {
 	await using server = await startHub({ kubernetes: false });
 	server.apply(webService("web"));
 	await using client = followHub(server);
 	await client.shows("demo/web");
 	const before = client.seen.at(-1)?.services.get("demo/web");
-	const wrong = [...putServices(server), ...putSlices(server)];
+	const wrong = [...putServices(server), ...putSlices(server), ...putNodes(server)];
 	server.apply(webService("near"));
 	const objects = () => [...new Set(client.seen.at(-1)?.problems.map(({ object }) => object) ?? [])].sort();
 	await until("the last one", () => client.ips("demo/near").length === 1 && objects().length >= wrong.length);
@@ -102,9 +139,9 @@ test("each field of Services and EndpointSlices with a wrong value is a Problem 
 	await until("stale", () => client.hub.status().staleSince !== null);
 	await jumpUntil(client, "listed anew", () => client.hub.status().staleSince === null);
 	expect(objects()).toEqual([...wrong].sort());
-	for (const kind of ["Service", "EndpointSlice"]) {
+	for (const kind of ["Service", "EndpointSlice", "Node"]) {
 		const bad = server.list(kind).filter(({ metadata: { name } }) => name.startsWith("bad"));
-		for (const { metadata } of bad) server.delete(kind, "demo", metadata.name);
+		for (const { metadata } of bad) server.delete(kind, metadata.namespace, metadata.name);
 	}
 	await jumpUntil(client, "no Problem", () => objects().length === 0);
 	expect(client.services()).toEqual(["demo/near", "demo/web"]);
