@@ -20,7 +20,7 @@ export interface AgentOptions {
 
 export type Policy = "balancing" | "client-go";
 
-const PATHS = ["/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices"];
+const PATHS = ["/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices", "/api/v1/nodes"];
 const ACCESS: Access = { url: "https://hub.invalid", tls: {}, headers: {}, proxy: undefined };
 
 /** Runs until the signal is aborted. */

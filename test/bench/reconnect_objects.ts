@@ -1,6 +1,6 @@
 // What a modelled API server has, and how it says so: few small objects, each of which counts for as many bytes as a real cluster has.
 
-/** One kind of a cluster with 1,000 Services of 10 endpoints, as the test hub answers it over the network. Bytes. */
+/** One kind of a cluster with 1,000 Services of 10 endpoints and 100 Nodes, as the test hub answers it over the network. Bytes. */
 export interface Size {
 	/** As JSON: in streaming lists, which are never compressed. */
 	readonly raw: number;
@@ -13,7 +13,9 @@ export interface Size {
 const SIZES: Readonly<Record<string, Size>> = {
 	services: { raw: 968_793, packed: 51_560, count: 1000 },
 	endpointslices: { raw: 3_525_509, packed: 448_000, count: 1000 },
+	nodes: { raw: 1_007_821, packed: 39_766, count: 100 },
 };
+const KINDS: Readonly<Record<string, string>> = { services: "Service", endpointslices: "EndpointSlice", nodes: "Node" };
 /** Of each kind. */
 const NAMES = ["a", "b", "c"];
 
@@ -46,7 +48,7 @@ export function createObjects(): Objects {
 	let edits = 0;
 	let edited = 0;
 
-	function metadataOf(name: string): object {
+	function metadataOf(name: string): { readonly namespace: string; readonly [field: string]: string } {
 		return { name, namespace: "demo", resourceVersion: String(version) };
 	}
 
@@ -71,8 +73,21 @@ export function createObjects(): Objects {
 		};
 	}
 
+	function node(name: string, index: number): object {
+		const address = `10.200.${edits % 250}.${index + 1}`;
+		const { namespace: _, ...metadata } = metadataOf(name);
+		return { apiVersion: "v1", kind: "Node", metadata, status: { addresses: [{ type: "InternalIP", address }] } };
+	}
+
+	const made: Readonly<Record<string, (name: string, index: number) => object>> = {
+		services: service,
+		endpointslices: slice,
+		nodes: node,
+	};
+
 	function all(resource: string): readonly object[] {
-		return NAMES.map(resource === "services" ? service : slice);
+		const make = made[resource];
+		return make === undefined ? [] : NAMES.map(make);
 	}
 
 	function lines(type: string, objects: readonly object[]): string {
@@ -80,7 +95,7 @@ export function createObjects(): Objects {
 	}
 
 	function kindOf(resource: string): string {
-		return resource === "services" ? "Service" : "EndpointSlice";
+		return KINDS[resource] ?? "";
 	}
 
 	return {

@@ -1,9 +1,10 @@
 // The same with real clients over TLS against the test hub: what an agent asks for and gets, to compare the simulation with; and what lists weigh.
 
-import { followHub } from "../support/follow_hub.ts";
+import { followHub, KINDS } from "../support/follow_hub.ts";
 import { ask, watch } from "../support/hub/ask.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { until } from "../support/wait.ts";
+import { nodeObject } from "./node_objects.ts";
 import type { BenchRow } from "./row.ts";
 import { MEMBERS } from "./services.ts";
 
@@ -11,9 +12,14 @@ const CLIENTS = 50;
 const SERVICES = 100;
 const PATHS = ["/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices"];
 
-/** Services, and slices as the controllers write them: random names and UIDs do not compress. */
+/** A node for ten Services, Services, and slices as the controllers write them: random names and UIDs do not compress. */
 function manifests(count: number): readonly object[] {
-	return Array.from({ length: count }, (_, index) => manifestsOf(`service-${index}`, index)).flat();
+	const nodes = Array.from({ length: count / 10 }, (_, index) => ({
+		apiVersion: "v1",
+		kind: "Node",
+		...nodeObject(index),
+	}));
+	return [...nodes, ...Array.from({ length: count }, (_, index) => manifestsOf(`service-${index}`, index)).flat()];
 }
 
 function manifestsOf(name: string, index: number): readonly object[] {
@@ -77,7 +83,7 @@ async function returnAfter(fault: Fault): Promise<readonly BenchRow[]> {
 	hub.apply(manifests(SERVICES));
 	await using stack = new AsyncDisposableStack();
 	const clients = Array.from({ length: CLIENTS }, () => stack.use(followHub(hub, { random: Math.random })));
-	const all = () => hub.watches().length === PATHS.length * CLIENTS;
+	const all = () => hub.watches().length === KINDS * CLIENTS;
 	await until("all clients follow", () => clients.every(({ seen }) => seen.length > 0) && all());
 	hub.resetCounters();
 	const { accepted } = hub.traffic();
@@ -91,7 +97,7 @@ async function returnAfter(fault: Fault): Promise<readonly BenchRow[]> {
 	const each = (value: number) => value / CLIENTS;
 	return [
 		{ name: `${CLIENTS} real clients, ${fault}: requests of a client`, value: each(hub.count()), unit: "" },
-		{ name: "  lists of a client (two kinds)", value: each(hub.count({ verb: "list" })), unit: "" },
+		{ name: "  lists of a client (three kinds)", value: each(hub.count({ verb: "list" })), unit: "" },
 		{ name: "  connections of a client", value: each(now - accepted), unit: "" },
 		{ name: "  bytes of a client, both ways, without TLS", value: each(bytesIn + bytesOut) / 1000, unit: "kB" },
 		{ name: "  all follow again after", value: seconds, unit: "s" },
@@ -130,7 +136,7 @@ const WAYS = {
 	"streaming list": readStream,
 };
 
-/** What both kinds of a cluster weigh, by each way in which an API server gives them. */
+/** What Services and slices of a cluster weigh, by each way in which an API server gives them. */
 export async function measureLists(): Promise<readonly BenchRow[]> {
 	const rows: BenchRow[] = [];
 	for (const count of [1000, 10_000]) {
