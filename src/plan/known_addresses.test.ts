@@ -36,7 +36,6 @@ describe("cluster IPs", () => {
 
 	test.each([
 		["another proxy's", { otherProxy: true }],
-		["without ports", { ports: [] }],
 		["of type ExternalName", { type: "ExternalName" }],
 		["that stand for node ports", { ips: ["0.0.0.1"] }],
 	] as const)("%s are not", (_, fields) => {
@@ -50,6 +49,10 @@ describe("cluster IPs", () => {
 		expect(known([{ ...objects, services: [service("demo/web")] }], withAddresses(...addresses))).toEqual([]);
 	});
 
+	test("of a Service with SCTP ports alone, which are not ours, are known as well", () => {
+		expect(known([{ services: [service("demo/web", { ports: [] })] }])).toEqual([CLUSTER_IP]);
+	});
+
 	test("loopback is none", () => {
 		expect(known([{ services: [service("demo/web", { ips: ["127.0.0.1"] })] }])).toEqual([]);
 	});
@@ -60,7 +63,7 @@ describe("cluster IPs", () => {
 		const other = service("demo/other", { ports: ["alt 81"] });
 		expect(of(OPEN, other)).toEqual([CLUSTER_IP]);
 		expect(of(other)).toEqual([CLUSTER_IP]);
-		expect(of({ ...other, ports: [] })).toEqual([]);
+		expect(of({ ...other, otherProxy: true })).toEqual([]);
 		expect(of(other)).toEqual([CLUSTER_IP]);
 		expect(of()).toEqual([]);
 	});

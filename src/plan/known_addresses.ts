@@ -47,7 +47,8 @@ export function createKnownAddresses(): KnownAddresses {
 	let snapshot: ReadonlyMap<Ip, KnownAddress> = new Map();
 
 	function count(service: Service, rank: number, step: 1 | -1): void {
-		const ips = isOurs(service) && service.ports.length > 0 ? service.clusterIps : [];
+		// Even of a Service with none but SCTP ports: what is TCP or UDP there is nobody's.
+		const ips = isOurs(service) ? service.clusterIps : [];
 		for (const ip of ips) if (!isNodePortsIp(ip)) countOne(clusterIps, ip, step);
 		for (const family of nodePortFamilies(service)) countOne(nodePorts, nodePortsIp(rank, family), step);
 	}

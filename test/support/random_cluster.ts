@@ -125,7 +125,7 @@ const service = (key: string): fc.Arbitrary<Service> =>
 				key: fc.constant(key),
 				type: fc.constantFrom("ClusterIP", "ClusterIP", "NodePort", "NodePort", "LoadBalancer", "ExternalName"),
 				clusterIps: fc.uniqueArray(fc.constantFrom(...VIRTUAL_IPS), { maxLength: 2 }),
-				ports: fc.uniqueArray(servicePort, { minLength: 1, maxLength: 3, selector: (item) => item.name }),
+				ports: fc.uniqueArray(servicePort, { maxLength: 3, selector: (item) => item.name }),
 				internalTrafficPolicy: fc.constantFrom("Cluster", "Cluster", "Local"),
 				otherProxy: fc.integer({ min: 0, max: 9 }).map((number) => number === 0),
 				peerAddress: fc.constantFrom("frontend", "backend"),

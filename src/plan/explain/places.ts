@@ -3,7 +3,7 @@
 import { type Ip, ipFamily } from "../../model/address.ts";
 import type { Family } from "../node_ports.ts";
 import type { HubSnapshot, NodeScope } from "../plan_types.ts";
-import { addressesOf, isOurs, type World } from "./wants.ts";
+import { isOurs, type World } from "./wants.ts";
 
 export type Place =
 	/** Node ports of the hub of this rank are served here. */
@@ -65,10 +65,8 @@ function nodesWith(hub: HubSnapshot | undefined, ip: Ip): readonly string[] {
 
 function clusterIpPlaceOf(world: World, ip: Ip): Place | undefined {
 	const services: string[] = [];
-	for (const [rank, hub] of world.hubs.entries())
-		for (const service of hub.cluster.services.values()) {
-			if (!service.clusterIps.includes(ip)) continue;
-			if (addressesOf(world, rank, hub, service).length > 0) services.push(service.key);
-		}
+	for (const { cluster } of world.hubs)
+		for (const service of cluster.services.values())
+			if (isOurs(service) && service.clusterIps.includes(ip)) services.push(service.key);
 	return services.length === 0 ? undefined : { kind: "clusterIp", services };
 }
