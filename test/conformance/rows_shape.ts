@@ -216,8 +216,9 @@ async function besideSctp(c: Case): Promise<void> {
 	const web = c.service("web", { ports: [c.port(80), c.port(80, { name: "sctp", protocol: "SCTP" })] });
 	await c.apply(web.object(), web.slices(["b1"]));
 	await c.reach(LOCAL, web.at(), ["b1"]);
-	// SCTP alone, and back: nothing is there for us meanwhile.
+	// SCTP alone, and back: the address is a known one meanwhile, and nobody's in TCP and UDP.
 	await c.apply(web.object({ ports: [c.port(80, { name: "sctp", protocol: "SCTP" })] }));
+	await c.refused(LOCAL, web.at());
 	await c.apply(web.object());
 	await c.reach(LOCAL, web.at(), ["b1"]);
 }
