@@ -20,6 +20,7 @@ const DNS_KEY = keyOf("10.96.0.10", 53, "UDP");
 function host(...keys: readonly string[]) {
 	const names = new Map<string, string>();
 	const frontends = new Map<string, string>();
+	const addresses = new Map<string, string>();
 	const put = (key: string, id: number, generation: number) => {
 		names.set(encodeId(id), encodeName(`demo/${id}:port`));
 		const numbers = { id, slotBase: 0, active: 0, members: 0, generation };
@@ -46,7 +47,7 @@ function host(...keys: readonly string[]) {
 			connect: () => 0,
 			last: () => state.last,
 		},
-		actual: () => ({ frontends, names, addresses: new Map() }),
+		actual: () => ({ frontends, names, addresses }),
 		log,
 	});
 	function meet(key: string): void {
@@ -65,7 +66,7 @@ function host(...keys: readonly string[]) {
 		one.worked();
 		return "worked";
 	}
-	return { way, log, put, frontends, state, times, open, attempt };
+	return { way, log, put, frontends, addresses, state, times, open, attempt };
 }
 
 describe("createOwnWay()", () => {
@@ -121,6 +122,18 @@ describe("createOwnWay()", () => {
 		expect(attempt(false, [HUB_KEY])).toBe("untranslated");
 		expect(attempt(false, [HUB_KEY], { by: "untranslated" })).toBeUndefined();
 		expect(times).toEqual([10_000, 30_000, 0, 0, 10_000]);
+	});
+
+	test("goes past an address that refuses the hub's port, until it is not known any more", () => {
+		const { attempt, way, addresses } = host();
+		// The address in the key, which begins with it.
+		const address = HUB_KEY.slice(0, 16);
+		addresses.set(address, "a cluster IP");
+		expect(attempt(false, [HUB_KEY])).toBe("untranslated");
+		attempt(true, [HUB_KEY], { by: "untranslated" });
+		expect(way.trouble()).toBe("It is reached without translation: 10.96.0.1:443/TCP does not lead to it");
+		addresses.delete(address);
+		expect(way.trouble()).toBeNull();
 	});
 
 	test("does not call an obstacle what was not met: the connection was there already", () => {

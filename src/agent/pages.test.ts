@@ -84,6 +84,8 @@ describe("pagesOf()", () => {
 		'balancing_sockets_closed_total{protocol="udp",result="failed"} 1',
 		'balancing_sockets_closed_total{protocol="tcp",result="closed"} 2',
 		'balancing_sockets_closed_total{protocol="tcp",result="failed"} 0',
+		"balancing_unknown_port_refusals_total 9",
+		'balancing_map_entries{map="addresses"} 8',
 		'balancing_datapath_faults_total{reason="slot"} 1',
 		'balancing_datapath_faults_total{reason="storage"} 2',
 	])("has the sample %s", (line) => {

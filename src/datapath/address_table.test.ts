@@ -119,6 +119,30 @@ describe("write()", () => {
 		demandExactly(maps, one);
 	});
 
+	test("says how many there is no room for, and uses room as soon as there is some", () => {
+		const capacity = { ...CAPACITY, addresses: 2 };
+		const { maps, write } = start(createRecordingMaps(createMemoryMaps(capacity)), capacity);
+		const nodes = (...last: readonly number[]) =>
+			withAddresses(NONE, Object.fromEntries(last.map((n) => [`192.0.2.${n}`, "remote 0.0.0.1"])));
+		expect(write(nodes(1, 2, 3, 4))).toMatchObject({
+			failures: [],
+			pending: 0,
+			problems: [
+				{ object: "Addresses", reason: "TooLarge", message: expect.stringContaining("no room for 2 addresses") },
+			],
+		});
+		expect(Object.keys(addresses(maps))).toHaveLength(2);
+		// One goes, one comes in its place, but not before: what is new is written first.
+		const [gone = ""] = Object.keys(addresses(maps));
+		const rest = [1, 2, 3, 4].filter((n) => gone !== `192.0.2.${n}`);
+		expect(write(nodes(...rest))).toMatchObject({ problems: [{ reason: "TooLarge" }], pending: 1, again: true });
+		expect(write(nodes(...rest))).toMatchObject({ failures: [], pending: 0 });
+		expect(Object.keys(addresses(maps))).toHaveLength(2);
+		write(nodes(3, 4));
+		expect(write(nodes(3, 4)).problems).toEqual([]);
+		demandExactly(maps, nodes(3, 4));
+	});
+
 	test("keeps what it found as long as not all hubs are synced", () => {
 		const { maps, write } = start();
 		write(withAddresses(NONE, { [VIP]: "cluster-ip", "192.0.2.1": "remote 0.0.0.1" }));

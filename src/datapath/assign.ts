@@ -32,6 +32,8 @@ export interface Assignment {
 	/** Ends a round: what `actual` no longer holds begins to rest, what has rested is free. */
 	settle(actual: Contents): void;
 	unplaced(): readonly Unplaced[];
+	/** How many known addresses there is no room for. */
+	unplacedAddresses(): number;
 	/** Whether ids or slots have become free since the last update, or may do so in the next rounds. */
 	hasRoomSoon(): boolean;
 	/** Further rounds, even without a change, would give ids and slots free, and the memory that is kept for them. */
@@ -65,7 +67,7 @@ interface State {
 export function createAssignment(options: AssignmentOptions): Assignment {
 	const places = createPlaces(options);
 	const { wanted, backends, leaving, leavingRanges } = places;
-	const addresses = createAddressTable(wanted);
+	const addresses = createAddressTable(wanted, options.capacity.addresses);
 	const state: State = { places, unplaced: new Map(), chunks: new Map(), hasNewRoom: false };
 	return {
 		wanted,
@@ -75,6 +77,7 @@ export function createAssignment(options: AssignmentOptions): Assignment {
 		},
 		settle: (actual) => settle(state, actual),
 		unplaced: () => [...state.unplaced.values()],
+		unplacedAddresses: addresses.unplaced,
 		isResting: () => backends.leaving.isResting() || leaving.isResting() || leavingRanges.isResting(),
 		hasRoomSoon: () => state.hasNewRoom || backends.leaving.size() + leaving.size() + leavingRanges.size() > 0,
 	};

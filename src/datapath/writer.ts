@@ -148,9 +148,15 @@ function report(assignment: Assignment, { changes, failures, left }: Applied): W
 		changes,
 		failures,
 		pending,
-		problems: unplaced.map(toProblem),
+		problems: [...unplaced.map(toProblem), ...addressProblems(assignment.unplacedAddresses())],
 		again: failures.length > 0 || assignment.isResting() || (unplaced.length > 0 && assignment.hasRoomSoon()),
 	};
+}
+
+function addressProblems(unplaced: number): readonly Problem[] {
+	if (unplaced === 0) return [];
+	const message = `There is no room for ${unplaced} addresses of Services and Nodes: their node ports are not translated, nor unknown ports refused`;
+	return [{ object: "Addresses", reason: "TooLarge", message }];
 }
 
 function toProblem({ chunk, frontend, full }: Unplaced): Problem {
