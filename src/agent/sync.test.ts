@@ -10,6 +10,7 @@ import { viewFrontends } from "../datapath/view.ts";
 import { createWriter } from "../datapath/writer.ts";
 import { type Ip, parseIp, parsePort } from "../model/address.ts";
 import { type Cluster, EMPTY_CLUSTER, type Service } from "../model/cluster.ts";
+import { listEndpoints } from "../model/endpoint_list.ts";
 import { createSync } from "./sync.ts";
 
 function ip(text: string): Ip {
@@ -36,7 +37,7 @@ function web(n: number, problems: Cluster["problems"] = [], backend = `10.244.0.
 		key: `${key}-1`,
 		service: key,
 		addressType: "IPv4",
-		endpoints: [endpoint],
+		endpoints: listEndpoints([endpoint]),
 		ports: [{ name: "http", port, protocol: "TCP" }],
 	} as const;
 	return { ...EMPTY_CLUSTER, services: new Map([[key, service]]), slices: new Map([[key, [slice]]]), problems };

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { type Cluster, EMPTY_CLUSTER, type EndpointSlice, type Node, type Service } from "../model/cluster.ts";
 
 /** Changes whenever the shape of Service, EndpointSlice or Node does (src/model/cluster.ts); a test holds the two together. */
-export const STORE_FORMAT = 4;
+export const STORE_FORMAT = 5;
 
 /** Where a snapshot comes from. */
 export interface Provenance {

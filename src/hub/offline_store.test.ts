@@ -221,7 +221,7 @@ test("the format is that of what is kept: whoever changes a projection gives it 
 		);
 	};
 	expect({ format: STORE_FORMAT, service: shape(SERVICE), slice: shape(SLICE), node: shape(NODE) }).toEqual({
-		format: 4,
+		format: 5,
 		node: { ips: ["string"], name: "string", proxyIps: ["string"], zone: "string" },
 		service: {
 			affinity: { client: "string", seconds: "number" },
@@ -245,16 +245,7 @@ test("the format is that of what is kept: whoever changes a projection gives it 
 		},
 		slice: {
 			addressType: "string",
-			endpoints: [
-				{
-					hints: { nodes: ["string"], zones: ["string"] },
-					ip: "string",
-					nodeName: "string",
-					ready: "boolean",
-					serving: "boolean",
-					terminating: "boolean",
-				},
-			],
+			endpoints: "string",
 			key: "string",
 			ports: [{ name: "string", port: "number", protocol: "string" }],
 			service: "string",

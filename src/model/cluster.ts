@@ -1,6 +1,7 @@
 // What exists: an immutable projection of the Kubernetes objects that a plan reads, never the objects themselves.
 
 import type { Ip, Port, Protocol } from "./address.ts";
+import type { EndpointList } from "./endpoint_list.ts";
 
 /** One port of a Service (core/v1 ServicePort). */
 export interface ServicePort {
@@ -99,7 +100,8 @@ export interface EndpointSlice {
 	/** `namespace/name` of its Service (label kubernetes.io/service-name). */
 	readonly service: string;
 	readonly addressType: "IPv4" | "IPv6";
-	readonly endpoints: readonly Endpoint[];
+	/** `endpointsIn` takes them out. */
+	readonly endpoints: EndpointList;
 	readonly ports: readonly EndpointPort[];
 }
 

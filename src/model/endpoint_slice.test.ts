@@ -1,21 +1,22 @@
 // What becomes of an EndpointSlice, field by field.
 
 import { describe, expect, test } from "bun:test";
-import type { EndpointSlice } from "./cluster.ts";
+import { endpointsIn } from "./endpoint_list.ts";
 import { projectEndpointSlice } from "./endpoint_slice.ts";
 import type { Projection } from "./report.ts";
 
 const LABELS = { "kubernetes.io/service-name": "web" };
 
-/** A correct slice with these fields replaced. */
-function project(fields: object, metadata: object = {}): Projection<EndpointSlice> {
-	return projectEndpointSlice({
+/** A correct slice with these fields replaced; its endpoints are taken out of their list. */
+function project(fields: object, metadata: object = {}) {
+	const { value, problems } = projectEndpointSlice({
 		metadata: { name: "web-abc", namespace: "demo", labels: LABELS, ...metadata },
 		addressType: "IPv4",
 		endpoints: [{ addresses: ["10.0.0.1"] }],
 		ports: [{ port: 8080 }],
 		...fields,
 	});
+	return { value: value && { ...value, endpoints: endpointsIn(value.endpoints) }, problems };
 }
 
 function complaints({ problems }: Projection<unknown>): string[] {

@@ -2,6 +2,7 @@
 
 import { ipFamily } from "./address.ts";
 import type { Endpoint, EndpointPort, EndpointSlice } from "./cluster.ts";
+import { listEndpoints } from "./endpoint_list.ts";
 import { readHints } from "./hints.ts";
 import { project, readMetadata, readNodeName, readString } from "./metadata.ts";
 import { field, isRaw, type Raw } from "./raw.ts";
@@ -52,7 +53,13 @@ function readSlice(object: Raw, report: Report): EndpointSlice | undefined {
 	const endpoints = readEndpoints(object, addressType, report);
 	const ports = readPorts(object, report);
 	if (endpoints === undefined || ports === undefined) return undefined;
-	return { key: meta.key, service: `${meta.namespace}/${service}`, addressType, endpoints, ports };
+	return {
+		key: meta.key,
+		service: `${meta.namespace}/${service}`,
+		addressType,
+		endpoints: listEndpoints(endpoints),
+		ports,
+	};
 }
 
 function readEndpoints(object: Raw, addressType: "IPv4" | "IPv6", report: Report): readonly Endpoint[] | undefined {

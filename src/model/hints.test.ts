@@ -1,17 +1,18 @@
 // For whom an endpoint is meant.
 
 import { describe, expect, test } from "bun:test";
-import type { EndpointSlice } from "./cluster.ts";
+import { endpointsIn } from "./endpoint_list.ts";
 import { projectEndpointSlice } from "./endpoint_slice.ts";
 import type { Projection } from "./report.ts";
 
-function project(...hints: readonly unknown[]): Projection<EndpointSlice> {
-	return projectEndpointSlice({
+function project(...hints: readonly unknown[]) {
+	const { value, problems } = projectEndpointSlice({
 		metadata: { name: "web-1", namespace: "demo", labels: { "kubernetes.io/service-name": "web" } },
 		addressType: "IPv4",
 		ports: [{ port: 80 }],
 		endpoints: hints.map((each, index) => ({ addresses: [`10.1.0.${index + 1}`], hints: each })),
 	});
+	return { value: value && { ...value, endpoints: endpointsIn(value.endpoints) }, problems };
 }
 
 function complaints({ problems }: Projection<unknown>): string[] {

@@ -3,6 +3,7 @@
 import type { L4Address } from "../model/address.ts";
 import { l4Address } from "../model/address.ts";
 import type { Endpoint, EndpointSlice } from "../model/cluster.ts";
+import { endpointsIn } from "../model/endpoint_list.ts";
 import type { Part, Slices, Want } from "./part.ts";
 import type { Self } from "./plan_types.ts";
 import { arrive, chooseWay, type Destination, isAlwaysDirect, type Lost, reachOf, type Way } from "./reach.ts";
@@ -131,7 +132,7 @@ function collect(slice: EndpointSlice, search: Search): void {
 	const { want, nodeName, endpoints } = search;
 	const port = slice.ports.find(({ name, protocol }) => name === want.port.name && protocol === want.port.protocol);
 	if (port === undefined) return;
-	for (const endpoint of slice.endpoints) {
+	for (const endpoint of endpointsIn(slice.endpoints)) {
 		// "" is no node's name.
 		if (want.isLocal && (nodeName === "" || endpoint.nodeName !== nodeName)) continue;
 		const address = l4Address(endpoint.ip, port.port, port.protocol);

@@ -3,7 +3,8 @@
 import { describe, expect, test } from "bun:test";
 import { createLayeredMap } from "../lib/layered_map.ts";
 import { parseIp, parsePort } from "../model/address.ts";
-import type { Cluster, EndpointSlice, Node, Service } from "../model/cluster.ts";
+import type { Cluster, Endpoint, EndpointSlice, Node, Service } from "../model/cluster.ts";
+import { listEndpoints } from "../model/endpoint_list.ts";
 import { createHealthChecks } from "./health_checks.ts";
 
 const ip = (text: string) => {
@@ -44,13 +45,15 @@ function slice(key: string, endpoints: readonly string[]): EndpointSlice {
 		service: key,
 		addressType: endpoints[0]?.includes("::") ? "IPv6" : "IPv4",
 		ports: [],
-		endpoints: endpoints.map((text) => {
-			const [address = "", node = ""] = text.replace(/[!~]$/, "").split("@");
-			const going = text.endsWith("~");
-			const ready = !going && !text.endsWith("!");
-			return { ip: ip(address), ready, serving: ready || going, terminating: going, nodeName: node };
-		}),
+		endpoints: listEndpoints(endpoints.map(endpoint)),
 	};
+}
+
+function endpoint(text: string): Endpoint {
+	const [address = "", nodeName = ""] = text.replace(/[!~]$/, "").split("@");
+	const terminating = text.endsWith("~");
+	const ready = !terminating && !text.endsWith("!");
+	return { ip: ip(address), ready, serving: ready || terminating, terminating, nodeName };
 }
 
 const node = (name: string): Node => ({ name, ips: [], zone: "", proxyIps: [] });

@@ -3,6 +3,7 @@
 import { keysBetween } from "../lib/layered_map.ts";
 import { ipFamily, type Port } from "../model/address.ts";
 import { type Cluster, EMPTY_CLUSTER, type EndpointSlice, type Service } from "../model/cluster.ts";
+import { endpointsIn } from "../model/endpoint_list.ts";
 import { ageOf } from "./claims.ts";
 import type { HubSnapshot } from "./plan_types.ts";
 
@@ -79,7 +80,7 @@ function wishesOf({ cluster, keys }: HubMemory, rank: number, nodeName: string):
 function countLocal(slices: readonly EndpointSlice[], nodeName: string): number {
 	const ips = new Set(
 		slices
-			.flatMap(({ endpoints }) => endpoints)
+			.flatMap(({ endpoints }) => endpointsIn(endpoints))
 			.filter((endpoint) => endpoint.ready && endpoint.nodeName === nodeName)
 			.map(({ ip }) => ip),
 	);

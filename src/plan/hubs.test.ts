@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { l4, selfOf } from "../../test/support/plans.ts";
 import { l4Parts } from "../model/address.ts";
 import { type Cluster, EMPTY_CLUSTER, type EndpointSlice, type Service } from "../model/cluster.ts";
+import { listEndpoints } from "../model/endpoint_list.ts";
 import type { Problem } from "../model/problem.ts";
 import { createPlanner, planFresh } from "./plan.ts";
 import type { HubSnapshot, Plan } from "./plan_types.ts";
@@ -30,7 +31,7 @@ function sliceOf(key: string, { pods = [], portName = "http" }: Spec): EndpointS
 		return { ip: ip(address), ready: state === "ready", serving: state !== "unready", terminating: draining, nodeName };
 	});
 	const ports = [{ name: portName, port: port(8080), protocol: "TCP" as const }];
-	return { key: `${key}-1`, service: key, addressType: "IPv4", endpoints, ports };
+	return { key: `${key}-1`, service: key, addressType: "IPv4", endpoints: listEndpoints(endpoints), ports };
 }
 
 function clusterOf(...specs: readonly Spec[]): Cluster {

@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { l4, selfOf } from "../../test/support/plans.ts";
 import { l4Parts } from "../model/address.ts";
 import { type Cluster, EMPTY_CLUSTER, type Endpoint, type EndpointSlice, type Service } from "../model/cluster.ts";
+import { listEndpoints } from "../model/endpoint_list.ts";
 import { CANARY, CANARY_IPV4, CANARY_IPV6, CANARY_OBJECT } from "./canary.ts";
 import { MAX_BACKENDS } from "./draft.ts";
 import { createPlanner as createHubsPlanner, planFresh as planHubs } from "./plan.ts";
@@ -52,7 +53,7 @@ function slice(key: string, endpoints: readonly string[], fields: Partial<Endpoi
 		key: `${key}-abc`,
 		service: key,
 		addressType: endpoints[0]?.includes(":") ? "IPv6" : "IPv4",
-		endpoints: endpoints.map(endpoint),
+		endpoints: listEndpoints(endpoints.map(endpoint)),
 		ports: [{ name: "http", port: port(8080), protocol: "TCP" }],
 		...fields,
 	};

@@ -10,8 +10,9 @@ import { createWriter } from "../../src/datapath/writer.ts";
 import { createLayeredMap, type LayeredMap } from "../../src/lib/layered_map.ts";
 import type { Ip, Port } from "../../src/model/address.ts";
 import { parseIp, parsePort } from "../../src/model/address.ts";
-import type { Cluster, EndpointSlice, Node, Service } from "../../src/model/cluster.ts";
+import type { Cluster, Endpoint, EndpointSlice, Node, Service } from "../../src/model/cluster.ts";
 import { EMPTY_CLUSTER } from "../../src/model/cluster.ts";
+import { endpointsIn, listEndpoints, NO_ENDPOINTS } from "../../src/model/endpoint_list.ts";
 import { createPlanner } from "../../src/plan/plan.ts";
 import { selfOf } from "../support/plans.ts";
 import type { BenchRow } from "./row.ts";
@@ -129,8 +130,13 @@ function createNodes(network: string): ReadonlyMap<string, Node> {
 /** Each time another way. */
 function changeOneSlice({ slices }: World): void {
 	const key = `demo/service-${SERVICES >> 1}`;
-	const before = slices.get(key)?.[0]?.endpoints.length ?? 0;
+	const before = endpointsIn(slices.get(key)?.[0]?.endpoints ?? NO_ENDPOINTS).length;
 	slices.set(key, [createSlice(key, SERVICES >> 1, before === ENDPOINTS ? ENDPOINTS - 1 : ENDPOINTS)]);
+}
+
+function createEndpoint(host: number): Endpoint {
+	const address = ip(`10.${128 + (host >> 16)}.${(host >> 8) & 255}.${host & 255}`);
+	return { ip: address, ready: true, serving: true, terminating: false, nodeName: "there" };
 }
 
 function createSlice(service: string, index: number, endpoints: number): EndpointSlice {
@@ -138,11 +144,9 @@ function createSlice(service: string, index: number, endpoints: number): Endpoin
 		key: `${service}-abc12`,
 		service,
 		addressType: "IPv4",
-		endpoints: Array.from({ length: endpoints }, (_, offset) => {
-			const host = index * ENDPOINTS + offset;
-			const address = ip(`10.${128 + (host >> 16)}.${(host >> 8) & 255}.${host & 255}`);
-			return { ip: address, ready: true, serving: true, terminating: false, nodeName: "there" };
-		}),
+		endpoints: listEndpoints(
+			Array.from({ length: endpoints }, (_, offset) => createEndpoint(index * ENDPOINTS + offset)),
+		),
 		ports: [{ name: "http", port: port(8080), protocol: "TCP" }],
 	};
 }

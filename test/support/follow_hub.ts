@@ -8,6 +8,7 @@ import { type KubernetesOptions, watchKubernetes } from "../../src/hub/kubernete
 import { NEEDS } from "../../src/hub/kubernetes/needs.ts";
 import type { Log } from "../../src/lib/log.ts";
 import type { Cluster } from "../../src/model/cluster.ts";
+import { endpointsIn } from "../../src/model/endpoint_list.ts";
 import type { TestHub } from "./hub/hub.ts";
 import { createJumpClock, type JumpClock } from "./jump_clock.ts";
 import { until } from "./wait.ts";
@@ -111,7 +112,9 @@ export function follow<Hub extends AsyncIterable<Cluster>>(watch: (given: Given)
 		log,
 		services,
 		ips: (service) =>
-			(seen.at(-1)?.slices.get(service) ?? []).flatMap(({ endpoints }) => endpoints.map(({ ip }) => String(ip))),
+			(seen.at(-1)?.slices.get(service) ?? []).flatMap(({ endpoints }) =>
+				endpointsIn(endpoints).map(({ ip }) => String(ip)),
+			),
 		shows: (...wanted) => until(`showing ${wanted}`, () => String(services()) === String([...wanted].sort())),
 		problems: () => seen.at(-1)?.problems.map(({ object, reason }) => `${object}: ${reason}`) ?? [],
 		async [Symbol.asyncDispose]() {

@@ -13,6 +13,7 @@ import {
 	type Service,
 	type ServicePort,
 } from "../../src/model/cluster.ts";
+import { listEndpoints } from "../../src/model/endpoint_list.ts";
 import type { HubSnapshot, Self } from "../../src/plan/plan_types.ts";
 
 /** Replaces a Service or a Node (undefined: takes it away), or a Service's slices, in one of the hubs. */
@@ -197,7 +198,7 @@ const slice = (key: string): fc.Arbitrary<EndpointSlice> =>
 			key: fc.constant(`${key}-slice`),
 			service: fc.constant(key),
 			addressType: fc.constant(addressType),
-			endpoints: mostly(fc.array(endpoint(addressType === "IPv4" ? IPV4_PODS : IPV6_PODS), SOME)),
+			endpoints: mostly(fc.array(endpoint(addressType === "IPv4" ? IPV4_PODS : IPV6_PODS), SOME)).map(listEndpoints),
 			ports: fc.constantFrom([8080, 5353], [8080, 8080], [9090, 5353]).map(([tcp, udp]) => [
 				{ name: "http", port: port(tcp), protocol: "TCP" as const },
 				{ name: "alt", port: port(9999), protocol: "TCP" as const },

@@ -3,6 +3,7 @@
 import type { Ip, L4Address, Port, Protocol } from "../../src/model/address.ts";
 import { l4Parts, parseIp, parsePort } from "../../src/model/address.ts";
 import type { Service } from "../../src/model/cluster.ts";
+import { endpointsIn } from "../../src/model/endpoint_list.ts";
 import { CANARY_IPV4, CANARY_IPV6 } from "../../src/plan/canary.ts";
 import type { Question } from "../../src/plan/explain/explanation.ts";
 import { nodePortsIp } from "../../src/plan/node_ports.ts";
@@ -61,7 +62,7 @@ function anything(pick: <T>(from: readonly T[]) => T | undefined, pool: Pool): T
 	const { hubs, services, nodeIps } = pool;
 	const slices = hubs.flatMap(({ cluster }) => [...cluster.slices.values()].flat());
 	const nodePortIps = hubs.flatMap((_, rank) => [nodePortsIp(rank, "IPv4"), nodePortsIp(rank, "IPv6")]);
-	const pods = slices.flatMap(({ endpoints }) => endpoints.map(({ ip }) => ip));
+	const pods = slices.flatMap(({ endpoints }) => endpointsIn(endpoints).map(({ ip }) => ip));
 	const ip = pick([...STRANGERS, ...nodeIps, ...nodePortIps, ...services.flatMap(ipsOf), ...pods]);
 	const theirs = services.flatMap(({ ports }) => ports.flatMap(({ port, nodePort }) => [port, nodePort ?? port]));
 	const port = pick<Port>([

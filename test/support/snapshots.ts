@@ -12,6 +12,7 @@ import {
 	type Service,
 	type ServicePort,
 } from "../../src/model/cluster.ts";
+import { listEndpoints } from "../../src/model/endpoint_list.ts";
 import type { HubSnapshot, Plan } from "../../src/plan/plan_types.ts";
 import { renderPlan } from "../../src/plan/render.ts";
 
@@ -97,7 +98,7 @@ export function slice(key: string, endpoints: readonly string[], ports = ["http 
 		key: `${key}-${endpoints[0]}`,
 		service: key,
 		addressType: endpoints[0]?.split(" ")[0]?.includes(":") ? "IPv6" : "IPv4",
-		endpoints: endpoints.map(endpoint),
+		endpoints: listEndpoints(endpoints.map(endpoint)),
 		ports: ports.map(servicePort),
 	};
 }

@@ -1,6 +1,7 @@
 // The Service of the API server itself: whoever loses its endpoints cannot be told that they are back.
 
 import type { EndpointSlice } from "../../model/cluster.ts";
+import { NO_ENDPOINTS } from "../../model/endpoint_list.ts";
 import { replaceSlice, sortSlices } from "./slice_list.ts";
 
 export const API_SERVER = "default/kubernetes";
@@ -30,5 +31,5 @@ function keepReachable(shown: readonly EndpointSlice[], real: readonly EndpointS
 }
 
 function hasEndpoint(slices: readonly EndpointSlice[], family: EndpointSlice["addressType"]): boolean {
-	return slices.some(({ addressType, endpoints }) => addressType === family && endpoints.length > 0);
+	return slices.some(({ addressType, endpoints }) => addressType === family && endpoints !== NO_ENDPOINTS);
 }

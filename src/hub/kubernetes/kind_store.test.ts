@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import type { Clock } from "../../lib/clock.ts";
+import { endpointsIn } from "../../model/endpoint_list.ts";
 import { createClusterView } from "./cluster_view.ts";
 import { createKindStore } from "./kind_store.ts";
 import { NEEDS, type Need } from "./needs.ts";
@@ -177,7 +178,7 @@ test("createClusterView() never loses the last endpoints of default/kubernetes, 
 		view
 			.snapshot()
 			.slices.get("default/kubernetes")
-			?.flatMap(({ endpoints }) => endpoints.map(({ ip }) => String(ip)));
+			?.flatMap(({ endpoints }) => endpointsIn(endpoints).map(({ ip }) => String(ip)));
 	store.put(slice("kubernetes", "kubernetes", ["10.1.0.1", "10.1.0.2"], place));
 	store.put(slice("kubernetes6", "kubernetes", ["fd00::1"], { ...place, family: "IPv6" }));
 	store.put(slice("kubernetes", "kubernetes", ["10.1.0.2"], place));

@@ -2,6 +2,7 @@
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Cluster, Service } from "../../model/cluster.ts";
+import { endpointsIn, NO_ENDPOINTS } from "../../model/endpoint_list.ts";
 import type { Pod } from "../../model/pod.ts";
 import type { Selection } from "../../model/selection.ts";
 import { createAssembler } from "./assemble.ts";
@@ -71,7 +72,7 @@ describe("assemble()", () => {
 			read("b.yaml", service("web", SELECTOR)),
 		);
 		const [only] = cluster.slices.get("default/web") ?? [];
-		expect<unknown>(only?.endpoints.map(({ ip }) => ip)).toEqual(["10.1.0.1", "10.1.0.2"]);
+		expect<unknown>(endpointsIn(only?.endpoints ?? NO_ENDPOINTS).map(({ ip }) => ip)).toEqual(["10.1.0.1", "10.1.0.2"]);
 	});
 
 	test("does not when somebody wrote slices", () => {
@@ -214,7 +215,8 @@ test("deriveSlices() gives back what it made from the same Service, selection an
 	const second = deriveSlices({ ...sorted, pods: [a, { ...b, ready: false }] }, first);
 	expect(second.get("default/web")).toBe(first.get("default/web") as never);
 	expect(second.get("default/other")).not.toBe(first.get("default/other") as never);
-	expect(second.get("default/other")?.sliced.slices[0]?.endpoints[0]?.ready).toBe(false);
+	const [other] = second.get("default/other")?.sliced.slices ?? [];
+	expect(endpointsIn(other?.endpoints ?? NO_ENDPOINTS)).toMatchObject([{ ready: false }]);
 });
 
 const node = (name: string, zone: string, ip = "10.0.0.1") =>
@@ -256,7 +258,8 @@ describe("assemble() with Nodes", () => {
 		const second = assembler.assemble(files("z"), []);
 		expect(second.nodes.get("n2")).toBe(first.nodes.get("n2") as never);
 		expect(second.slices.get("default/plain")).toBe(first.slices.get("default/plain") as never);
-		const hints = ({ slices }: Cluster) => slices.get("default/web")?.[0]?.endpoints[0]?.hints;
+		const hints = ({ slices }: Cluster) =>
+			endpointsIn(slices.get("default/web")?.[0]?.endpoints ?? NO_ENDPOINTS)[0]?.hints;
 		expect(hints(first)).toEqual({ nodes: ["n1"], zones: ["a"] });
 		expect(hints(second)).toEqual({ nodes: ["n1"], zones: ["z"] });
 		const third = assembler.assemble([...files("z"), read("d.yaml", service("more", "", "10.0.0.3"))], []);
@@ -270,7 +273,7 @@ test("deriveSlices() bounds what selectors may select in all", () => {
 	const services = Array.from({ length: count }, (_, index) => service(`s${index}`, SELECTOR));
 	const cluster = assemble(read("a.yaml", ...text), read("b.yaml", ...services));
 	const total = [...cluster.slices.values()].reduce(
-		(sum, slices) => sum + slices.reduce((more, each) => more + each.endpoints.length, 0),
+		(sum, slices) => sum + slices.reduce((more, each) => more + endpointsIn(each.endpoints).length, 0),
 		0,
 	);
 	expect(total).toBe(Math.floor(MAX_SELECTED_ENDPOINTS / count) * count);

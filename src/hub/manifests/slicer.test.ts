@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { truthOf } from "../../../test/support/recorded.ts";
 import type { Service } from "../../model/cluster.ts";
+import { endpointsIn, NO_ENDPOINTS } from "../../model/endpoint_list.ts";
 import { projectEndpointSlice } from "../../model/endpoint_slice.ts";
 import { type Pod, projectPod } from "../../model/pod.ts";
 import { projectSelection, type Selection } from "../../model/selection.ts";
@@ -55,10 +56,7 @@ describe("slicePods()", () => {
 					key: "demo/web-ipv4-80",
 					service: "demo/web",
 					addressType: "IPv4",
-					endpoints: [
-						{ ip: "10.0.0.1", ready: true, serving: true, terminating: false, nodeName: "node-a" },
-						{ ip: "10.0.0.2", ready: true, serving: true, terminating: false, nodeName: "" },
-					],
+					endpoints: "10.0.0.1 3 node-a\n10.0.0.2 3 \n",
 					ports: [{ name: "", port: 80, protocol: "TCP" }],
 				},
 			],
@@ -87,7 +85,8 @@ describe("slicePods()", () => {
 			[true, true, true],
 		],
 	])("says of an endpoint: %s", (_, spec, one, [isReady, serving, terminating]) => {
-		expect(slice(service(spec), one).slices[0]?.endpoints).toMatchObject([{ ready: isReady, serving, terminating }]);
+		const [only] = slice(service(spec), one).slices;
+		expect(endpointsIn(only?.endpoints ?? NO_ENDPOINTS)).toMatchObject([{ ready: isReady, serving, terminating }]);
 	});
 
 	test("leaves out Pods that have ended, without a Problem", () => {
@@ -107,7 +106,7 @@ describe("slicePods()", () => {
 	])("has slices for %s", (_, spec, expected) => {
 		const both = pod("a", { status: { podIPs: [{ ip: "10.0.0.1" }, { ip: "fd01::1" }] } });
 		const { slices, problems } = slice(service(spec), both);
-		expect(slices.map(({ key, endpoints }) => `${key} ${endpoints[0]?.ip}`)).toEqual(expected);
+		expect(slices.map(({ key, endpoints }) => `${key} ${endpointsIn(endpoints)[0]?.ip}`)).toEqual(expected);
 		expect(problems).toEqual([]);
 	});
 
@@ -125,7 +124,7 @@ describe("slicePods()", () => {
 			slices.map(({ key, ports, endpoints }) => [
 				key,
 				ports.map(({ name, port }) => `${name} ${port}`),
-				endpoints.length,
+				endpointsIn(endpoints).length,
 			]),
 		).toEqual([
 			["demo/web-ipv4-8080-5353", ["web 8080", "dns 5353"], 2],
@@ -165,7 +164,7 @@ describe("slicePods()", () => {
 
 	test("reports a Pod without an address", () => {
 		const { slices, problems } = slice(service({}), pod("a", { status: { podIP: "" } }), pod("b"));
-		expect(slices[0]?.endpoints).toHaveLength(1);
+		expect(endpointsIn(slices[0]?.endpoints ?? NO_ENDPOINTS)).toHaveLength(1);
 		expect(problems).toEqual([
 			{
 				object: "Pod demo/a",
@@ -224,7 +223,7 @@ describe("slicePods() writes hints", () => {
 	])("as in %s for %s", (recorded, trafficDistribution) => {
 		const [object] = truthOf([recorded], []).objects.values();
 		const wanted = projectEndpointSlice(object).value;
-		const pods = (wanted?.endpoints ?? []).map(({ ip, nodeName }, index) =>
+		const pods = endpointsIn(wanted?.endpoints ?? NO_ENDPOINTS).map(({ ip, nodeName }, index) =>
 			pod(`p${index}`, { spec: { nodeName }, status: { podIP: ip } }),
 		);
 		expect(pods).toHaveLength(3);
@@ -236,7 +235,8 @@ describe("slicePods() writes hints", () => {
 	const unready = { conditions: [{ type: "Ready", status: "False" }] };
 	const hints = (spec: object, one: Pod, zone: string) => {
 		const ready = service(spec);
-		return slicePods(ready.service, ready.selection, [one], [zone]).slices[0]?.endpoints[0]?.hints;
+		const [only] = slicePods(ready.service, ready.selection, [one], [zone]).slices;
+		return endpointsIn(only?.endpoints ?? NO_ENDPOINTS)[0]?.hints;
 	};
 
 	test.each<[string, object, Pod, string, unknown]>([
@@ -274,6 +274,8 @@ describe("slicePods() writes hints", () => {
 		const ready = service({ trafficDistribution: "PreferSameZone" });
 		const done = pod("a", { status: { phase: "Succeeded" } });
 		const { slices } = slicePods(ready.service, ready.selection, [done, pod("b")], ["a", "b"]);
-		expect(slices[0]?.endpoints.map((endpoint) => endpoint.hints?.zones)).toEqual([["b"]]);
+		expect(slices.flatMap(({ endpoints }) => endpointsIn(endpoints).map(({ hints: own }) => own?.zones))).toEqual([
+			["b"],
+		]);
 	});
 });

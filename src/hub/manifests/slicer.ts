@@ -2,6 +2,7 @@
 
 import { type Ip, ipFamily, type Port } from "../../model/address.ts";
 import type { Endpoint, EndpointPort, EndpointSlice, Hints, Service } from "../../model/cluster.ts";
+import { listEndpoints } from "../../model/endpoint_list.ts";
 import { shareHints } from "../../model/hints.ts";
 import type { Pod } from "../../model/pod.ts";
 import type { Problem } from "../../model/problem.ts";
@@ -73,7 +74,7 @@ function sliceFamily(service: Service, selection: Selection, { family, resolved 
 		key: `${service.key}-${family.toLowerCase()}-${name}`,
 		service: service.key,
 		addressType: family,
-		endpoints,
+		endpoints: listEndpoints(endpoints),
 		ports: slicePorts(selection, ports),
 	}));
 }

@@ -2,6 +2,7 @@
 
 import type { Ip } from "../../model/address.ts";
 import type { Cluster, EndpointSlice } from "../../model/cluster.ts";
+import { endpointsIn, listEndpoints, NO_ENDPOINTS } from "../../model/endpoint_list.ts";
 import { API_SERVER } from "../kubernetes/api_server_guard.ts";
 import type { ClusterView } from "../kubernetes/cluster_view.ts";
 import type { Need } from "../kubernetes/needs.ts";
@@ -24,8 +25,9 @@ export function withoutLoopback(need: Need, tell: () => void): Need {
 }
 
 function dropLoopback(slice: EndpointSlice): EndpointSlice {
-	const endpoints = slice.endpoints.filter(({ ip }) => !isLoopback(ip));
-	return endpoints.length === slice.endpoints.length ? slice : { ...slice, endpoints };
+	const endpoints = endpointsIn(slice.endpoints);
+	const others = endpoints.filter(({ ip }) => !isLoopback(ip));
+	return others.length === endpoints.length ? slice : { ...slice, endpoints: listEndpoints(others) };
 }
 
 function isLoopback(ip: Ip): boolean {
@@ -49,7 +51,7 @@ export function withoutEmptyApiServer(view: Pick<ClusterView, "snapshot">): Pick
 
 function hideEmpty(cluster: Cluster): Cluster {
 	const own = cluster.slices.get(API_SERVER) ?? [];
-	if (!cluster.services.has(API_SERVER) || own.some(({ endpoints }) => endpoints.length > 0)) return cluster;
+	if (!cluster.services.has(API_SERVER) || own.some(({ endpoints }) => endpoints !== NO_ENDPOINTS)) return cluster;
 	const [services, slices] = [new Map(cluster.services), new Map(cluster.slices)];
 	services.delete(API_SERVER);
 	slices.delete(API_SERVER);

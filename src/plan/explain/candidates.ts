@@ -2,6 +2,7 @@
 
 import { type L4Address, l4Address } from "../../model/address.ts";
 import type { Endpoint, EndpointSlice, Service, ServicePort } from "../../model/cluster.ts";
+import { endpointsIn } from "../../model/endpoint_list.ts";
 import type { Family } from "../node_ports.ts";
 import type { HubSnapshot, Self } from "../plan_types.ts";
 import type { EndpointUse } from "./explanation.ts";
@@ -63,7 +64,7 @@ function candidatesOf(hub: HubSnapshot, choice: Choice, self: Self): readonly Ca
 	for (const slice of hub.cluster.slices.get(choice.service.key) ?? []) {
 		const port = slice.addressType === choice.family ? portIn(slice, choice.port) : undefined;
 		if (port === undefined) continue;
-		for (const endpoint of slice.endpoints) {
+		for (const endpoint of endpointsIn(slice.endpoints)) {
 			const address = l4Address(endpoint.ip, port.port, port.protocol);
 			found.push({ hub, endpoint, address, state: stateOf(endpoint) });
 		}
