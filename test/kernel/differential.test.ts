@@ -28,7 +28,7 @@ const PACKETS = 40;
 const PATIENCE_MS = 60_000;
 /** Chance must not have passed by what is compared. */
 const KINDS = [
-	...["pass without a frontend", "refuse without a frontend", "kept"],
+	...["pass without a frontend", "refuse without a frontend", "kept flow", "kept client"],
 	...["ServiceClusterIP", "ServiceNodeport", "ServiceExternalIP"].flatMap((mode) => [
 		`refuse ${mode}`,
 		`translate ${mode}`,
@@ -128,8 +128,10 @@ function describeFailure(
 	].join("\n");
 }
 
+type Tally = (kind: string, times?: number) => unknown;
+
 /** Throws where the kernel did something else than the oracle says. */
-async function live({ self: who, rounds }: History, count: number, tally: (kind: string) => unknown): Promise<void> {
+async function live({ self: who, rounds }: History, count: number, tally: Tally): Promise<void> {
 	await empty();
 	const expectation = createExpectation();
 	let [hubs, planner] = [emptyHubs(count), createPlanner()];
@@ -151,7 +153,9 @@ async function live({ self: who, rounds }: History, count: number, tally: (kind:
 			tally(`${sent.explanation.verdict.kind} ${sent.explanation.frontend?.mode ?? "without a frontend"}`);
 		}
 	}
-	for (let number = 0; number < expectation.kept(); number++) tally("kept");
+	const { flows, clients: sticky } = expectation.kept();
+	tally("kept flow", flows);
+	tally("kept client", sticky);
 }
 
 /** The search for a smaller failure ends some time, so that one is seen at all. */
@@ -170,7 +174,7 @@ function withPatience(run: (history: History) => Promise<void>): (history: Histo
 
 test.each([1, 2])("the kernel does what the oracle says of %d hubs", async (count) => {
 	const counts = new Map<string, number>();
-	const tally = (kind: string) => counts.set(kind, (counts.get(kind) ?? 0) + 1);
+	const tally: Tally = (kind, times = 1) => counts.set(kind, (counts.get(kind) ?? 0) + times);
 	const property = fc.asyncProperty(
 		history,
 		withPatience((each) => live(each, count, tally)),

@@ -3,7 +3,7 @@
 import type { L4Address } from "../../src/model/address.ts";
 import { l4Address, l4Parts, parseIp } from "../../src/model/address.ts";
 import type { Explanation, Question, Scope, Verdict } from "../../src/plan/explain/explanation.ts";
-import type { Plan } from "../../src/plan/plan_types.ts";
+import type { Affinity, Frontend, Plan } from "../../src/plan/plan_types.ts";
 import type { Packet } from "./packets.ts";
 import { frontendsOf } from "./plan_lookup.ts";
 
@@ -20,21 +20,30 @@ export interface Expectation {
 	program(plan: Plan): void;
 	/** Undefined: it did what it has to; else what it should have done. To be told of each packet, in order. */
 	judge(sent: Sent): string | undefined;
-	/** How often a packet went where an earlier one of its socket had gone. */
-	kept(): number;
+	/** How often a packet went where an earlier one had gone because it had to: of its socket, or of its client. */
+	kept(): { readonly flows: number; readonly clients: number };
 }
 
 /** FLOWS_PER_SOCKET of bpf/types.h. */
 const FLOWS = 8;
 const REFUSED = "ECONNREFUSED";
+/** Seconds: whether a shorter affinity has ended while packets were sent, nobody knows. */
+const LONG = 3600;
 
-interface Flow {
+/** Where something went before. */
+interface Memory {
+	readonly answer: string;
+	/** What it belongs to has been there ever since. */
+	unbroken: boolean;
+}
+
+interface Flow extends Memory {
 	readonly dialled: L4Address;
 	readonly frontend: L4Address;
-	/** Where its datagrams went. */
-	readonly answer: string;
-	/** The frontend has been there ever since. */
-	unbroken: boolean;
+}
+
+interface Client extends Memory {
+	readonly group: string;
 }
 
 /** The flows of one unconnected socket; the oldest gives way. */
@@ -43,11 +52,31 @@ interface Socket {
 	next: number;
 }
 
+interface Recalled {
+	readonly dialled: L4Address;
+	/** Only of one that goes on. */
+	readonly socket: Socket | undefined;
+	readonly flow: Flow | undefined;
+	readonly client: Client | undefined;
+	/** The client's; "" without affinity. */
+	readonly name: string;
+	readonly group: string;
+	readonly isLong: boolean;
+}
+
+interface Learned extends Recalled {
+	readonly at: L4Address;
+	readonly answer: string;
+	readonly how: "chosen" | "kept" | "unclear";
+}
+
 type Ours = Exclude<Verdict, { readonly kind: "pass" }>;
 
 export function createExpectation(): Expectation {
 	const sockets = new Map<string, Socket>();
-	let kept = 0;
+	const clients = new Map<string, Client>();
+	let frontends: ReadonlyMap<L4Address, Frontend> = new Map();
+	let [flowsKept, clientsKept] = [0, 0];
 
 	function socketOf(scope: Scope, { call, family }: Packet): Socket | undefined {
 		if (call.length > 1) return undefined;
@@ -57,15 +86,44 @@ export function createExpectation(): Expectation {
 		return socket;
 	}
 
-	function judgeOurs({ question, packet, answer }: Sent, verdict: Ours, frontend: L4Address): string | undefined {
+	/** What a frontend may know of who connects. */
+	function recall({ question, packet }: Sent, at: L4Address): Recalled {
 		const dialled = l4Address(question.ip, question.port, question.protocol);
-		const socket = socketOf(question.client.scope, packet);
-		const flow = socket?.flows.find((each) => isFlowTo(each, dialled, frontend));
-		const allowed = outcomesOf(verdict, flow);
-		if (!allowed.includes(answer)) return `one of ${allowed.join(" ")} (flow: ${JSON.stringify(flow)})`;
-		if (isKept(flow, answer)) kept += 1;
-		if (answer !== REFUSED && socket !== undefined) remember(socket, { dialled, frontend, answer, unbroken: true });
+		const { scope } = question.client;
+		const socket = socketOf(scope, packet);
+		const flow = socket?.flows.find((each) => each?.dialled === dialled && each.frontend === at);
+		const affinity = frontends.get(at)?.affinity;
+		const group = affinity?.group ?? "";
+		const name = affinity === undefined ? "" : `${group} ${whoIs(affinity, scope)}`;
+		return { dialled, socket, flow, client: clients.get(name), name, group, isLong: Number(affinity?.seconds) >= LONG };
+	}
+
+	function judgeOurs(sent: Sent, verdict: Ours, at: L4Address): string | undefined {
+		const { answer } = sent;
+		const recalled = recall(sent, at);
+		const { flow, client } = recalled;
+		const news = newOutcomes(verdict, client);
+		const allowed = outcomesOf(verdict, news, flow);
+		if (!allowed.includes(answer))
+			return `one of ${allowed.join(" ")} (flow: ${JSON.stringify(flow)}, client: ${JSON.stringify(client)})`;
+		if (answer === REFUSED) return undefined;
+		learn({ ...recalled, at, answer, how: allowed === news ? "chosen" : flow?.unbroken ? "kept" : "unclear" });
 		return undefined;
+	}
+
+	function learn(learned: Learned): void {
+		const { at, answer, how, dialled, socket, name } = learned;
+		if (socket !== undefined) remember(socket, { dialled, frontend: at, answer, unbroken: true });
+		if (how === "kept") flowsKept += 1;
+		else if (name !== "") learnClient(learned);
+	}
+
+	function learnClient(learned: Learned): void {
+		const { answer, how, name, group, isLong } = learned;
+		if (isSameAgain(learned)) clientsKept += 1;
+		// Whether a flow was kept that need not have been, or its backend was chosen anew, nobody knows.
+		if (how === "unclear" || !isLong) clients.delete(name);
+		else clients.set(name, { group, answer, unbroken: true });
 	}
 
 	function judge(sent: Sent): string | undefined {
@@ -75,31 +133,60 @@ export function createExpectation(): Expectation {
 		return sent.answer === wanted ? undefined : wanted;
 	}
 
-	return {
-		program(plan) {
-			const there = frontendsOf(plan);
-			for (const { flows } of sockets.values())
-				for (const flow of flows) if (flow !== undefined && !there.has(flow.frontend)) flow.unbroken = false;
-		},
-		judge,
-		kept: () => kept,
-	};
+	function program(plan: Plan): void {
+		frontends = frontendsOf(plan);
+		breakFlows(sockets, frontends);
+		breakClients(clients, frontends);
+	}
+
+	return { program, judge, kept: () => ({ flows: flowsKept, clients: clientsKept }) };
+}
+
+function isSameAgain({ how, client, answer }: Learned): boolean {
+	return how === "chosen" && client?.unbroken === true && client.answer === answer;
+}
+
+/** What comes back after a while may have another id. */
+function breakFlows(sockets: ReadonlyMap<string, Socket>, frontends: ReadonlyMap<L4Address, Frontend>): void {
+	for (const { flows } of sockets.values())
+		for (const flow of flows) if (flow !== undefined && !stillHas(frontends, flow)) flow.unbroken = false;
+}
+
+/** With a group's last frontend its clients are forgotten. */
+function breakClients(clients: Map<string, Client>, frontends: ReadonlyMap<L4Address, Frontend>): void {
+	const all = [...frontends.values()];
+	const groups = new Set(all.map(({ affinity }) => affinity?.group));
+	const backends = new Set(all.flatMap(backendsOf));
+	for (const client of clients.values()) client.unbroken &&= backends.has(client.answer);
+	for (const [name, { group }] of clients) if (!groups.has(group)) clients.delete(name);
+}
+
+function stillHas(frontends: ReadonlyMap<L4Address, Frontend>, { frontend, answer }: Flow): boolean {
+	const there = frontends.get(frontend);
+	return there !== undefined && backendsOf(there).includes(answer);
+}
+
+function backendsOf({ active, terminating }: Frontend): readonly string[] {
+	return [...active, ...terminating].map(textOf);
+}
+
+/** Each namespace has one process; both are of one cgroup, and of one user. */
+function whoIs({ client }: Affinity, scope: Scope): string {
+	return client === "netns" || client === "process" ? `${client} ${scope}` : client;
+}
+
+/** Where a choice made anew may lead. */
+function newOutcomes(verdict: Ours, client: Client | undefined): readonly string[] {
+	if (verdict.kind === "refuse") return [REFUSED];
+	const active = verdict.active.map(textOf);
+	return client?.unbroken && active.includes(client.answer) ? [client.answer] : active;
 }
 
 /** A flow keeps its backend as long as the frontend has it. What a frontend that was gone has left behind may be used. */
-function outcomesOf(verdict: Ours, flow: Flow | undefined): readonly string[] {
-	const [active, terminating] = [verdict.kind === "refuse" ? [] : verdict.active, verdict.terminating];
-	const news = active.length === 0 ? [REFUSED] : active.map(textOf);
-	if (flow === undefined || ![...active, ...terminating].map(textOf).includes(flow.answer)) return news;
+function outcomesOf(verdict: Ours, news: readonly string[], flow: Flow | undefined): readonly string[] {
+	const active = verdict.kind === "refuse" ? [] : verdict.active;
+	if (flow === undefined || ![...active, ...verdict.terminating].map(textOf).includes(flow.answer)) return news;
 	return flow.unbroken ? [flow.answer] : [...news, flow.answer];
-}
-
-function isFlowTo(flow: Flow | undefined, dialled: L4Address, frontend: L4Address): boolean {
-	return flow?.dialled === dialled && flow.frontend === frontend;
-}
-
-function isKept(flow: Flow | undefined, answer: string): boolean {
-	return flow?.unbroken === true && flow.answer === answer;
 }
 
 function remember(socket: Socket, flow: Flow): void {
