@@ -13,6 +13,7 @@ const GIVEN = process.env["BALANCING_SEED"];
 const SEEDS =
 	GIVEN === undefined ? Array.from({ length: 3 }, () => Math.floor(Math.random() * 2 ** 31)) : [Number(GIVEN)];
 const SERVICES = 40;
+const NODES = 12;
 const STEPS = 150;
 
 type Random = (below: number) => number;
@@ -31,6 +32,20 @@ function change(server: TestHub, random: Random): void {
 			),
 		);
 	if (random(5) === 0) server.skip(1 + random(50));
+}
+
+function changeNode(hub: TestHub, random: Random): void {
+	const name = `n${random(NODES)}`;
+	if (hub.get("Node", undefined, name) !== undefined && random(4) === 0) hub.delete("Node", undefined, name);
+	else {
+		const address = `10.0.${random(200)}.${1 + random(200)}`;
+		hub.apply({
+			apiVersion: "v1",
+			kind: "Node",
+			metadata: { name },
+			status: { addresses: [{ type: "InternalIP", address }] },
+		});
+	}
 }
 
 const FAULTS: readonly ((server: TestHub, random: Random) => void | Promise<void>)[] = [
@@ -62,6 +77,7 @@ test.each(SEEDS)(
 		await until("the first snapshot", () => client.seen.length === 1);
 		for (let step = 0; step < STEPS; step++) {
 			for (let count = random(4); count > 0; count--) change(server, random);
+			if (random(2) === 0) changeNode(server, random);
 			if (random(3) === 0) await FAULTS[random(FAULTS.length)]?.(server, random);
 			// Lets the sockets' events in; how far they get is chance as well.
 			for (let turns = random(60); turns > 0; turns--) await new Promise(setImmediate);

@@ -14,6 +14,7 @@ const GIVEN = process.env["BALANCING_SEED"];
 const SEEDS =
 	GIVEN === undefined ? Array.from({ length: 3 }, () => Math.floor(Math.random() * 2 ** 31)) : [Number(GIVEN)];
 const SERVICES = 40;
+const NODES = 12;
 const STEPS = 150;
 
 type Random = (below: number) => number;
@@ -30,6 +31,20 @@ function change(cloud: TestHub, random: Random): void {
 	}
 }
 
+function changeNode(hub: TestHub, random: Random): void {
+	const name = `n${random(NODES)}`;
+	if (hub.get("Node", undefined, name) !== undefined && random(4) === 0) hub.delete("Node", undefined, name);
+	else {
+		const address = `10.0.${random(200)}.${1 + random(200)}`;
+		hub.apply({
+			apiVersion: "v1",
+			kind: "Node",
+			metadata: { name },
+			status: { addresses: [{ type: "InternalIP", address }] },
+		});
+	}
+}
+
 const FAULTS: readonly ((server: TestMetaServer, random: Random) => void | Promise<void>)[] = [
 	(server) => server.watches()[0]?.end(),
 	(server) => server.watches().at(-1)?.reset(),
@@ -37,6 +52,8 @@ const FAULTS: readonly ((server: TestMetaServer, random: Random) => void | Promi
 	(server) => server.watches().at(-1)?.event("ERROR", { code: 500, message: "stop to watch sqlite" }),
 	(server, random) => server.fakeDelete("Service", "demo", `s${random(SERVICES)}`),
 	(server, random) => server.fakeDelete("EndpointSlice", "demo", `s${random(SERVICES)}-1`),
+	(server, random) => server.forget("Node", random(3) === 0 ? undefined : `n${random(NODES)}`),
+	(server, random) => server.fakeDelete("Node", "", `n${random(NODES)}`),
 	(server, random) => server.forget("Service", `demo/s${random(SERVICES)}`),
 	(server, random) => server.forget("EndpointSlice", random(3) === 0 ? undefined : `demo/s${random(SERVICES)}-1`),
 	(server) => server.set({ link: "down" }),
@@ -65,6 +82,7 @@ test.each(SEEDS)(
 		await settled(place, client);
 		for (let step = 0; step < STEPS; step++) {
 			for (let count = random(4); count > 0; count--) change(place.cloud, random);
+			if (random(2) === 0) changeNode(place.cloud, random);
 			if (random(3) === 0) await FAULTS[random(FAULTS.length)]?.(place.server, random);
 			for (let turns = random(60); turns > 0; turns--) await new Promise(setImmediate);
 			client.clock.jump(random(5) === 0 ? 15_000 : 700);
