@@ -151,6 +151,65 @@ describe.skipIf(KUBECTL === null)(title, () => {
 		expect(await kubectl("get", "nodes", "--field-selector", "metadata.name=n1", "-o", "name")).toBe("node/n1\n");
 	});
 
+	test("nodes: made with their status, which an update leaves alone", async () => {
+		const text = (address: string) => `
+apiVersion: v1
+kind: Node
+metadata: { name: n7, labels: { node-role.kubernetes.io/edge: "", topology.kubernetes.io/zone: a } }
+status: { addresses: [{ type: InternalIP, address: ${address} }, { type: Hostname, address: n7 }] }
+`;
+		const path = file("n.yaml", text("10.0.0.7"));
+		expect(await kubectl("apply", "-f", path)).toContain("node/n7 created");
+		expect(await kubectl("get", "nodes", "n7", "-o", "wide", "--no-headers")).toMatch(
+			/^n7\s+Unknown\s+edge\s+\d+s\s+10\.0\.0\.7\s+<none>/,
+		);
+		file("n.yaml", text("10.0.0.8"));
+		await kubectl("apply", "-f", path);
+		const ip = "jsonpath={.status.addresses[0].address}";
+		expect(await kubectl("get", "node", "n7", "-o", ip)).toBe("10.0.0.7");
+		expect(await kubectl("get", "nodes", "-l", "topology.kubernetes.io/zone=a", "-o", "name")).toBe("node/n7\n");
+		const watching = spawn(["get", "nodes", "n7", "-w", "-o", ip]);
+		const heartbeat = (time: string) =>
+			hub.apply({
+				apiVersion: "v1",
+				kind: "Node",
+				metadata: { name: "n7" },
+				status: {
+					addresses: [{ type: "InternalIP", address: "10.0.0.9" }],
+					conditions: [{ type: "Ready", lastHeartbeatTime: time }],
+				},
+			});
+		const reader = watching.stdout.getReader();
+		const decoder = new TextDecoder();
+		let seen = decoder.decode((await reader.read()).value);
+		heartbeat("2026-11-20T12:00:00Z");
+		heartbeat("2026-11-20T12:05:00Z");
+		while (!seen.endsWith("10.0.0.910.0.0.9")) seen += decoder.decode((await reader.read()).value);
+		watching.kill();
+		await watching.exited;
+		expect(seen).toBe("10.0.0.710.0.0.910.0.0.9");
+		expect(await kubectl("delete", "-f", path)).toContain('node "n7" deleted');
+	});
+
+	test("the status of a Service: its ingress has a mode", async () => {
+		hub.apply({
+			apiVersion: "v1",
+			kind: "Service",
+			metadata: { name: "lb", namespace: "demo" },
+			spec: { type: "LoadBalancer", ports: [{ port: 80 }] },
+			status: {
+				loadBalancer: { ingress: [{ ip: "192.0.2.1" }, { ip: "192.0.2.2", ipMode: "Proxy" }, { hostname: "a" }] },
+			},
+		});
+		expect(
+			await kubectl("get", "svc", "lb", "-n", "demo", "-o", "jsonpath={.status.loadBalancer.ingress[*].ipMode}"),
+		).toBe("VIP Proxy");
+		expect(await kubectl("get", "svc", "lb", "-n", "demo", "--no-headers")).toMatch(
+			/LoadBalancer\s+\S+\s+192\.0\.2\.1,192\.0\.2\.2/,
+		);
+		hub.delete("Service", "demo", "lb");
+	});
+
 	test("apply changes one field of a container in a template", async () => {
 		const text = `
 apiVersion: apps/v1

@@ -57,7 +57,18 @@ function completeService(object: KubeObject, before: KubeObject | undefined, sto
 		...affinityOf(spec),
 		...trafficOf(spec, type, external),
 	});
-	return { ...object, spec: inOrder(completed, SPEC_ORDER), status: { loadBalancer: {}, ...object.status } };
+	return { ...object, spec: inOrder(completed, SPEC_ORDER), status: completeIngress(object.status, type) };
+}
+
+/** An ingress with an address has a mode, VIP unless it is given (1.30). */
+function completeIngress(status: Fields | undefined, type: string): Fields {
+	const balancer = fieldsOf(status?.["loadBalancer"]);
+	const ingress = balancer["ingress"];
+	if (type !== "LoadBalancer" || !Array.isArray(ingress)) return { ...status, loadBalancer: balancer };
+	const completed = ingress
+		.map(fieldsOf)
+		.map((entry) => (textOf(entry["ip"]) ? { ...entry, ipMode: entry["ipMode"] ?? "VIP" } : entry));
+	return { ...status, loadBalancer: { ...balancer, ingress: completed } };
 }
 
 /** As the server's types have them. */

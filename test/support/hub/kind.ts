@@ -14,6 +14,8 @@ export interface Kind {
 	readonly categories: readonly string[];
 	/** Has the status subresource. */
 	readonly status: boolean;
+	/** Its status may be given when it is made, too: Nodes are made by their kubelets. */
+	readonly bornWithStatus: boolean;
 	readonly custom: boolean;
 	/** metadata.generation is kept. */
 	readonly generation: boolean;
@@ -76,6 +78,7 @@ function builtin(kind: Partly): Kind {
 		shortNames: [],
 		categories: [],
 		status: false,
+		bornWithStatus: false,
 		custom: false,
 		generation: false,
 		fields: [],
@@ -143,6 +146,7 @@ export const BUILTIN: readonly Kind[] = [
 		namespaced: false,
 		shortNames: ["no"],
 		status: true,
+		bornWithStatus: true,
 		fields: ["spec.unschedulable"],
 		empty: { spec: {}, status: { daemonEndpoints: { kubeletEndpoint: { Port: 0 } }, nodeInfo: NO_NODE_INFO } },
 	}),
@@ -210,6 +214,7 @@ export function customKind(definition: KubeObject): Kind | undefined {
 		shortNames: listOf(names["shortNames"]).map(String),
 		categories: listOf(names["categories"]).map(String),
 		status: at(version, "subresources", "status") !== undefined,
+		bornWithStatus: false,
 		custom: true,
 		generation: true,
 		fields: listOf(version["selectableFields"]).map((each) => `${at(each, "jsonPath")}`.replace(/^\./, "")),

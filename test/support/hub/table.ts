@@ -93,9 +93,11 @@ const CELLS: ReadonlyMap<string, readonly Cell[]> = new Map<string, readonly Cel
 		[
 			NAME,
 			[column("Status"), readiness],
-			[column("Roles"), () => NONE],
+			[column("Roles"), rolesOf],
 			AGE,
 			[column("Version"), (node) => at(node, "status", "nodeInfo", "kubeletVersion") ?? ""],
+			[column("Internal-IP", 1), (node) => addressOf(node, "InternalIP")],
+			[column("External-IP", 1), (node) => addressOf(node, "ExternalIP")],
 		],
 	],
 	["namespaces", [NAME, atCell("Status", "status", "phase"), AGE]],
@@ -187,6 +189,22 @@ function containers(pod: KubeObject): readonly Fields[] {
 
 function specified(pod: KubeObject): readonly unknown[] {
 	return listOf(at(pod, "spec", "containers"));
+}
+
+const ROLE = "node-role.kubernetes.io/";
+
+function rolesOf({ metadata: { labels = {} } }: KubeObject): string {
+	return joined(
+		Object.keys(labels)
+			.filter((label) => label.startsWith(ROLE))
+			.map((label) => label.slice(ROLE.length))
+			.sort(),
+	);
+}
+
+function addressOf(node: KubeObject, wanted: string): unknown {
+	const addresses = listOf(at(node, "status", "addresses")).map(fieldsOf);
+	return addresses.find(({ type }) => type === wanted)?.["address"] ?? NONE;
 }
 
 function readiness(node: KubeObject): string {

@@ -83,7 +83,7 @@ export function createWrites(store: Store, registry: Registry): Writes {
 		const name = given.metadata.name || generatedName(given);
 		const named = withMeta(given, defined({ name, namespace: kind.namespaced ? namespace : undefined }));
 		if (store.get(idOf(kind), keyOf(named)) !== undefined) throw alreadyExists(subjectOf(kind, name));
-		const bare = options.direct || !kind.status ? named : withoutStatus(named);
+		const bare = options.direct || !kind.status || kind.bornWithStatus ? named : withoutStatus(named);
 		const completed = complete(bare, kind, { store, before: undefined });
 		refuseFaults(completed, kind, undefined);
 		const born = withMeta(completed, {
