@@ -5,6 +5,7 @@ import { AFFINITY_ROWS } from "./rows_affinity.ts";
 import { LABEL_ROWS } from "./rows_labels.ts";
 import { POLICY_ROWS } from "./rows_policy.ts";
 import { PORT_ROWS } from "./rows_ports.ts";
+import { REACH_ROWS } from "./rows_reach.ts";
 import { SHAPE_ROWS } from "./rows_shape.ts";
 import { TERMINATION_ROWS } from "./rows_termination.ts";
 import { UDP_ROWS } from "./rows_udp.ts";
@@ -22,4 +23,5 @@ export const ROWS: readonly Row[] = [
 	...UDP_ROWS,
 	...POLICY_ROWS,
 	...LABEL_ROWS,
+	...REACH_ROWS,
 ];

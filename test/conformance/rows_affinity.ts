@@ -145,6 +145,29 @@ async function survivesRestart(c: Case): Promise<void> {
 	expect(await Promise.all(LOCAL.map((from) => c.sticky(from, web.at(), BACKENDS)))).toEqual(before);
 }
 
+/** Where connections of that many new processes on the host arrive. */
+async function arrivalsOfProcesses(c: Case, target: Target, count: number): Promise<ReadonlySet<string>> {
+	const way = c.protocol === "TCP" ? "tcp" : "connected";
+	const seen = new Set<string>();
+	for (let process = 0; process < count; process += 1) {
+		await using client = c.world.client("node-1");
+		seen.add(await client.ask(`storm ${way} 1 ${target.ip} ${target.port}`));
+	}
+	return seen;
+}
+
+async function identities(c: Case): Promise<void> {
+	const identity = (of: string) => ({ "balancing.elf.io/client-identity": of });
+	const web = c.service("web", { spec: clientIp(), annotations: identity("netns") });
+	await c.apply(web.object(), web.slices(["a1", "b1", "a2"]));
+	// As kube-proxy sees them: all of a network namespace are one.
+	expect((await arrivalsOfProcesses(c, web.at(), 20)).size).toBe(1);
+	await c.apply(web.object({ annotations: identity("process") }));
+	// Twenty take the same of three backends once in 10^9 times.
+	expect((await arrivalsOfProcesses(c, web.at(), 20)).size).toBeGreaterThan(1);
+	await c.sticky("a1", web.at(), BACKENDS);
+}
+
 const SHORTER = { note: "the original's timeout is 125 s; here 1 s and 2 s" };
 
 export const AFFINITY_ROWS: readonly Row[] = [
@@ -163,4 +186,5 @@ export const AFFINITY_ROWS: readonly Row[] = [
 	row(["A8", "session affinity from pods, nodes and endpoints", "networking.go:413, :431"], granular),
 	row(["A9", "affinity moves off a backend that is not usable, at once", "own"], movesOff),
 	row(["A10", "affinity survives a restart of the agent", "own"], survivesRestart, { alone: true }),
+	row(["A11", "who is one client: balancing.elf.io/client-identity", "own"], identities),
 ];

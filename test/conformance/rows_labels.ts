@@ -1,7 +1,7 @@
-// Rows L1 to L7 and N1 to N3: what must be left alone, and how endpoints on other nodes are reached.
+// Rows L1 to L7: what must be left alone.
 
 import type { Case } from "./case.ts";
-import { externalIps, hostNamed } from "./network.ts";
+import { hostNamed } from "./network.ts";
 import { EVERYWHERE, LOCAL } from "./places.ts";
 import { notApplicable, type Row, row } from "./row.ts";
 
@@ -63,58 +63,6 @@ async function ingressMode(c: Case): Promise<void> {
 	await c.reach(LOCAL, web.at(), ["b1", "b2"]);
 }
 
-const reachBy = (mode: string) => ({ "balancing.elf.io/reach": mode });
-
-async function byNodes(c: Case): Promise<void> {
-	const number = c.nodePort();
-	const web = c.service("web", {
-		type: "NodePort",
-		ports: [c.port(80, { nodePort: number })],
-		annotations: reachBy("node-port"),
-	});
-	using _two = await c.world.network.serve("node-2", number);
-	using _three = await c.world.network.serve("node-3", number);
-	// Those of this node, and those on the host's network, are reached as ever.
-	await c.apply(web.object(), web.slices(["b1", "a2", "b2"]));
-	await c.reach(LOCAL, web.at(), ["b1", { host: "node-2", port: number }]);
-	await c.apply(web.slices(["a3", "node-2"]));
-	await c.reach(LOCAL, web.at(), [{ host: "node-3", port: number }, "node-2"]);
-	await c.apply(web.slices([{ host: "a2", ready: false }, "a3"]));
-	await c.reach(LOCAL, web.at(), [{ host: "node-3", port: number }]);
-	await c.apply(web.object({ annotations: reachBy("pod") }));
-	await c.reach(LOCAL, web.at(), ["a3"]);
-}
-
-async function byNodeProxies(c: Case): Promise<void> {
-	const number = c.nodePort();
-	const web = c.service("web", {
-		type: "NodePort",
-		ports: [c.port(80, { nodePort: number })],
-		annotations: reachBy("node-proxy"),
-	});
-	using _ = await c.world.network.serve("node-2", number);
-	await c.apply(web.object(), web.slices(["b1", "b2"]));
-	await c.reach(LOCAL, web.at(), ["b1", { host: externalIps(hostNamed("node-2")), port: number }]);
-	// node-3 has no such address.
-	await c.apply(web.slices(["a3"]));
-	await c.refused(LOCAL, web.at());
-}
-
-async function byLoadBalancer(c: Case): Promise<void> {
-	const number = c.nodePort();
-	const balancer = hostNamed("a3");
-	const web = c.service("web", {
-		type: "LoadBalancer",
-		ports: [c.port(number, { nodePort: c.nodePort() })],
-		annotations: reachBy("load-balancer"),
-		ingress: [{ ip: balancer.v4 }, { ip: balancer.v6 }],
-	});
-	using _ = await c.world.network.serve("a3", number);
-	await c.apply(web.object(), web.slices(["b1", "b2"]));
-	await c.reach(LOCAL, web.at(number), ["b1", { host: "a3", port: number }]);
-	await c.reach(LOCAL, c.target(balancer, number), [{ host: "a3", port: number }]);
-}
-
 export const LABEL_ROWS: readonly Row[] = [
 	row(["L1", "leaves Services alone that have service-proxy-name, live", "service.go:2294"], otherProxy),
 	row(["L2", "leaves slices alone that have the headless label, live", "service.go:2345"], headlessLabel),
@@ -129,7 +77,4 @@ export const LABEL_ROWS: readonly Row[] = [
 		"pages of kube-proxy; ours are /healthz and /readyz, which test/kernel looks at",
 	),
 	notApplicable(["L7", "names of the proxy's metrics", "metrics.go"], "kube-proxy's names; ours are in the README"),
-	row(["N1", "reaches endpoints of other nodes by node ports", "own"], byNodes),
-	row(["N2", "reaches endpoints of other nodes by their node's proxy", "own"], byNodeProxies),
-	row(["N3", "reaches endpoints of other nodes by the load balancer", "own"], byLoadBalancer),
 ];

@@ -236,6 +236,14 @@ async function severalSlices(c: Case): Promise<void> {
 		web.slices(["a1", "b1"], { ports: [first, second] }),
 		web.slices(["a1", "b2"], { ports: [first], suffix: "2" }),
 		web.slices(["b2"], { ports: [second], suffix: "3" }),
+		{
+			apiVersion: "discovery.k8s.io/v1",
+			kind: "EndpointSlice",
+			metadata: { namespace: web.namespace, name: "web-names", labels: { "kubernetes.io/service-name": "web" } },
+			addressType: "FQDN",
+			endpoints: [{ addresses: ["web.example.com"], conditions: { ready: true } }],
+			ports: [first],
+		},
 	);
 	await c.reach(LOCAL, web.at(80), ["a1", "b1", "b2"]);
 	await c.reach(
@@ -367,7 +375,10 @@ export const SHAPE_ROWS: readonly Row[] = [
 	row(["S21", "takes a Service with SCTP", "service.go:3776"], besideSctp, {
 		note: "SCTP itself is not translated; the other protocols of that Service are unharmed",
 	}),
-	row(["S22", "merges all slices, and all their ports", "endpointslice.go:458, :570"], severalSlices),
+	row(
+		["S22", "merges all slices and their ports, but those of names (FQDN)", "endpointslice.go:458, :570"],
+		severalSlices,
+	),
 	row(["S23", "from pod, node and endpoint to all backends", "networking.go:147-248"], allBackends),
 	row(["S24a", "never uses a removed endpoint again", "networking.go:325, :341"], endpointsChange),
 	row(["S25", "carries large requests", "networking.go:448, :458"], largeRequests),

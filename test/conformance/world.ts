@@ -12,8 +12,8 @@ export interface NodeAgent {
 	readonly process: AgentProcess;
 	/** SIGTERM; its programs stay. */
 	stop(): Promise<void>;
-	/** Starts another one, and waits until it is ready. */
-	start(): Promise<void>;
+	/** Starts another one, with more flags perhaps, and waits until it is ready. */
+	start(flags?: readonly string[]): Promise<void>;
 }
 
 export interface World extends AsyncDisposable {
@@ -54,16 +54,14 @@ export function nodeObject(name: NodeName, zone: string = ZONES[name]): Readonly
 	};
 }
 
-function startAgent(place: AgentPlace, netns: string, name: NodeName): AgentProcess {
-	return place.start({
-		program: ["nsenter", `--net=/run/netns/${netns}`, "--", ...SOURCES],
-		manifests: false,
-		flags: [`--kubeconfig=${place.folder}/kubeconfig`, `--node-name=${name}`, "--events=off"],
-	});
-}
-
 function nodeAgent(place: AgentPlace, netns: string, name: NodeName): NodeAgent & AsyncDisposable {
-	let running = startAgent(place, netns, name);
+	const launch = (flags: readonly string[]) =>
+		place.start({
+			program: ["nsenter", `--net=/run/netns/${netns}`, "--", ...SOURCES],
+			manifests: false,
+			flags: [`--kubeconfig=${place.folder}/kubeconfig`, `--node-name=${name}`, "--events=off", ...flags],
+		});
+	let running = launch([]);
 	return {
 		get process() {
 			return running;
@@ -72,8 +70,8 @@ function nodeAgent(place: AgentPlace, netns: string, name: NodeName): NodeAgent 
 			const code = await running.stop("SIGTERM");
 			if (code !== 0) throw new Error(`The agent of ${name} ended with ${code}: ${running.err()}`);
 		},
-		async start() {
-			running = startAgent(place, netns, name);
+		async start(flags = []) {
+			running = launch(flags);
 			await running.ready();
 		},
 		[Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
