@@ -6,8 +6,7 @@ import type { Ip, L4Address } from "../model/address.ts";
 import { l4Parts } from "../model/address.ts";
 import type { Chunk, Frontend, Plan } from "../plan/plan_types.ts";
 import { createAddressTable } from "./address_table.ts";
-import type { Backend } from "./backend_table.ts";
-import { createBackendTable, settleBackends } from "./backend_table.ts";
+import { type BackendTable, createBackendTable, settleBackends } from "./backend_table.ts";
 import type { Capacity } from "./capacity.ts";
 import type { Contents, Wanted } from "./contents.ts";
 import { createWanted } from "./contents.ts";
@@ -157,8 +156,7 @@ function createPlaces({ capacity, restored, firstGeneration }: AssignmentOptions
 		leavingRanges: createRest(),
 		generation: firstOf(restored.generation, firstGeneration),
 	};
-	const byId = new Map([...backends.byAddress.values()].map((backend) => [backend.id, backend]));
-	for (const frontend of restored.frontends) restorePlaced(places, frontend, byId);
+	for (const frontend of restored.frontends) restorePlaced(places, frontend);
 	for (const range of restored.looseSlots) places.leavingRanges.add(range);
 	return places;
 }
@@ -170,9 +168,9 @@ function firstOf(restored: number, given: number): number {
 }
 
 /** A restored frontend is there without being wanted: a plan that has its address finds it again. */
-function restorePlaced(places: Places, restored: RestoredFrontend, byId: ReadonlyMap<number, Backend>): void {
+function restorePlaced(places: Places, restored: RestoredFrontend): void {
 	const { id, key, address } = restored;
-	const set = restored.set === undefined ? undefined : restoreSet(restored.set, byId);
+	const set = restored.set === undefined ? undefined : restoreSet(restored.set, places.backends);
 	if (restored.set !== undefined && set === undefined && restored.set.members.length > 0)
 		places.leavingRanges.add(rangeOf(restored.set));
 	const placed = { id, key, address, set, live: false };
@@ -181,10 +179,10 @@ function restorePlaced(places: Places, restored: RestoredFrontend, byId: Readonl
 }
 
 /** Undefined if one of its backends has lost its id to another one with the same address. */
-function restoreSet(set: RestoredSet, byId: ReadonlyMap<number, Backend>): BackendSet | undefined {
-	const members = set.members.flatMap((id) => byId.get(id) ?? []);
-	if (members.length < set.members.length) return undefined;
-	return { ...rangeOf(set), members, active: set.active, generation: set.generation };
+function restoreSet(set: RestoredSet, { elements, frees }: BackendTable): BackendSet | undefined {
+	const { members, active, generation } = set;
+	if (members.some((id) => elements.keyOf(id) === undefined)) return undefined;
+	return { ...rangeOf(set), members, active, generation, since: frees };
 }
 
 function rangeOf(set: RestoredSet): { readonly base: number; readonly length: number } {

@@ -2,8 +2,8 @@
 
 import type { L4Address } from "../model/address.ts";
 import type { Frontend } from "../plan/plan_types.ts";
-import type { Backend, BackendTable } from "./backend_table.ts";
-import { claim, claimAddresses, hasRoomFor, knownBackends, unclaim } from "./backend_table.ts";
+import type { BackendTable } from "./backend_table.ts";
+import { claim, claimAddresses, hasRoomFor, isSince, knownBackends, unclaim } from "./backend_table.ts";
 import { encodeFrontend, encodeFrontendKey, encodeId, encodeName, encodeSlot } from "./codec.ts";
 import type { Contents, Wanted } from "./contents.ts";
 import type { Ids } from "./ids.ts";
@@ -13,8 +13,10 @@ import { flagsOf, groupOf } from "./traits.ts";
 
 /** The backends of a frontend and where they stand. */
 export interface BackendSet extends Range {
-	/** In the order of slots: two runs, each sorted by id. */
-	readonly members: readonly Backend[];
+	/** Backend ids in the order of slots: two runs, each sorted. */
+	readonly members: readonly number[];
+	/** When it was made, in the table's time: an id that was given free later may be another backend's. */
+	readonly since: number;
 	readonly active: number;
 	readonly generation: number;
 }
@@ -102,14 +104,14 @@ export function settlePlaces(places: Places, actual: Contents): number {
 function isSameSet(places: Places, set: BackendSet, { active, terminating }: Frontend): boolean {
 	if (set.active !== active.length || set.length !== active.length + terminating.length) return false;
 	return (
-		isRun(set, 0, knownBackends(places.backends, active)) &&
-		isRun(set, set.active, knownBackends(places.backends, terminating))
+		isRun(places, set, 0, knownBackends(places.backends, active)) &&
+		isRun(places, set, set.active, knownBackends(places.backends, terminating))
 	);
 }
 
 /** Whether the set's members from `start` on are these very backends. */
-function isRun(set: BackendSet, start: number, backends: readonly Backend[] | undefined): boolean {
-	return backends?.every((backend, index) => set.members[start + index] === backend) ?? false;
+function isRun({ backends }: Places, set: BackendSet, start: number, ids: readonly number[] | undefined): boolean {
+	return ids?.every((id, index) => set.members[start + index] === id && isSince(backends, id, set.since)) ?? false;
 }
 
 function newSet(places: Places, { active, terminating }: Frontend, base: number): BackendSet {
@@ -117,7 +119,7 @@ function newSet(places: Places, { active, terminating }: Frontend, base: number)
 	const { generation } = places;
 	// 0 is a flow's generation before it has one; after 2^32 sets numbers come again.
 	places.generation = (generation + 1) >>> 0 || 1;
-	return { base, length: members.length, members, active: active.length, generation };
+	return { base, length: members.length, members, active: active.length, generation, since: places.backends.frees };
 }
 
 function create(places: Places, address: L4Address): Placed {
@@ -164,7 +166,7 @@ function publish(places: Places, placed: Placed, set: BackendSet, frontend: Fron
 
 function wantSlots(places: Places, owner: number, set: BackendSet): void {
 	let index = set.base;
-	for (const { id } of set.members) places.wanted.put("slots", encodeId(index++), encodeSlot(id, owner));
+	for (const id of set.members) places.wanted.put("slots", encodeId(index++), encodeSlot(id, owner));
 }
 
 function unwantSlots(places: Places, { base, length }: Range): void {
