@@ -77,14 +77,14 @@ static __always_inline void use_backend(struct flow *flow, __u32 id,
 	flow->backend_port = backend->port;
 }
 
-/* A random one of the active backends; false if it was taken away meanwhile. */
+/* One of the active backends, by a random number; false if it was taken away meanwhile. */
 static __always_inline bool choose(const struct frontend *frontend,
-				   struct flow *flow)
+				   __u32 random, struct flow *flow)
 {
 	const struct backend *backend;
 	__u32 id, index;
 
-	index = frontend->slot_base + bpf_get_prandom_u32() % frontend->active;
+	index = frontend->slot_base + random % frontend->active;
 	if (!slot_backend(frontend->id, index, &id))
 		return false;
 	backend = bpf_map_lookup_elem(&backends, &id);

@@ -106,8 +106,9 @@ static __always_inline int choose_anew(struct bpf_sock_addr *ctx,
 			emit(ctx, frontend, &flow, EVENT_REFUSED);
 			return refuse(ctx, dialled, ip6, call);
 		}
-		if (frontend->affinity ? choose_for_client(ctx, frontend, &flow)
-				       : choose(frontend, &flow))
+		if (frontend->affinity
+			    ? choose_for_client(ctx, frontend, &flow)
+			    : choose(frontend, bpf_get_prandom_u32(), &flow))
 			goto chosen;
 	}
 	/* A frontend that went away meanwhile is no fault. */

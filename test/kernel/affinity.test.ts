@@ -301,12 +301,36 @@ describe("who is one client", () => {
 test("connections that a client opens all at once come to one backend", async () => {
 	await using stack = new AsyncDisposableStack();
 	const many = [1, 2, 3, 4, 5, 6].map(() => stack.use(place.client()));
+	const seen = new Set<string>();
 	for (let round = 0; round < 50; round++) {
 		bpf.program({ at: AT, to: backends(V4, [1, 2, 3]), affinity: sticky() });
 		const found = await Promise.all(many.map((each) => storm(each, VIP, 3)));
 		expect(new Set(found.flat()).size).toBe(1);
+		// The same when all of them find that it is gone.
+		const rest = [1, 2, 3].filter((n) => found[0]?.[0] !== `${V4.backend(n)}|8080`);
+		bpf.program({ at: AT, to: backends(V4, rest), affinity: sticky() });
+		const moved = await Promise.all(many.map((each) => storm(each, VIP, 3)));
+		expect(new Set(moved.flat()).size).toBe(1);
+		for (const backend of moved.flat()) seen.add(backend);
 		bpf.program();
 	}
+	expect(seen.size).toBe(3);
+});
+
+test("connections that find one and the same lost backend choose the same one anew", async () => {
+	bpf.program({ at: AT, to: backends(V4, [1, 2, 3]), affinity: sticky("netns", 100) });
+	await using one = place.client();
+	await theOne(one, VIP);
+	age(101);
+	const [lost] = remembered();
+	if (lost === undefined) throw new Error("Nobody is remembered");
+	const found = new Set<string>();
+	for (let n = 0; n < MANY; n++) {
+		// As if none of the others had written yet what it has chosen.
+		bpf.map("affinities").update(lost.key, lost.value);
+		for (const backend of await storm(one, VIP, 1)) found.add(backend);
+	}
+	expect(found.size).toBe(1);
 });
 
 describe("room for clients", () => {
