@@ -5,7 +5,7 @@ import { ipFamily, type L4Address, l4Address } from "../model/address.ts";
 import type { Service } from "../model/cluster.ts";
 import { CANARY } from "./canary.ts";
 import type { Explanation, Question, Verdict } from "./explain/explanation.ts";
-import { explainFrontend } from "./explain/frontend.ts";
+import { describeWant, explainFrontend } from "./explain/frontend.ts";
 import { type Place, placeOf } from "./explain/places.ts";
 import { type World, wantsOf } from "./explain/wants.ts";
 import { nodePortsIp } from "./node_ports.ts";
@@ -50,11 +50,12 @@ function explainNode(world: World, place: Place & { readonly kind: "node" }, que
 	if (place.scope === "host" && client.scope === "pod")
 		return answer(PASS, "loopback in a pod's network namespace is the pod's own", steps);
 	const wants = wantsOf(world, l4Address(nodePortsIp(place.rank, ipFamily(ip)), port, protocol));
-	const service = wants[0]?.service;
-	if (service === undefined) return answer(PASS, `no Service has node port ${port}/${protocol}`, steps);
-	steps.push(`${port}/${protocol} is a node port of Service ${service.key}`);
-	if (place.scope === "remote" && service.external?.trafficPolicy === "Local")
-		return answer(PASS, "with externalTrafficPolicy Local another node decides by itself", steps);
+	const [winner] = wants;
+	if (winner === undefined) return answer(PASS, `no Service has node port ${port}/${protocol}`, steps);
+	if (place.scope === "remote" && winner.service.external?.trafficPolicy === "Local") {
+		const why = "with externalTrafficPolicy Local another node decides by itself";
+		return answer(PASS, why, [...steps, describeWant(world, winner)]);
+	}
 	return explainFrontend(world, wants, steps);
 }
 

@@ -36,16 +36,23 @@ export function explainFrontend(world: World, wants: readonly Want[], before: re
 	return { verdict, because: becauseOf(winner.service, endpoints, verdict), frontend, steps, endpoints };
 }
 
-function describeWinner(world: World, { service, port, mode, address, hub }: Want): readonly string[] {
-	const where = world.hubs.length > 1 ? ` of hub ${hub.name}` : "";
-	const name = port.name === "" ? "" : ` ${port.name}`;
+function describeWinner(world: World, want: Want): readonly string[] {
+	const { service, mode } = want;
 	const isPolicyIdle = service.external?.trafficPolicy === "Local" && mode !== "ServiceClusterIP";
 	return [
-		`${address} is ${KINDS[mode]} of Service ${service.key}${where}, port${name} ${port.port}/${port.protocol}`,
+		describeWant(world, want),
 		...(isPolicyIdle
 			? ["externalTrafficPolicy Local does not matter: this client is inside, and endpoints on any node serve it"]
 			: []),
 	];
+}
+
+/** Where node ports stand in a plan means nothing to a person. */
+export function describeWant({ hubs }: World, { service, port, mode, address, hub }: Want): string {
+	const what = mode === "ServiceNodeport" ? `${port.nodePort}/${port.protocol}` : address;
+	const where = hubs.length > 1 ? ` of hub ${hub.name}` : "";
+	const name = port.name === "" ? "" : ` ${port.name}`;
+	return `${what} is ${KINDS[mode]} of Service ${service.key}${where}, port${name} ${port.port}/${port.protocol}`;
 }
 
 /** Two that are merged want the same of an address that both have. */
