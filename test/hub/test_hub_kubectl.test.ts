@@ -179,12 +179,16 @@ status: { addresses: [{ type: InternalIP, address: ${address} }, { type: Hostnam
 					conditions: [{ type: "Ready", lastHeartbeatTime: time }],
 				},
 			});
-		const reader = watching.stdout.getReader();
-		const decoder = new TextDecoder();
-		let seen = decoder.decode((await reader.read()).value);
+		await until("kubectl watches", () => hub.watches({ resource: "nodes" }).length > 0);
 		heartbeat("2026-11-20T12:00:00Z");
 		heartbeat("2026-11-20T12:05:00Z");
-		while (!seen.endsWith("10.0.0.910.0.0.9")) seen += decoder.decode((await reader.read()).value);
+		const reader = watching.stdout.getReader();
+		const decoder = new TextDecoder();
+		let seen = "";
+		await until("both reports came", async () => {
+			seen += decoder.decode((await reader.read()).value);
+			return seen.endsWith("10.0.0.910.0.0.9");
+		});
 		watching.kill();
 		await watching.exited;
 		expect(seen).toBe("10.0.0.710.0.0.910.0.0.9");
