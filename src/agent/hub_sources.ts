@@ -17,6 +17,7 @@ import type { Log } from "../lib/log.ts";
 import type { Cluster } from "../model/cluster.ts";
 import { getVersion } from "../version.ts";
 import type { AgentOwnWay } from "./own_way.ts";
+import { recallNodes } from "./recalled_nodes.ts";
 
 /** One hub. */
 export interface HubSource {
@@ -102,11 +103,16 @@ function openKubernetes(choice: KubernetesChoice, config: Config, following: Fol
 		proxies: surroundings.proxies,
 		userAgent: `balancing/${getVersion().version}`,
 	});
+	const store = storeOf(name, config, log);
+	const read = (): Cluster | undefined => {
+		const origin = hub.origin();
+		return origin === undefined ? undefined : store.read(origin)?.cluster;
+	};
 	return {
 		name,
-		snapshots: hub,
+		snapshots: recallNodes(hub, { kinds: () => hub.status().kinds, read, log }),
 		health: () => healthOf(hub.status(), ownWay),
-		kept: { store: storeOf(name, config, log), origin: hub.origin, identify: hub.identify },
+		kept: { store, origin: hub.origin, identify: hub.identify },
 	};
 }
 

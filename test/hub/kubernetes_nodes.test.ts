@@ -31,7 +31,7 @@ const nodes = ({ seen }: Pick<Follower, "seen">) =>
 	[...(seen.at(-1)?.nodes.values() ?? [])].map(({ name, ips, zone }) => `${name} ${ips} ${zone}`).sort();
 
 const FORBIDDEN =
-	"The API server refuses to show them (403): grant list and watch on nodes in a ClusterRole; node ports, zones and ways over nodes are unknown until then";
+	"The API server refuses to show them (403): grant list and watch on nodes in a ClusterRole; until then nothing is heard of node ports, zones and ways over nodes";
 
 test("nodes come, change and go", async () => {
 	await using server = await startHub({ kubernetes: false });

@@ -64,7 +64,7 @@ function tellFailure(log: Log, title: string, error: unknown): void {
 
 /** What a user can do something about; that a hub is away is no user's mistake. */
 function problemOf({ need, title, namespace }: Scope, error: unknown): Problem | undefined {
-	const end = need.without === undefined ? "" : `; ${need.without} are unknown until then`;
+	const end = need.without === undefined ? "" : `; until then nothing is heard of ${need.without}`;
 	const status = error instanceof HubError ? error.status : 0;
 	const resource = need.group === "" ? need.resource : `${need.resource}.${need.group}`;
 	if (status === 403) {

@@ -3,15 +3,18 @@
 import type { Log } from "../../lib/log.ts";
 import type { ClusterView } from "./cluster_view.ts";
 import { createComplaint } from "./complaint.ts";
-import type { Scope } from "./needs.ts";
+import type { Known, Scope } from "./needs.ts";
 import { createPresence } from "./presence.ts";
 
 /** Of one kind, in all namespaces or in one. */
 export interface KindStatus {
+	readonly kind: Known["kind"];
 	/** `Services`, `Services in demo`. */
 	readonly title: string;
-	/** It was read completely at least once, or the hub does not show it and there is a sense without it (`Need.without`). */
+	/** It was read completely at least once, or given up. */
 	readonly synced: boolean;
+	/** It was never read, the hub does not show it, and there is a sense without it (`Need.without`). */
+	readonly isGivenUp: boolean;
 	/** The last change that came; null before the first. */
 	readonly lastEvent: Date | null;
 	/** When the server was last heard of, if it is not being followed now; null if it is. */
@@ -127,7 +130,9 @@ export function createKindState({ scope, view, log, onChange }: KindStateOptions
 		},
 		doubted: doubt,
 		status: () => ({
+			kind: scope.need.kind,
 			title,
+			isGivenUp: presence.isGivenUp(),
 			synced: presence.isSettled(),
 			lastEvent,
 			staleSince: presence.isGivenUp() ? null : staleSince,
