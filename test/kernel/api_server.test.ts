@@ -150,3 +150,52 @@ test("a kernel that holds something is not taken back to an older copy", async (
 	expect((await place.run("status")).out).not.toContain("copy");
 	expect(String((await held(place))["10.96.0.9:80/TCP"])).toBe("10.1.0.2:8080/TCP");
 }, 60_000);
+
+test("an agent that is started without the right to see Nodes serves on with those it knew", async () => {
+	const rights = [{ verbs: ["list", "watch"], resources: ["services", "endpointslices"] }];
+	const all = [...rights, { verbs: ["list", "watch"], resources: ["nodes"] }];
+	await using server = await startHub({ kubernetes: false, users: { edge: { credentials: "token", rules: all } } });
+	using place = agentPlace();
+	const kubeconfig = `${place.folder}/kubeconfig`;
+	writeFileSync(kubeconfig, server.kubeconfig({ user: "edge" }));
+	server.apply(NODE_PORT);
+	const flags = [`--kubeconfig=${kubeconfig}`, "--node-name=n1"];
+	const addresses = async () => (await place.run("maps", "addresses")).out;
+	let before = "";
+	{
+		await using agent = place.start({ flags });
+		await agent.ready();
+		before = await addresses();
+		expect(before).toContain("203.0.113.1");
+		expect(await agent.stop("SIGTERM")).toBe(0);
+	}
+	server.setRules("edge", rights);
+	await using agent = place.start({ flags });
+	await agent.ready();
+	expect(await addresses()).toBe(before);
+	expect((await place.run("status")).out).toContain("grant list and watch on nodes in a ClusterRole");
+}, 60_000);
+
+const NODE_PORT = `
+apiVersion: v1
+kind: Node
+metadata: { name: n1 }
+status: { addresses: [{ type: InternalIP, address: 203.0.113.1 }] }
+---
+apiVersion: v1
+kind: Node
+metadata: { name: n2 }
+status: { addresses: [{ type: InternalIP, address: 203.0.113.2 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: web, namespace: demo }
+spec: { type: NodePort, clusterIPs: ["10.96.0.9"], ports: [{ name: http, port: 80, nodePort: 30080 }] }
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: web-1, namespace: demo, labels: { kubernetes.io/service-name: web } }
+addressType: IPv4
+endpoints: [{ addresses: ["10.1.0.1"], nodeName: n1, conditions: { ready: true } }]
+ports: [{ name: http, port: 8080 }]
+`;
