@@ -34,7 +34,7 @@ function tasksOf(rows: readonly Row[]): readonly Task[] {
 }
 
 async function attempt(world: World, { row, trial, family, protocol }: Task, meeting: Meeting): Promise<Result> {
-	const head = { id: row.id, title: row.title, family, protocol };
+	const head = { id: row.id, title: row.title, source: row.source, family, protocol };
 	try {
 		await using one = openCase(world, { id: row.id, family, protocol, meeting });
 		await trial.run(one);

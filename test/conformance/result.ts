@@ -6,6 +6,7 @@ import type { Row } from "./row.ts";
 export interface Result {
 	readonly id: string;
 	readonly title: string;
+	readonly source: string;
 	/** "" where nobody on this node can try it. */
 	readonly family: string;
 	readonly protocol: string;
@@ -14,13 +15,13 @@ export interface Result {
 	readonly reason: string;
 }
 
-const HEAD = ["ID", "TITLE", "FAMILY", "PROTOCOL", "RESULT", "REASON"] as const;
+const HEAD = ["ID", "TITLE", "FAMILY", "PROTOCOL", "RESULT", "REASON"];
 
 /** What a row comes to, without having been tried. */
 export function expectedOf(row: Row): readonly Omit<Result, "verdict" | "reason">[] {
-	const { id, title, trial } = row;
-	if ("notApplicable" in trial) return [{ id, title, family: "", protocol: "" }];
-	return trial.families.flatMap((family) => trial.protocols.map((protocol) => ({ id, title, family, protocol })));
+	const { trial, ...heading } = row;
+	if ("notApplicable" in trial) return [{ ...heading, family: "", protocol: "" }];
+	return trial.families.flatMap((family) => trial.protocols.map((protocol) => ({ ...heading, family, protocol })));
 }
 
 function cells({ id, title, family, protocol, verdict, reason }: Result): readonly string[] {
@@ -28,7 +29,7 @@ function cells({ id, title, family, protocol, verdict, reason }: Result): readon
 }
 
 export function resultsAsTable(results: readonly Result[]): string {
-	return table([...HEAD], results.map(cells));
+	return table(HEAD, results.map(cells));
 }
 
 export function countsOf(results: readonly Result[]): string {
@@ -38,12 +39,11 @@ export function countsOf(results: readonly Result[]): string {
 
 /** The rows of the page as it is published, without date and kernel. */
 export function pageRows(results: readonly Result[]): readonly string[] {
-	return results.map(
-		(one) =>
-			`| ${cells(one)
-				.map((cell) => cell.replaceAll("|", "\\|"))
-				.join(" | ")} |`,
-	);
+	return results.map((one) => pageRow([...cells(one), one.source]));
+}
+
+function pageRow(columns: readonly string[]): string {
+	return `| ${columns.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
 }
 
 export interface Circumstances {
@@ -57,13 +57,14 @@ export function pageOf(results: readonly Result[], { kernel, date }: Circumstanc
 		"# Conformance",
 		"",
 		"What the Kubernetes network tests and kube-proxy demand of a Service, tried by real sockets of clients on a node: the host itself and its pods,",
-		"against real agents on two of three nodes (network namespaces) that follow an API server. Sources name tests of Kubernetes 1.36.",
+		"against real agents on two of three nodes (network namespaces) that follow an API server. A source is a test or a rule of Kubernetes 1.36;",
+		"`own` is what we demand besides.",
 		"Written by `bun run conformance --write`.",
 		"",
 		`Linux ${kernel}, ${date}: ${countsOf(results)}.`,
 		"",
-		`| ${HEAD.join(" | ")} |`,
-		`|${HEAD.map(() => " --- ").join("|")}|`,
+		pageRow([...HEAD, "SOURCE"]),
+		pageRow([...HEAD, "SOURCE"].map(() => "---")),
 		...pageRows(results),
 		"",
 	].join("\n");

@@ -74,7 +74,7 @@ export const LABEL_ROWS: readonly Row[] = [
 	),
 	notApplicable(
 		["L6", "/healthz and /livez of the proxy", "proxy_health.go"],
-		"pages of kube-proxy; ours are /healthz and /readyz, which test/kernel looks at",
+		"pages of kube-proxy; ours are /healthz and /readyz, and have tests of their own",
 	),
 	notApplicable(["L7", "names of the proxy's metrics", "metrics.go"], "kube-proxy's names; ours are in the README"),
 ];
