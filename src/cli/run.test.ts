@@ -182,7 +182,7 @@ describe("balancing explain", () => {
 	test.each([
 		[
 			"10.96.0.10:80/udp",
-			"would be refused with ECONNREFUSED, because no Service has 10.96.0.10:80/UDP, and 10.96.0.10 is a cluster IP of Service demo/web",
+			"Service demo/web has 10.96.0.10, but only with 80/TCP\nwould be refused with ECONNREFUSED, because no Service has 10.96.0.10:80/UDP, and 10.96.0.10 is a cluster IP of Service demo/web",
 		],
 		[
 			"[fd00::1]:80",

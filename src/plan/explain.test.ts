@@ -72,6 +72,7 @@ describe("a cluster IP", () => {
 		const hubs = one({ services: [WEB], slices: [slice("demo/web", PODS)] });
 		for (const target of ["10.96.0.1:81/TCP", "10.96.0.1:80/UDP"])
 			expect(told(hubs, target)).toEqual([
+				"Service demo/web has 10.96.0.1, but only with 80/TCP",
 				`would be refused with ECONNREFUSED, because no Service has ${target}, and 10.96.0.1 is a cluster IP of Service demo/web`,
 			]);
 	});
@@ -206,7 +207,10 @@ describe("an external address", () => {
 	});
 
 	test("of spec.externalIPs is nobody's where the agent refuses them", () => {
-		const line = last(hubs, "198.51.100.2:80", { self: { refusesExternalIps: true } });
+		const [step, line] = told(hubs, "198.51.100.2:80", { self: { refusesExternalIps: true } });
+		expect(step).toBe(
+			"Service demo/web has 198.51.100.2, but this agent takes no external IPs (--external-ips refuse)",
+		);
 		expect(line).toStartWith("would connect to 198.51.100.2:80/TCP as it is, ");
 	});
 });
@@ -235,7 +239,10 @@ describe("an endpoint on another node, from outside its cluster,", () => {
 	test("leaves the ingress address to itself if that is the way", () => {
 		expect(at("load-balancer").at(-1)).toStartWith("would connect to 198.51.100.1:80/TCP, ");
 		const hubs = one({ services: [OPEN], slices, nodes: OUTSIDE });
-		const line = last(hubs, "198.51.100.1:80", { self: { reach: "load-balancer" } });
+		const [step, line] = told(hubs, "198.51.100.1:80", { self: { reach: "load-balancer" } });
+		expect(step).toBe(
+			"Service demo/web has 198.51.100.1, but its endpoints are reached through it: the load balancer decides",
+		);
 		expect(line).toStartWith("would connect to 198.51.100.1:80/TCP as it is, ");
 	});
 });
@@ -276,7 +283,17 @@ test.each([
 	["ExternalName", { type: "ExternalName" as const }, "its type is ExternalName"],
 ])("a Service that is left alone is named: %s", (_, fields, why) => {
 	expect(told(one({ services: [service("demo/web", fields)] }), "10.96.0.1:80")).toEqual([
-		`Service demo/web has 10.96.0.1, and is left alone: ${why}`,
+		`Service demo/web has 10.96.0.1, but ${why}`,
+		"would connect to 10.96.0.1:80/TCP as it is, because no Service has 10.96.0.1:80/TCP, and 10.96.0.1 is no cluster IP and no node's address with node ports",
+	]);
+});
+
+test("what could not be read is shown where nobody has the address", () => {
+	const problem = { object: "Service demo/bad", field: "spec", reason: "InvalidObject", message: "No" } as const;
+	const hub = { ...cluster({}), problems: Array.from({ length: 7 }, () => problem) };
+	expect(told(hubsOf(hub), "10.96.0.1:80")).toEqual([
+		...Array.from({ length: 5 }, () => "PROBLEM Service demo/bad spec InvalidObject: No"),
+		"2 more problems of Services: balancing plan lists them",
 		"would connect to 10.96.0.1:80/TCP as it is, because no Service has 10.96.0.1:80/TCP, and 10.96.0.1 is no cluster IP and no node's address with node ports",
 	]);
 });

@@ -1,11 +1,11 @@
 // The oracle: what becomes of a connection, and why; from the rules and without the planner, which tests compare with it. Simple and slow.
 
 import { assertNever } from "../lib/assert_never.ts";
-import { ipFamily, type L4Address, l4Address } from "../model/address.ts";
-import type { Service } from "../model/cluster.ts";
+import { ipFamily, l4Address } from "../model/address.ts";
 import { CANARY } from "./canary.ts";
 import type { Explanation, Question, Verdict } from "./explain/explanation.ts";
 import { describeWant, explainFrontend } from "./explain/frontend.ts";
+import { describeNear, describeProblems } from "./explain/near.ts";
 import { type Place, placeOf } from "./explain/places.ts";
 import { type World, wantsOf } from "./explain/wants.ts";
 import { nodePortsIp } from "./node_ports.ts";
@@ -23,16 +23,25 @@ export function explain(hubs: readonly HubSnapshot[], self: Self, question: Ques
 	const wants = wantsOf(world, asked);
 	if (wants[0] !== undefined) return explainFrontend(world, wants, []);
 	const place = placeOf(world, question.ip);
-	if (place === undefined) return explainUnknown(world, question, asked);
+	const near = describeNear(world, question);
+	if (place === undefined) {
+		const why = `no Service has ${asked}, and ${question.ip} is no cluster IP and no node's address with node ports`;
+		return answer(PASS, why, [...near, ...describeProblems(world)]);
+	}
 	switch (place.kind) {
 		case "node":
 			return explainNode(world, place, question);
 		case "host":
 			return answer(PASS, `no Service has ${asked}, and no node port is served there`, [
 				`${question.ip} is ${place.why}`,
+				...near,
 			]);
 		case "clusterIp":
-			return answer(REFUSE, `no Service has ${asked}, and ${question.ip} is a cluster IP of ${list(place.services)}`);
+			return answer(
+				REFUSE,
+				`no Service has ${asked}, and ${question.ip} is a cluster IP of ${list(place.services)}`,
+				near,
+			);
 		default:
 			return assertNever(place);
 	}
@@ -57,28 +66,6 @@ function explainNode(world: World, place: Place & { readonly kind: "node" }, que
 		return answer(PASS, why, [...steps, describeWant(world, winner)]);
 	}
 	return explainFrontend(world, wants, steps);
-}
-
-/** Not ours; what comes near is said. */
-function explainUnknown({ hubs }: World, { ip }: Question, asked: L4Address): Explanation {
-	const steps = hubs.flatMap(({ cluster }) =>
-		[...cluster.services.values()]
-			.filter(({ clusterIps, external }) =>
-				[clusterIps, external?.externalIps, external?.ingressIps].flat().includes(ip),
-			)
-			.map((service) => `Service ${service.key} has ${ip}, and is left alone: ${whyAlone(service)}`),
-	);
-	return answer(
-		PASS,
-		`no Service has ${asked}, and ${ip} is no cluster IP and no node's address with node ports`,
-		steps,
-	);
-}
-
-function whyAlone({ type, otherProxy, clusterIps }: Service): string {
-	if (otherProxy) return "its label service.kubernetes.io/service-proxy-name gives it to another proxy";
-	if (type === "ExternalName") return "its type is ExternalName";
-	return clusterIps.length === 0 ? "it is headless" : "no such port, or no cluster IP of this family";
 }
 
 function list(services: readonly string[]): string {
