@@ -1,7 +1,7 @@
 // What is known of one kind: projections by key, replaced object by object or all at once.
 
 import type { Clock } from "../../lib/clock.ts";
-import { collectGarbage } from "../../lib/garbage.ts";
+import { collectGarbage, createTidying } from "../../lib/garbage.ts";
 import { HubError } from "../request/hub_error.ts";
 import type { ClusterView } from "./cluster_view.ts";
 import { type Held, keyOf, readHeld, showHeld } from "./held.ts";
@@ -10,8 +10,8 @@ import type { Need } from "./needs.ts";
 
 /** Milliseconds in which deletions count together. */
 const WINDOW = 60_000;
-/** Objects of a list that are read between two collections of garbage. */
-const PORTION = 1000;
+/** Objects of a list that are read between two collections of all garbage. */
+const PORTION = 5000;
 
 export interface KindStore {
 	/** Throws HubError if there are more than anybody has. */
@@ -54,6 +54,7 @@ export function createKindStore({ need, view, clock }: KindStoreOptions): KindSt
 
 	function startListing(): Listing {
 		const next = new Map<string, Held>();
+		const tidy = createTidying();
 		let read = 0;
 		function losses(): number {
 			let lost = 0;
@@ -68,6 +69,7 @@ export function createKindStore({ need, view, clock }: KindStoreOptions): KindSt
 				next.set(key, readHeld(need, object, objects.get(key)));
 				// What is not kept of them is ten times what is; left to the runtime, it would be several times the whole in the end.
 				if (next.size % PORTION === 0) collectGarbage();
+				else tidy();
 			},
 			drop(object) {
 				next.delete(keyOf(need, object));

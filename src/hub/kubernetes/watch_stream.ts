@@ -23,8 +23,11 @@ export interface WatchOptions {
 	readonly signal: AbortSignal;
 }
 
-/** The events of each portion that arrives. Ends when the server ends it, or when the signal is aborted. Throws HubError. */
-export async function* watchEvents(options: WatchOptions): AsyncGenerator<readonly WatchEvent[], void> {
+/**
+ * The events of each portion that arrives, all to be taken before the next portion. Each is parsed when it is asked for: a long list never
+ * sits in memory as objects. Ends when the server ends it, or when the signal is aborted. Throws HubError.
+ */
+export async function* watchEvents(options: WatchOptions): AsyncGenerator<Iterable<WatchEvent>, void> {
 	const { api, scope, version, seconds, onOpen, signal } = options;
 	const initial = { sendInitialEvents: "true", resourceVersionMatch: "NotOlderThan", resourceVersion: "" };
 	using answer = await api.get({
@@ -43,13 +46,13 @@ export async function* watchEvents(options: WatchOptions): AsyncGenerator<readon
 	});
 	onOpen();
 	const lines = createLineSplitter(MAX_OBJECT);
-	for await (const chunk of answer.chunks()) {
-		const events: WatchEvent[] = [];
-		for (const line of lines.push(chunk)) {
-			const event = parseEvent(line);
-			if (event?.kind === "bookmark" && event.complete) answer.setSilence(SILENCE);
-			if (event !== undefined) events.push(event);
-		}
-		yield events;
+	for await (const chunk of answer.chunks()) yield eventsIn(lines.push(chunk), () => answer.setSilence(SILENCE));
+}
+
+function* eventsIn(lines: Iterable<Uint8Array>, onComplete: () => void): Generator<WatchEvent, void> {
+	for (const line of lines) {
+		const event = parseEvent(line);
+		if (event?.kind === "bookmark" && event.complete) onComplete();
+		if (event !== undefined) yield event;
 	}
 }

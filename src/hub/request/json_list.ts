@@ -14,8 +14,8 @@ const SPACE = 32;
 const AROUND_ITEM = 2;
 
 export interface ListSplitter {
-	/** The items that are complete now, parsed. */
-	push(chunk: Uint8Array): readonly unknown[];
+	/** The items that are complete now, each parsed when it is asked for: all are to be taken before the next call. */
+	push(chunk: Uint8Array): Iterable<unknown>;
 	/** The List without its items. Throws HubError if it is not complete. */
 	end(): unknown;
 }
@@ -54,24 +54,26 @@ export function createListSplitter(limit: number): ListSplitter {
 		return from;
 	}
 
-	function takeItem(chunk: Uint8Array, from: number, items: unknown[]): number {
+	/** -1: it goes on in the next chunk. */
+	function takeItem(chunk: Uint8Array, from: number): number {
 		const end = scan.close(chunk, from, AROUND_ITEM);
 		// A copy of what has to wait: the runtime may use the chunk's memory again.
 		item.add(end === -1 ? chunk.slice(from) : chunk.subarray(from, end));
-		if (end === -1) return chunk.length;
-		items.push(parse(item.take()));
-		inItem = false;
+		if (end !== -1) inItem = false;
 		return end;
 	}
 
 	return {
-		push(chunk) {
-			const items: unknown[] = [];
+		*push(chunk) {
 			for (let at = 0; at < chunk.length; ) {
-				if (inItem) at = takeItem(chunk, at, items);
-				else at = inItems ? takeBetween(chunk, at) : takeFrame(chunk, at);
+				if (!inItem) {
+					at = inItems ? takeBetween(chunk, at) : takeFrame(chunk, at);
+					continue;
+				}
+				at = takeItem(chunk, at);
+				if (at === -1) return;
+				yield parse(item.take());
 			}
-			return items;
 		},
 		end: () => parse(frame.take()),
 	};
