@@ -101,7 +101,7 @@ function chooserOf({ subject, self, lost, reads }: Drafting, port: ServicePort):
 		const known = chosen.find((each) => each.family === family && each.isLocal === isLocal);
 		if (known !== undefined) return known;
 		const choice = chooseBackends(parts, { service, family, port, isLocal }, self);
-		lost.push(...choice.lost);
+		for (const each of choice.lost) lost.push(each);
 		reads.push(choice.reads);
 		const affinity = service.affinity && { ...service.affinity, group: groupOf(subject, port, family) };
 		const made = { family, isLocal, choice, affinity };

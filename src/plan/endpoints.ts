@@ -40,17 +40,14 @@ const BEST_FIRST: readonly Use[] = ["new", "fallback", "old"];
 export function chooseBackends(parts: readonly Part[], want: Want, self: Self): Choice {
 	const all = parts.map((part) => candidatesOf(part, want, self));
 	const first = all.find(({ uses }) => uses.new.length > 0) ?? all.find(({ uses }) => uses.fallback.length > 0);
-	const active: L4Address[] = [];
-	const rest: L4Address[] = [];
-	for (const candidates of all) {
-		(candidates === first ? active : rest).push(...candidates.wanted);
-		rest.push(...candidates.others);
-	}
+	const active = first?.wanted ?? [];
+	// A million arguments would be too many for push().
+	const rest = all.flatMap((each) => (each === first ? each.others : [...each.wanted, ...each.others]));
 	const own = all[parts.findIndex(({ service }) => service === want.service)];
 	const isPlain = all.length === 1 && own?.way === "pod";
 	return {
 		// Within one cluster, reached as they are, nothing stands in two of the lists.
-		active: (isPlain ? active : [...new Set(active)]).sort(),
+		active: [...(isPlain ? active : new Set(active))].sort(),
 		terminating: (isPlain ? rest : without(rest, active)).sort(),
 		way: own?.way ?? "pod",
 		lost: own?.lost ?? [],
