@@ -19,7 +19,8 @@ const OTHER_PROXY = "service.kubernetes.io/service-proxy-name";
 
 type Labels = Readonly<Record<string, string>>;
 
-export function expectedPlan(hub: TestHub, nodeName: string): Plan {
+/** `hubName`: as the agent calls it. */
+export function expectedPlan(hub: TestHub, { nodeName, hubName }: { nodeName: string; hubName: string }): Plan {
 	const services = new Map<string, Service>();
 	const slices = new Map<string, readonly EndpointSlice[]>();
 	for (const object of asSent(hub, "Service", (labels) => !(OTHER_PROXY in labels))) {
@@ -34,7 +35,7 @@ export function expectedPlan(hub: TestHub, nodeName: string): Plan {
 	// As the agent is started: a folder of manifests, which stays empty, and then the API server.
 	const hubs = [
 		{ name: "manifests", cluster: EMPTY_CLUSTER },
-		{ name: "hub", cluster },
+		{ name: hubName, cluster },
 	];
 	return planFresh(hubs, selfOf(nodeName));
 }

@@ -72,6 +72,7 @@ function anySpec(dice: Dice): Fields {
 		clusterIPs,
 		...(clusterIPs.length > 1 ? { ipFamilyPolicy: "RequireDualStack" } : {}),
 		internalTrafficPolicy: dice.percent(15) ? "Local" : "Cluster",
+		...(dice.percent(25) ? { sessionAffinity: "ClientIP" } : {}),
 		ports,
 	};
 }

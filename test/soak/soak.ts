@@ -3,7 +3,7 @@
 import { readdirSync, renameSync, writeFileSync } from "node:fs";
 import { type OpenMaps, openMaps } from "../../src/datapath/datapath.ts";
 import { MAP_NAMES } from "../../src/datapath/maps.ts";
-import type { Frontend } from "../../src/plan/plan_types.ts";
+import type { Plan } from "../../src/plan/plan_types.ts";
 import { memoryOf } from "../bench/process_figures.ts";
 import { type AgentPlace, type AgentProcess, agentPlace, programmed, SOURCES } from "../support/agent_place.ts";
 import { client } from "../support/client.ts";
@@ -14,7 +14,7 @@ import { createDeck, createDice, type Dice } from "./dice.ts";
 import { createFaults, type FaultSet, type Faults, RULES, USER } from "./faults.ts";
 import { difference, expectedPlan, expectedState, frontendsOf, kernelState } from "./kernel_state.ts";
 import { NODE } from "./objects.ts";
-import { connectSteadily, findAstray, type SteadyClient } from "./traffic.ts";
+import { connectSteadily, findAstray, findUnrefused, type SteadyClient } from "./traffic.ts";
 import { createWorld, type World } from "./world.ts";
 
 export interface SoakOptions {
@@ -78,8 +78,8 @@ interface Stage {
 	readonly maps: OpenMaps;
 	readonly steady: SteadyClient;
 	readonly agents: Agents;
-	/** Where the frontends lead that the hub's objects make. */
-	readonly look: (frontends: readonly Frontend[]) => Promise<readonly string[]>;
+	/** Where connections do not lead as the hub's objects want it. */
+	readonly look: (plan: Plan) => Promise<readonly string[]>;
 }
 
 /** One agent after the other. */
@@ -176,7 +176,7 @@ async function setStage(options: SoakOptions, stack: AsyncDisposableStack): Prom
 	const place = stack.use(agentPlace());
 	const hub = stack.use(await startOnFixedPort());
 	const world = createWorld(hub, dice);
-	const kubeconfig = `${place.folder}/kubeconfig`;
+	const kubeconfig = kubeconfigOf(place);
 	const configure = (): void => {
 		writeFileSync(`${kubeconfig}.new`, hub.kubeconfig({ user: USER }));
 		renameSync(`${kubeconfig}.new`, kubeconfig);
@@ -198,7 +198,10 @@ async function setStage(options: SoakOptions, stack: AsyncDisposableStack): Prom
 		faults: createFaults({ hub, world, dice, configure }),
 		maps: stack.use(openMaps(place.pins)),
 		steady: stack.use(connectSteadily(walker)),
-		look: (frontends) => findAstray(looker, frontends, dice),
+		look: async (plan) => [
+			...(await findAstray(looker, frontendsOf(plan), dice)),
+			...(await findUnrefused(looker, plan.addresses, dice)),
+		],
 	};
 }
 
@@ -237,12 +240,20 @@ function assertSteady({ steady }: Stage): void {
 	throw new Error(`A Service that always has endpoints was not reached:\n${steady.failures.slice(0, 10).join("\n")}`);
 }
 
+function planOf({ hub, place }: Stage): Plan {
+	return expectedPlan(hub, { nodeName: NODE, hubName: `Kubernetes, current context of ${kubeconfigOf(place)}` });
+}
+
+function kubeconfigOf({ folder }: AgentPlace): string {
+	return `${folder}/kubeconfig`;
+}
+
 /** Takes the faults away, waits for the kernel to be right, and measures. */
 async function settle(stage: Stage, rest: number): Promise<Omit<Round, "changes" | "faults">> {
-	const { faults, agents, hub, maps, steady, look } = stage;
+	const { faults, agents, maps, steady, look } = stage;
 	agents.ensure();
 	await faults.calm();
-	const plan = expectedPlan(hub, NODE);
+	const plan = planOf(stage);
 	const [frontends, expected] = [frontendsOf(plan), expectedState(plan)];
 	const started = performance.now();
 	await waitUntilFollowed(stage, expected);
@@ -251,7 +262,7 @@ async function settle(stage: Stage, rest: number): Promise<Omit<Round, "changes"
 	await Bun.sleep(rest);
 	const late = difference(expected, kernelState(maps.maps));
 	if (late.length > 0) throw new Error(`The kernel did not stay as it must be:\n${late.slice(0, 20).join("\n")}`);
-	const astray = await look(frontends);
+	const astray = await look(plan);
 	if (astray.length > 0) throw new Error(`Connections lead elsewhere:\n${astray.join("\n")}`);
 	assertSteady(stage);
 	const { slot, storage } = maps.faults();
@@ -298,9 +309,9 @@ function isFresh(status: string): boolean {
 }
 
 /** What people see is the same. */
-async function compareCommand({ place, hub }: Stage): Promise<void> {
-	const shown = programmed((await place.run("frontends", "-o", "json")).out);
-	const expected = frontendsOf(expectedPlan(hub, NODE)).filter(({ name }) => !name.startsWith("balancing/"));
+async function compareCommand(stage: Stage): Promise<void> {
+	const shown = programmed((await stage.place.run("frontends", "-o", "json")).out);
+	const expected = frontendsOf(planOf(stage)).filter(({ name }) => !name.startsWith("balancing/"));
 	const line = (address: string, backends: readonly string[]) => `${address} ${[...backends].sort().join(" ")}`;
 	const differences = difference(
 		expected.map(({ address, active, terminating }) => line(address, [...active, ...terminating])),

@@ -1,7 +1,7 @@
 // Clients in the cgroup: one that connects all the time, and one that looks where frontends lead.
 
 import { l4Parts } from "../../src/model/address.ts";
-import type { Frontend } from "../../src/plan/plan_types.ts";
+import type { Frontend, KnownAddress } from "../../src/plan/plan_types.ts";
 import { type Client, outcomes } from "../support/client.ts";
 import type { Dice } from "./dice.ts";
 import { serverOf } from "./kernel_state.ts";
@@ -82,6 +82,20 @@ export async function findAstray(
 		}
 	}
 	return astray;
+}
+
+/** Cluster IPs that do not refuse a port that no Service here has. */
+export async function findUnrefused(
+	client: Client,
+	addresses: ReadonlyMap<string, KnownAddress>,
+	dice: Dice,
+): Promise<readonly string[]> {
+	const clusterIps = [...addresses.keys()].filter((ip) => addresses.get(ip)?.kind === "clusterIp").sort();
+	const chosen = dice.some(clusterIps, TARGETS);
+	if (chosen.length === 0) return [];
+	const found = outcomes(await client.ask(`storm tcp 1 ${chosen.map((ip) => `${ip} 9`).join(" ")}`));
+	const wrong = [...found.keys()].filter((outcome) => !outcome.endsWith("!ECONNREFUSED"));
+	return wrong.map((outcome) => `${chosen[Number.parseInt(outcome, 10)]} port 9: ${outcome}`);
 }
 
 function isRight({ active }: Frontend, outcome: string): boolean {
