@@ -99,6 +99,10 @@ function pagesFor(parts: Parts): Pages {
 		entries: sync.entries,
 		applyFailures: sync.failures,
 		planned: () => sync.counts().planned,
+		memory() {
+			const { rss, heapUsed } = process.memoryUsage();
+			return { resident: rss, heap: heapUsed };
+		},
 	});
 }
 

@@ -42,6 +42,7 @@ function page(path: string, status: Partial<AgentStatus> = {}) {
 		entries: () => ({ backends: 3, slots: 5, names: 4, frontends: 4, addresses: 8 }),
 		applyFailures: () => 6,
 		planned: () => 7,
+		memory: () => ({ resident: 2000, heap: 1000 }),
 	};
 	return pagesOf(sources)[path]?.();
 }
@@ -74,6 +75,8 @@ describe("pagesOf()", () => {
 		'balancing_map_entries{map="slots"} 5',
 		'balancing_map_capacity{map="backends"} 131071',
 		"balancing_plan_entries 7",
+		'balancing_memory_bytes{kind="resident"} 2000',
+		'balancing_memory_bytes{kind="heap"} 1000',
 		'balancing_problems{reason="Duplicate"} 1',
 		'balancing_problems{reason="InvalidObject"} 2',
 		"balancing_sync_duration_seconds 0.0015",

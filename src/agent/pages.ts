@@ -15,6 +15,8 @@ export interface PageSources {
 	applyFailures(): number;
 	/** Frontends that the plan wants. */
 	planned(): number;
+	/** Of this process, in bytes: all that is resident, and the objects that it has made and not collected yet. */
+	memory(): { readonly resident: number; readonly heap: number };
 }
 
 const CAPACITIES: Readonly<Record<MapName, number>> = {
@@ -49,6 +51,19 @@ function socketSamples({ sockets }: AgentStatus): Metric["samples"] {
 			{ labels: { ...labels, result: "failed" }, value: failed },
 		];
 	});
+}
+
+function memoryMetric({ resident, heap }: ReturnType<PageSources["memory"]>): Metric {
+	const samples = [
+		{ labels: { kind: "resident" }, value: resident },
+		{ labels: { kind: "heap" }, value: heap },
+	];
+	return {
+		name: "memory_bytes",
+		help: "What the agent's process takes; the heap is a part of it.",
+		type: "gauge",
+		samples,
+	};
 }
 
 function secondsSince(time: string | null): number {
@@ -97,6 +112,7 @@ function metricsOf(status: AgentStatus, sources: PageSources): readonly Metric[]
 		byMap("map_entries", "Elements in the kernel's maps.", sources.entries()),
 		byMap("map_capacity", "Elements that the kernel's maps can hold.", CAPACITIES),
 		gauge("plan_entries", "Frontends that the plan wants.", sources.planned()),
+		memoryMetric(sources.memory()),
 		problemCounts(status),
 		...(lastWrite
 			? [gauge("sync_duration_seconds", "How long the last plan and write took.", lastWrite.milliseconds / 1000)]

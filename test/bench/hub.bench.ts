@@ -13,7 +13,7 @@ import { cgroup } from "../support/cgroup.ts";
 import { must } from "../support/command.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { serviceObject, sliceObject } from "./hub_objects.ts";
-import { memoryOf, processorTimeOf } from "./process_figures.ts";
+import { heapOf, memoryOf, processorTimeOf } from "./process_figures.ts";
 import type { BenchRow } from "./row.ts";
 import { type BenchService, MEMBERS, SERVICE_PORT, services } from "./services.ts";
 
@@ -163,6 +163,7 @@ async function measureRunning(scene: Scene): Promise<readonly BenchRow[]> {
 	const { agent, group } = started;
 	await Bun.sleep(SETTLED * 1000);
 	const settled = memoryOf(agent.pid);
+	const heap = heapOf((await agent.page("/metrics"))?.body ?? "");
 	const idle = processorTimeOf(group);
 	await Bun.sleep(IDLE * 1000);
 	const idled = (processorTimeOf(group) - idle) / IDLE;
@@ -177,6 +178,7 @@ async function measureRunning(scene: Scene): Promise<readonly BenchRow[]> {
 	return [
 		memory(`${name}: resident ${SETTLED} s after the start`, settled.rss, 100),
 		memory("  heap, stacks, compiled code (RssAnon)", settled.anonymous),
+		memory("    of it objects that were not collected; much more is fragmentation", heap),
 		memory("  the executable's and libraries' pages (RssFile)", settled.file),
 		memory("  at the most since the start (VmHWM)", settled.peak, 1.5 * 100),
 		{ name: "  idle (0.2 % are 2000 us/s)", value: idled, unit: "us/s", budget: 2000 },

@@ -32,6 +32,13 @@ export function memoryOf(pid: number): Memory {
 	};
 }
 
+/** Bytes of objects that an agent has made and not collected yet, from its page of metrics. */
+export function heapOf(metrics: string): number {
+	const bytes = /^balancing_memory_bytes\{kind="heap"\} (\S+)$/m.exec(metrics)?.[1];
+	if (bytes === undefined) throw new Error("Cannot find balancing_memory_bytes in the agent's metrics");
+	return Number(bytes);
+}
+
 /** How often each of its threads has come to run, by thread id (Documentation/scheduler/sched-stats.rst). */
 export function runsOf(pid: number): ReadonlyMap<string, number> {
 	const runs = readdirSync(`/proc/${pid}/task`).map((thread) => {
