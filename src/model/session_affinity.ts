@@ -10,16 +10,12 @@ const DEFAULT_SECONDS = 10_800;
 
 const CONFIG = ["spec", "sessionAffinityConfig"];
 
-/** Undefined for None. */
+/** Undefined for None, whose configuration the API drops. */
 export function readAffinity(spec: Raw, client: ClientIdentity, report: Report): SessionAffinity | undefined {
 	const place = { path: ["spec", "sessionAffinity"], consequence: "None is used" };
 	const type = report.read(SessionAffinityType, field(spec, "sessionAffinity"), place);
-	const config = field(spec, "sessionAffinityConfig") ?? undefined;
-	if (type === "ClientIP") return { seconds: readSeconds(config, report), client };
-	if (type === "None" && config !== undefined) {
-		report.add(CONFIG, "InvalidObject", "It is for sessionAffinity ClientIP: set that, or leave this out");
-	}
-	return undefined;
+	if (type !== "ClientIP") return undefined;
+	return { seconds: readSeconds(field(spec, "sessionAffinityConfig"), report), client };
 }
 
 function readSeconds(config: unknown, report: Report): number {
