@@ -119,7 +119,10 @@ async function send(questions: readonly Question[], random: Random): Promise<rea
 	for (const scope of ["host", "pod"] as const) {
 		const some = packets.filter(({ question }) => question.client.scope === scope);
 		const answers = await clients[scope].send(some.map(({ packet }) => packet));
-		sent.push(...some.map((each, index) => ({ ...each, answer: refusalOr(answers[index] ?? "", each.packet) })));
+		for (const [index, each] of some.entries()) {
+			const { went = "", peer = "" } = answers[index] ?? {};
+			sent.push({ ...each, answer: refusalOr(went, each.packet), peer });
+		}
 	}
 	return sent;
 }

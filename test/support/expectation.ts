@@ -4,15 +4,16 @@ import type { L4Address } from "../../src/model/address.ts";
 import { l4Address, l4Parts, parseIp } from "../../src/model/address.ts";
 import type { Explanation, Question, Scope, Verdict } from "../../src/plan/explain/explanation.ts";
 import type { Affinity, Frontend, Plan } from "../../src/plan/plan_types.ts";
-import type { Packet } from "./packets.ts";
+import { asDialled, type Packet } from "./packets.ts";
 import { frontendsOf } from "./plan_lookup.ts";
 
 export interface Sent {
 	readonly question: Question;
 	readonly packet: Packet;
 	readonly explanation: Explanation;
-	/** Where it went: see packets.ts. */
+	/** Where it went, and what getpeername() shows: see packets.ts. */
 	readonly answer: string;
+	readonly peer: string;
 }
 
 export interface Expectation {
@@ -126,11 +127,15 @@ export function createExpectation(): Expectation {
 		else clients.set(name, { group, answer, unbroken: true });
 	}
 
-	function judge(sent: Sent): string | undefined {
+	function judgeWay(sent: Sent): string | undefined {
 		const { verdict, frontend } = sent.explanation;
 		if (verdict.kind !== "pass" && frontend !== undefined) return judgeOurs(sent, verdict, frontend.address);
 		const wanted = verdict.kind === "pass" ? textOf(reached(sent.question)) : REFUSED;
 		return sent.answer === wanted ? undefined : wanted;
+	}
+
+	function judge(sent: Sent): string | undefined {
+		return judgeWay(sent) ?? judgePeer(sent);
 	}
 
 	function program(plan: Plan): void {
@@ -140,6 +145,14 @@ export function createExpectation(): Expectation {
 	}
 
 	return { program, judge, kept: () => ({ flows: flowsKept, clients: clientsKept }) };
+}
+
+/** Who is translated sees the address that it used. */
+function judgePeer({ question, packet, explanation, answer, peer }: Sent): string | undefined {
+	if (answer === REFUSED || packet.call !== "udp") return undefined;
+	const { ip, port } = explanation.verdict.kind === "pass" ? l4Parts(reached(question)) : question;
+	const wanted = `${asDialled({ ...packet, ip })}|${port}`;
+	return peer === wanted ? undefined : `peer ${wanted}, not ${peer}`;
 }
 
 function isSameAgain({ how, client, answer }: Learned): boolean {

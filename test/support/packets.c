@@ -5,7 +5,7 @@
  *
  * packets NETNS CGROUP ("-": stay)
  * A line is one or more of `KIND FAMILY ADDRESS PORT`; its answer has a word for each: `ADDRESS|PORT` of the packet, or the name
- * of the errno of a call without a packet, or `silence`.
+ * of the errno of a call without a packet, or `silence`; after that of udp `>ADDRESS|PORT`, what getpeername() shows.
  *
  * A line `reset` closes the sockets that were kept; its answer is `ok`.
  *
@@ -140,28 +140,37 @@ static int go(int fd, const char *kind, const union endpoint *to)
 	return sendto(fd, "x", 1, MSG_NOSIGNAL, &to->any, size) < 0 ? errno : 0;
 }
 
+static void print_endpoint(const char *before, const union endpoint *endpoint)
+{
+	char text[ENDPOINT_TEXT];
+
+	endpoint_text(endpoint, text);
+	*strchr(text, ' ') = '|';
+	printf("%s%s", before, text);
+}
+
 static void answer(int tap, const char *kind, const char *family,
 		   const union endpoint *to)
 {
 	bool is_held = kind[0] && !kind[1];
 	int fd = is_held ? held_socket(kind[0], family)
 			 : new_socket(family, !strcmp(kind, "tcp"));
-	union endpoint seen;
-	char text[ENDPOINT_TEXT];
+	union endpoint seen, peer;
+	socklen_t size = sizeof(peer);
+	char rest[1];
 	int error;
 
 	/* What an earlier datagram met shows at the next call. */
-	for (error = 0; is_held && recv(fd, text, 1, 0) < 0 && errno != EAGAIN;)
+	for (error = 0; is_held && recv(fd, rest, 1, 0) < 0 && errno != EAGAIN;)
 		continue;
 	sent_packet(tap, &seen);
 	error = go(fd, kind, to);
-	if (sent_packet(tap, &seen)) {
-		endpoint_text(&seen, text);
-		*strchr(text, ' ') = '|';
-		fputs(text, stdout);
-	} else {
+	if (sent_packet(tap, &seen))
+		print_endpoint("", &seen);
+	else
 		fputs(error ? strerrorname_np(error) : "silence", stdout);
-	}
+	if (!strcmp(kind, "udp") && getpeername(fd, &peer.any, &size) == 0)
+		print_endpoint(">", &peer);
 	if (!is_held)
 		close(fd);
 }

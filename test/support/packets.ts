@@ -16,9 +16,17 @@ export interface Packet {
 	readonly port: number;
 }
 
+/** What became of one. */
+export interface Answer {
+	/** `ADDRESS|PORT` where the packet went, or the name of the errno. */
+	readonly went: string;
+	/** `ADDRESS|PORT` as getpeername(2) shows it; "" where there is no connection of UDP. */
+	readonly peer: string;
+}
+
 export interface Packets extends AsyncDisposable {
-	/** `ADDRESS|PORT` where the packet went, or the name of the errno; in the packets' order. */
-	send(packets: readonly Packet[]): Promise<readonly string[]>;
+	/** In the packets' order. */
+	send(packets: readonly Packet[]): Promise<readonly Answer[]>;
 	/** Closes the sockets that were kept. */
 	reset(): Promise<void>;
 }
@@ -43,7 +51,10 @@ export function openPackets(net: Netns, cgroup: string): Packets {
 		async send(packets) {
 			if (packets.length === 0) return [];
 			child.write(packets.map(wordsOf).join(" "));
-			return (await child.read()).split(" ");
+			return (await child.read()).split(" ").map((answer) => {
+				const [went = "", peer = ""] = answer.split(">");
+				return { went, peer };
+			});
 		},
 		async reset() {
 			child.write("reset");
@@ -53,7 +64,11 @@ export function openPackets(net: Netns, cgroup: string): Packets {
 	};
 }
 
-function wordsOf({ call, family, ip, port }: Packet): string {
-	const isMapped = family === "inet6" && !ip.includes(":");
-	return `${call} ${family} ${isMapped ? `::ffff:${ip}` : ip} ${port}`;
+function wordsOf(packet: Packet): string {
+	return `${packet.call} ${packet.family} ${asDialled(packet)} ${packet.port}`;
+}
+
+/** The address as the socket has it. */
+export function asDialled({ family, ip }: Pick<Packet, "family" | "ip">): string {
+	return family === "inet6" && !ip.includes(":") ? `::ffff:${ip}` : ip;
 }
