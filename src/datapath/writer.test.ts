@@ -291,6 +291,18 @@ describe("identity", () => {
 		expect(write(web(`${A} ${B}`))).toContain("put backends 1");
 	});
 
+	test("a set is not taken for one of backends that have its ids now", () => {
+		const { write, maps } = start();
+		write(web(A));
+		// The frontend keeps its id and what it knows of its set; the backend's id becomes free.
+		maps.fail("delete names 1");
+		for (let round = 0; round < 3; round++) write(NONE);
+		expect(write(planOf({ "demo/api": { [API]: B } }))).toContain("put backends 1");
+		maps.fail();
+		write(planOf({ "demo/api": { [API]: B }, "demo/web": { [WEB]: B } }));
+		expect(state(maps)).toEqual({ [API]: `2 2 ${B}|`, [WEB]: `1 3 ${B}|` });
+	});
+
 	test("an address that moves to another object keeps its id and loses its backends", () => {
 		const { write, maps } = start();
 		write(web(A));
