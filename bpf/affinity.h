@@ -2,6 +2,8 @@
 /* Session affinity: a client goes on to the backend that it has had. */
 #pragma once
 
+#include <asm/errno.h>
+
 #include "resolve.h"
 #include "settings.h"
 

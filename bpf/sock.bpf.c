@@ -3,7 +3,6 @@
 #include <linux/bpf.h>
 #include <linux/in.h>
 #include <linux/socket.h>
-#include <asm/errno.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
 
@@ -15,44 +14,12 @@
 #include "state.h"
 #include "event.h"
 #include "own_way.h"
-
-#define PASS 1
-#define REFUSE 0
+#include "verdict.h"
 
 /* An MPTCP socket's first subflow is TCP to everyone it talks to. */
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
-
-enum call {
-	CONNECT,
-	SENDMSG,
-};
-
-/*
- * Without bpf_set_retval (before 5.18) a program can only say EPERM. A
- * connect() is sent to port 0 of the loopback instead, where nobody can
- * listen: the kernel itself answers ECONNREFUSED.
- */
-static __always_inline int refuse(struct bpf_sock_addr *ctx,
-				  const struct frontend_key *key, bool ip6,
-				  enum call call)
-{
-	struct address loopback = mapped(bpf_htonl(INADDR_LOOPBACK));
-
-	if (can_set_retval) {
-		bpf_set_retval(-ECONNREFUSED);
-		return REFUSE;
-	}
-	if (call == SENDMSG)
-		return REFUSE;
-	if (!is_mapped(&key->address)) {
-		loopback.word[2] = 0;
-		loopback.word[3] = bpf_htonl(1);
-	}
-	write_address(ctx, &loopback, 0, ip6);
-	return PASS;
-}
 
 /* With the address that the client used: a node's, say, not the one that its node ports share. */
 static __always_inline void set_frontend(struct flow *flow,
