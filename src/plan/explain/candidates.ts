@@ -70,11 +70,13 @@ function candidatesOf(hub: HubSnapshot, choice: Choice, self: Self): readonly Ca
 		}
 	}
 	// While slices are rewritten an endpoint may stand in two of them: the better state counts, on our node if that matters.
-	const isBetter = (a: Candidate, b: Candidate) =>
-		Number(isEligible(b, choice, self)) - Number(isEligible(a, choice, self)) ||
-		STATES.indexOf(a.state) - STATES.indexOf(b.state);
-	const best = [...found].sort(isBetter);
-	return found.filter((each) => best.find(({ address }) => address === each.address) === each);
+	const worth = (each: Candidate) => (isEligible(each, choice, self) ? 0 : STATES.length) + STATES.indexOf(each.state);
+	const best = new Map<L4Address, Candidate>();
+	for (const each of found) {
+		const other = best.get(each.address);
+		if (other === undefined || worth(each) < worth(other)) best.set(each.address, each);
+	}
+	return [...best.values()];
 }
 
 /** Endpoint ports are matched by name, never by number: `targetPort` may differ from endpoint to endpoint (row S20). */

@@ -53,7 +53,10 @@ interface Standing {
 	readonly number: Port;
 }
 
-/** At the port's own number. A Service is known in the families of its cluster IPs alone, as to kube-proxy; CVE-2020-8554: an agent may refuse external IPs. */
+/**
+ * At the port's own number. A Service is known in the families of its cluster IPs alone, as to kube-proxy. External IPs may be anybody's
+ * (CVE-2020-8554): an agent can be told to refuse them.
+ */
 function standingOf(world: World, offer: Offer): readonly Standing[] {
 	const { service, port } = offer;
 	const families = familiesOf(service);

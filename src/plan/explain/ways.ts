@@ -39,10 +39,8 @@ export function findWays(
 ): readonly ConsideredEndpoint[] {
 	const hubs = new Set(judged.map(({ hub }) => hub));
 	return [...hubs].flatMap((hub) => {
-		const passage = passageOf(world.self, hub, offer);
-		const some = judged
-			.filter((each) => each.hub === hub)
-			.map((each) => considered(each, modeIn(world, offer, hub), passage));
+		const [passage, way] = [passageOf(world.self, hub, offer), modeIn(world, offer, hub)];
+		const some = judged.filter((each) => each.hub === hub).map((each) => considered(each, way, passage));
 		const through = new Set(some.flatMap((each) => (each.mode === undefined ? [] : [each.mode])));
 		for (const mode of through) note(`Endpoints on other nodes are reached by ${mode}${inHub(world, hub)}`);
 		return some.map(({ endpoint }) => endpoint);
