@@ -4,6 +4,7 @@ import { assertNever } from "../lib/assert_never.ts";
 import { type L4Address, l4Parts } from "../model/address.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Claim } from "./claims.ts";
+import { FRONTEND_KIND } from "./frontend_kind.ts";
 import { type Entry, entryOf, type HubMemory, type Memory, sourceOf, withSource } from "./memory.ts";
 import type { Chunk, Frontend } from "./plan_types.ts";
 
@@ -81,13 +82,21 @@ function shown({ address, mode }: Frontend): string {
 }
 
 /** The fact and the fix. */
-function whoseAddress({ claims, hubs }: Memory, { rank }: Claim, { address, mode }: Frontend): string {
+function whoseAddress(memory: Memory, { rank }: Claim, frontend: Frontend): string {
+	const { claims, hubs } = memory;
+	const { address, mode } = frontend;
 	const winner = claims.winner(address);
 	const change = mode === "ServiceNodeport" ? "another node port" : "another address or port";
 	if (winner === undefined || winner.rank < 0)
 		return `is reserved for the agent's own check: give the Service ${change}`;
 	const hub: HubMemory | undefined = winner.rank === rank ? undefined : hubs[winner.rank];
 	return hub === undefined
-		? `belongs to Service ${winner.object} (older, or first by name): give the Service ${change}`
+		? `belongs to Service ${winner.object} (${groundOf(memory, winner, frontend)}): give the Service ${change}`
 		: `belongs to Service ${winner.object} of ${hub.name}, an earlier hub: put this hub before it, or give one of the two another address`;
+}
+
+/** Why another Service of the same hub has it. */
+function groundOf(memory: Memory, winner: Claim, { address, mode }: Frontend): string {
+	const theirs = entryOf(memory, winner)?.draft.frontends.find((each) => each.address === address)?.mode ?? mode;
+	return theirs === mode ? "older, or first by name" : `${FRONTEND_KIND[theirs]} goes before ${FRONTEND_KIND[mode]}`;
 }

@@ -57,7 +57,7 @@ const CANARY_CLAIM: Claim = { rank: -1, object: CANARY.object, created: Number.N
 
 export function createMemory(hubs: readonly HubSnapshot[], self: Self): Memory {
 	const claims = createClaims();
-	for (const { address } of CANARY.frontends) claims.add(address, CANARY_CLAIM);
+	for (const frontend of CANARY.frontends) claims.add(frontend, CANARY_CLAIM);
 	const chunks = createLayeredMap<Chunk>();
 	chunks.set(CANARY_OBJECT, CANARY);
 	return {

@@ -163,7 +163,7 @@ function enter(memory: Memory, hub: HubMemory, entry: Entry, touched: Set<Claim>
 	forget(memory, hub, claim.object, touched);
 	hub.entries.set(claim.object, entry);
 	memory.addresses.add(entry.service, hub.rank);
-	for (const { address } of draft.frontends) for (const other of memory.claims.add(address, claim)) touched.add(other);
+	for (const frontend of draft.frontends) for (const other of memory.claims.add(frontend, claim)) touched.add(other);
 	touched.add(claim);
 }
 

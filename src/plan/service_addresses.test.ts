@@ -175,6 +175,37 @@ describe("conflicts", () => {
 		return `Service demo/web ${field} FrontendConflict: ${what} belongs to Service demo/old (older, or first by name): give the Service ${fix}`;
 	}
 
+	test.each([
+		["externalIps", { externalIps: ["10.96.0.9"] }, "spec.externalIPs", "an external IP"],
+		["ingress", { ingress: ["10.96.0.9"] }, "status.loadBalancer.ingress", "a load balancer's address"],
+	])("an older Service takes nobody's cluster IP by %s", (_, fields, field, kind) => {
+		const thief = service("demo/thief", { ips: ["10.96.0.1"], ports: ["http 80"], ...fields, ...old });
+		const web = service("demo/web", { ips: ["10.96.0.9"], ports: ["http 80"] });
+		for (const services of [
+			[thief, web],
+			[web, thief],
+		]) {
+			const plan = planFresh(hubsOf(cluster({ services })), SELF);
+			expect(linesOf(plan, "FRONTEND")).toContain("10.96.0.9:80/TCP demo/web:http ServiceClusterIP -> refused");
+			expect(linesOf(plan, "PROBLEM")).toEqual([
+				`Service demo/thief ${field} FrontendConflict: 10.96.0.9:80/TCP belongs to Service demo/web (a cluster IP goes before ${kind}): give the Service another address or port`,
+			]);
+		}
+	});
+
+	test("an older Service takes no load balancer's address by externalIPs", () => {
+		const thief = service("demo/thief", {
+			ips: ["10.96.0.1"],
+			ports: ["http 80"],
+			externalIps: ["203.0.113.1"],
+			...old,
+		});
+		const web = service("demo/web", { ips: ["10.96.0.9"], ports: ["http 80"], ingress: ["203.0.113.1"] });
+		expect(problems([thief, web])).toEqual([
+			"Service demo/thief spec.externalIPs FrontendConflict: 203.0.113.1:80/TCP belongs to Service demo/web (a load balancer's address goes before an external IP): give the Service another address or port",
+		]);
+	});
+
 	test("there is none about node ports of two hubs", () => {
 		const clusters = ["10.96.0.1", "10.97.0.1"].map((at) =>
 			cluster({ services: [service("demo/web", { ips: [at], ports: ["http 80 30080"] })] }),

@@ -2,18 +2,11 @@
 
 import { ipFamily, type L4Address, l4Parts } from "../../model/address.ts";
 import type { Service } from "../../model/cluster.ts";
+import { FRONTEND_KIND } from "../frontend_kind.ts";
 import { judgeEndpoints } from "./candidates.ts";
 import type { ConsideredEndpoint, DecidingFrontend, EndpointUse, Explanation, Verdict } from "./explanation.ts";
 import type { Want, World } from "./wants.ts";
 import { findWays } from "./ways.ts";
-
-const KINDS = {
-	ServiceClusterIP: "a cluster IP",
-	ServiceNodeport: "a node port",
-	ServiceLoadbalancer: "a load balancer's address",
-	ServiceExternalIP: "an external IP",
-	Canary: "the agent's own check",
-} as const;
 
 /** The first want has it. */
 export function explainFrontend(world: World, wants: readonly Want[], before: readonly string[]): Explanation {
@@ -52,7 +45,7 @@ export function describeWant({ hubs }: World, { service, port, mode, address, hu
 	const what = mode === "ServiceNodeport" ? `${port.nodePort}/${port.protocol}` : address;
 	const where = hubs.length > 1 ? ` of hub ${hub.name}` : "";
 	const name = port.name === "" ? "" : ` ${port.name}`;
-	return `${what} is ${KINDS[mode]} of Service ${service.key}${where}, port${name} ${port.port}/${port.protocol}`;
+	return `${what} is ${FRONTEND_KIND[mode]} of Service ${service.key}${where}, port${name} ${port.port}/${port.protocol}`;
 }
 
 /** Two that are merged want the same of an address that both have. */
@@ -65,9 +58,14 @@ function isTwin(winner: Want, other: Want): boolean {
 	);
 }
 
-function describeLoser({ hubs }: World, winner: Want, { service, rank }: Want): string {
-	const why =
-		winner.rank === rank ? "is older, or the first by name" : `is in hub ${winner.hub.name}, which goes before`;
+function beats(mode: Want["mode"], other: Want["mode"]): string {
+	return mode === other
+		? "is older, or the first by name"
+		: `has it as ${FRONTEND_KIND[mode]}, which goes before ${FRONTEND_KIND[other]}`;
+}
+
+function describeLoser({ hubs }: World, winner: Want, { service, rank, mode }: Want): string {
+	const why = winner.rank === rank ? beats(winner.mode, mode) : `is in hub ${winner.hub.name}, which goes before`;
 	const where = hubs.length > 1 ? ` of hub ${hubs[rank]?.name}` : "";
 	return `Service ${service.key}${where} wants it as well: Service ${winner.service.key} ${why}`;
 }

@@ -24,7 +24,16 @@ export interface Want {
 	readonly address: L4Address;
 }
 
-/** Those that want it, the one that has it first: the earlier hub's, the older, the first by name. */
+/** Cluster IPs and load balancers' addresses are given, external IPs are claimed by whoever writes a Service. */
+const STRENGTH: Readonly<Record<FrontendMode, number>> = {
+	Canary: 0,
+	ServiceClusterIP: 1,
+	ServiceNodeport: 1,
+	ServiceLoadbalancer: 2,
+	ServiceExternalIP: 3,
+};
+
+/** Those that want it, the one that has it first: the earlier hub's, the stronger kind of address, the older, the first by name. */
 export function wantsOf(world: World, address: L4Address): readonly Want[] {
 	const wants: Want[] = [];
 	for (const [rank, hub] of world.hubs.entries())
@@ -32,7 +41,7 @@ export function wantsOf(world: World, address: L4Address): readonly Want[] {
 			const want = addressesOf(world, rank, hub, service).find((each) => each.address === address);
 			if (want !== undefined) wants.push(want);
 		}
-	return wants.sort((a, b) => a.rank - b.rank || byAge(a.service, b.service));
+	return wants.sort((a, b) => a.rank - b.rank || STRENGTH[a.mode] - STRENGTH[b.mode] || byAge(a.service, b.service));
 }
 
 /** Every address that a Service asks for, whoever has it in the end. */
