@@ -1,5 +1,6 @@
 // Counts what reaches a modelled hub, and what each agent costs.
 
+import { NEEDS } from "../../src/hub/kubernetes/needs.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 
 export interface Meter {
@@ -47,7 +48,7 @@ export interface Spread {
 }
 
 /** Watches of an agent that follows. */
-const KINDS = 2;
+const KINDS = NEEDS.length;
 
 export function createMeter(clock: Clock, agents: number): Meter {
 	const column = () => new Float64Array(agents);
