@@ -1,6 +1,6 @@
 // Random worlds and random connections: what the programs make of the planner's plan is what the oracle says from the rules.
 
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { lookUp } from "../../test/support/plan_lookup.ts";
 import { checkProperty } from "../../test/support/property.ts";
@@ -12,6 +12,9 @@ import { explain } from "./explain.ts";
 import { planFresh } from "./plan.ts";
 import type { Frontend, HubSnapshot, Plan, Self } from "./plan_types.ts";
 import { renderPlan } from "./render.ts";
+
+// No test is about time: many times as many worlds take many times as long.
+setDefaultTimeout(3_600_000);
 
 const QUESTIONS = 60;
 const MODES = ["ServiceClusterIP", "ServiceNodeport", "ServiceLoadbalancer", "ServiceExternalIP"];

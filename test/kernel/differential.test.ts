@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { CAPACITY } from "../../src/datapath/capacity.ts";
+import { describeMap } from "../../src/datapath/describe.ts";
 import { createWriter, type Writer } from "../../src/datapath/writer.ts";
 import type { Question, Scope } from "../../src/plan/explain/explanation.ts";
 import { explain } from "../../src/plan/explain.ts";
@@ -138,6 +139,9 @@ function describeFailure(
 		...explanation.endpoints.map((endpoint) => JSON.stringify(endpoint)),
 		`because ${explanation.because}`,
 		`Kernel:\n${mapsText(bpf.maps)}`,
+		...(["addresses", "affinities"] as const).flatMap((map) =>
+			describeMap(bpf.maps, map).map((each) => Bun.inspect(each, { compact: true })),
+		),
 		`Plan:\n${renderPlan(plan)}`,
 		Bun.inspect({ self: who, hubs }, { depth: 20 }),
 	].join("\n");
