@@ -5,8 +5,9 @@ import { ringBuffer } from "bun-ffi-libbpf";
 import type { OpenMaps } from "../datapath/datapath.ts";
 import { decodeEvent } from "../datapath/events.ts";
 import type { Maps } from "../datapath/maps.ts";
-import { frontendNames } from "../datapath/view.ts";
+import { addressNames, frontendNames } from "../datapath/view.ts";
 import type { Log } from "../lib/log.ts";
+import type { Ip } from "../model/address.ts";
 import { resolutionRecord } from "../observe/resolution.ts";
 import { CANARY } from "../plan/canary.ts";
 
@@ -41,10 +42,16 @@ function createWallClock(): (time: bigint) => number {
 	};
 }
 
-/** Names by frontend id, read again for an id that is new. */
+/** Names by frontend id, read again for an id that is new, and by address where there is no frontend. */
 function createNames(maps: Maps) {
 	let names = new Map<number, string>();
+	let addresses: ReadonlyMap<Ip, string> | undefined;
 	return {
+		/** Whose cluster IP it is. */
+		at(ip: Ip): string {
+			addresses ??= addressNames(maps);
+			return addresses.get(ip) ?? "";
+		},
 		of(id: number): string {
 			let name = names.get(id);
 			if (name === undefined) {
@@ -55,7 +62,10 @@ function createNames(maps: Maps) {
 			}
 			return name;
 		},
-		forget: () => names.clear(),
+		forget() {
+			names.clear();
+			addresses = undefined;
+		},
 	};
 }
 
@@ -69,7 +79,7 @@ export function createEventLog({ datapath, node, resolutions, log }: EventLogOpt
 	function write(record: Uint8Array): void {
 		const event = decodeEvent(record);
 		if (!event) return;
-		const name = names.of(event.frontendId);
+		const name = event.reason === "UnknownPort" ? names.at(event.original.ip) : names.of(event.frontendId);
 		// Our own proof of the attachment is no user's connection.
 		if (canaries.has(name)) return;
 		const { result, ...fields } = resolutionRecord(event, { name, node, time: wallClock(event.time) });

@@ -12,7 +12,7 @@ import { describeMap, READABLE_MAPS } from "./describe.ts";
 import { offsetOf, sizeOf } from "./layout.ts";
 import type { Maps, StatsName } from "./maps.ts";
 import { createMemoryMaps } from "./memory_maps.ts";
-import { countFrontends, frontendNames, viewBackends, viewFrontends } from "./view.ts";
+import { addressNames, countFrontends, frontendNames, viewBackends, viewFrontends } from "./view.ts";
 import { createWriter } from "./writer.ts";
 
 const WEB = "10.96.0.10:80/TCP";
@@ -192,4 +192,12 @@ describe("describeMap()", () => {
 		expect(viewFrontends(maps)).toEqual([]);
 		expect(viewBackends(maps)).toEqual([]);
 	});
+});
+
+test("addressNames() gives one name of each address that has frontends", () => {
+	const maps = written(planOf(SPECS));
+	const names = addressNames(maps);
+	expect(names.get(l4Parts(l4(WEB)).ip)).toBe(`test/${WEB}`);
+	expect(names.size).toBe(new Set(SPECS.map(({ at }) => l4Parts(l4(at)).ip)).size);
+	expect(addressNames(createMemoryMaps()).size).toBe(0);
 });

@@ -1,7 +1,8 @@
 // The maps as people and scripts read them: frontends with their backends, backends with their frontends.
 
 import { Buffer } from "node:buffer";
-import type { L4Address } from "../model/address.ts";
+import type { Ip, L4Address } from "../model/address.ts";
+import { l4Parts } from "../model/address.ts";
 import { CANARY } from "../plan/canary.ts";
 import type { FrontendMode } from "../plan/plan_types.ts";
 import {
@@ -174,6 +175,18 @@ const CANARIES: readonly string[] = CANARY.frontends.map(({ address }) => encode
 /** How many of the map's elements are frontends of users, not our own canaries. */
 export function countFrontends(frontends: ReadonlyElements): number {
 	return frontends.size - CANARIES.filter((key) => frontends.has(key)).length;
+}
+
+/** `namespace/name:port` of one of the frontends that each address has. */
+export function addressNames(maps: Maps): ReadonlyMap<Ip, string> {
+	const names = frontendNames(maps);
+	const found = new Map<Ip, string>();
+	for (const [key, value] of maps.dump("frontends")) {
+		const address = decodeFrontendKey(key);
+		const name = names.get(decodeFrontend(value).id);
+		if (address !== undefined && name !== undefined) found.set(l4Parts(address).ip, name);
+	}
+	return found;
 }
 
 /** `namespace/name:port` by frontend id. */

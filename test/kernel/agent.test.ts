@@ -42,8 +42,8 @@ spec: { clusterIPs: ["${EMPTY}"], ports: [{ name: dns, port: 53, protocol: UDP }
 }
 
 /** Whether the kernel refuses what the plan says has no backend. */
-function isRefused(where = place): boolean {
-	const ip = Uint8Array.from(EMPTY.split("."), Number);
+function isRefused(where = place, address = EMPTY): boolean {
+	const ip = Uint8Array.from(address.split("."), Number);
 	return udpConnect(ip, 53, { cgroup: where.cgroup.path }) === ECONNREFUSED;
 }
 
@@ -115,6 +115,27 @@ test("each resolution is a line of its log, with the time of the connect() and t
 	const time = Date.parse(String(line?.["time"]));
 	expect(time).toBeGreaterThanOrEqual(before - 11);
 	expect(time).toBeLessThanOrEqual(after + 11);
+});
+
+test("a port that a Service does not have is refused, logged with the Service's name, and counted", async () => {
+	await using agent = place.start({ flags: ["--listen=127.0.0.1:0"] });
+	await agent.ready();
+	expect(isRefused(place, WEB)).toBe(true);
+	const lines = () => agent.log().filter(({ msg }) => msg === "resolution");
+	await until("a resolution in the log", () => lines().length > 0);
+	expect(lines()[0]).toMatchObject({
+		result: "failure",
+		reason: "UnknownPort",
+		original: { ip: WEB, port: 53 },
+		backend: null,
+		object: "demo/web",
+		nat: { type: "service", mode: "ServiceClusterIP" },
+	});
+	expect((await agent.page("/metrics"))?.body).toMatch(/^balancing_unknown_port_refusals_total [1-9]\d*$/m);
+	expect((await place.run("status")).out).toMatch(
+		/^Refused +\d+ connections to ports that a cluster IP does not have$/m,
+	);
+	expect((await place.run("maps", "addresses")).out).toContain(`  address=${WEB} kind=clusterIp\n`);
 });
 
 test("status -o json is the status page, and says by its exit code whether the agent is ready", async () => {
