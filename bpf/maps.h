@@ -52,6 +52,18 @@ struct {
 	__type(value, struct backend_stats);
 } backend_stats SEC(".maps");
 
+/*
+ * A bit for each address that `frontends` or `addresses` may have, by
+ * address_hash(): where it is 0 neither has any. The agent sets bits before it
+ * writes elements, and clears them when it reads everything back.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 << (ADDRESS_HASH_BITS - 6));
+	__type(key, __u32);
+	__type(value, __u64);
+} address_filter SEC(".maps");
+
 /* Looked at where `frontends` has nothing. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -9,6 +9,9 @@ struct address {
 	__be32 word[4];
 };
 
+/* Of a hash of an address: address_filter has 2^18 bits, 32 KiB. */
+#define ADDRESS_HASH_BITS 18
+
 /* What a client connects to. */
 struct frontend_key {
 	struct address address;

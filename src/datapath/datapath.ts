@@ -13,6 +13,7 @@ import {
 	sumPerCpu,
 } from "bun-ffi-libbpf";
 import objectPath from "../../dist/bpf/sock.bpf.o" with { type: "file" };
+import { withAddressFilter } from "./address_filter.ts";
 import { type Attached, attachPrograms, type ProgramName } from "./attach.ts";
 import { encodeId } from "./codec.ts";
 import { createKernelMaps } from "./kernel_maps.ts";
@@ -62,8 +63,8 @@ export interface Datapath extends OpenMaps {
 
 /** What the agent and its commands open. */
 const OPENED = [...MAP_NAMES, "affinities", "backend_stats", "frontend_stats", "faults", "refusals", "events"] as const;
-/** The rest is pinned for the next agent's programs: sockets keep their state, the event rate its credit. */
-export const PINNED = [...OPENED, "sock_peers", "sock_flows", "event_budgets"] as const;
+/** The rest is pinned for the next agent's programs: sockets keep their state, the event rate its credit, the filter what passes it. */
+export const PINNED = [...OPENED, "sock_peers", "sock_flows", "event_budgets", "address_filter"] as const;
 
 /** Numbers of helpers (enum bpf_func_id) that came after Linux 5.10, or not to every kernel's sock_addr programs. */
 const HELPERS = { can_get_pid: 14, can_get_comm: 16, can_set_retval: 187 } as const;
@@ -184,8 +185,10 @@ export function openDatapath(options: DatapathOptions): Datapath {
 	const abilities = probeAbilities(options);
 	configure(object, options, abilities);
 	load(object, pinPath);
+	const { maps: unfiltered, events, faults, unknownPortRefusals } = stack.use(openMaps(pinPath));
+	// Before the programs are attached: what is in the maps must pass their filter.
+	const maps = withAddressFilter(unfiltered, stack.use(openPinnedMap(mapPin(pinPath, "address_filter"))));
 	const attached = attachPrograms(object.programs, { cgroup, pinPath });
-	const { maps, events, faults, unknownPortRefusals } = stack.use(openMaps(pinPath));
 	const passage = stack.use(
 		openPassage(object, { supported: abilities.can_get_pid, quiet: !abilities.can_set_retval }),
 	);
