@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { UsageError } from "../config/command_line.ts";
 import type { HubChoice, KubernetesChoice } from "../config/hub_choice.ts";
 import type { Config, Surroundings } from "../config.ts";
-import type { KubernetesStatus } from "../hub/kubernetes/kind_hub.ts";
+import type { KubernetesStatus } from "../hub/kinds/kind_hub.ts";
 import { watchKubernetes } from "../hub/kubernetes/kubernetes.ts";
 import { type CredentialSource, nameSource, SERVICE_ACCOUNT } from "../hub/login/credentials.ts";
 import { manifestsName, watchManifests } from "../hub/manifests/manifests.ts";

@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { recordingLog } from "../../test/support/log.ts";
-import type { KindStatus } from "../hub/kubernetes/kind_state.ts";
+import type { KindStatus } from "../hub/kinds/kind_state.ts";
 import { type Cluster, EMPTY_CLUSTER, type Node } from "../model/cluster.ts";
 import { projectNode } from "../model/node.ts";
 import { recallNodes } from "./recalled_nodes.ts";

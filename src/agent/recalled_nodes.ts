@@ -1,6 +1,6 @@
 // A hub that does not show its Nodes any more: they are as they were when it did, by the copy on disk.
 
-import type { KindStatus } from "../hub/kubernetes/kind_state.ts";
+import type { KindStatus } from "../hub/kinds/kind_state.ts";
 import type { Log } from "../lib/log.ts";
 import type { Cluster } from "../model/cluster.ts";
 

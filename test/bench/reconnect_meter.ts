@@ -1,6 +1,6 @@
 // Counts what reaches a modelled hub, and what each agent costs.
 
-import { NEEDS } from "../../src/hub/kubernetes/needs.ts";
+import { NEEDS } from "../../src/hub/kinds/needs.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 
 export interface Meter {

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import { NEEDS } from "../../src/hub/kubernetes/needs.ts";
+import { NEEDS } from "../../src/hub/kinds/needs.ts";
 import { followHub, webService } from "../support/follow_hub.ts";
 import { type Rule, rulesOf } from "../support/hub/access.ts";
 import { startHub } from "../support/hub/hub.ts";

@@ -2,7 +2,7 @@
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { NEEDS } from "../../src/hub/kubernetes/needs.ts";
+import { NEEDS } from "../../src/hub/kinds/needs.ts";
 import { type AgentPlace, type AgentProcess, agentPlace, programmed, serviceYaml } from "../support/agent_place.ts";
 import { client } from "../support/client.ts";
 import { type Clusters, sharedKubeconfig, shop, twoClusters } from "../support/clusters.ts";

@@ -3,9 +3,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { KubernetesHub } from "../../src/hub/kubernetes/kind_hub.ts";
+import type { KubernetesHub } from "../../src/hub/kinds/kind_hub.ts";
+import { NEEDS } from "../../src/hub/kinds/needs.ts";
 import { type KubernetesOptions, watchKubernetes } from "../../src/hub/kubernetes/kubernetes.ts";
-import { NEEDS } from "../../src/hub/kubernetes/needs.ts";
 import type { Log } from "../../src/lib/log.ts";
 import type { Cluster } from "../../src/model/cluster.ts";
 import { endpointsIn } from "../../src/model/endpoint_list.ts";

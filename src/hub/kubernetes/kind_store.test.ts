@@ -3,9 +3,9 @@
 import { expect, test } from "bun:test";
 import type { Clock } from "../../lib/clock.ts";
 import { endpointsIn } from "../../model/endpoint_list.ts";
-import { createClusterView } from "./cluster_view.ts";
+import { createClusterView } from "../kinds/cluster_view.ts";
+import { NEEDS, type Need } from "../kinds/needs.ts";
 import { createKindStore } from "./kind_store.ts";
-import { NEEDS, type Need } from "./needs.ts";
 
 function needOf(kind: Need["kind"]): Need {
 	const need = NEEDS.find((each) => each.kind === kind);

@@ -2,11 +2,11 @@
 
 import type { Clock } from "../../lib/clock.ts";
 import { collectGarbage, createTidying } from "../../lib/garbage.ts";
+import type { ClusterView } from "../kinds/cluster_view.ts";
+import { type Held, keyOf, readHeld, showHeld } from "../kinds/held.ts";
+import { MANY, MAX_OBJECTS } from "../kinds/limits.ts";
+import type { Need } from "../kinds/needs.ts";
 import { HubError } from "../request/hub_error.ts";
-import type { ClusterView } from "./cluster_view.ts";
-import { type Held, keyOf, readHeld, showHeld } from "./held.ts";
-import { MANY, MAX_OBJECTS } from "./limits.ts";
-import type { Need } from "./needs.ts";
 
 /** Milliseconds in which deletions count together. */
 const WINDOW = 60_000;

@@ -3,15 +3,15 @@
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { createAlarm } from "../alarm.ts";
+import { createClusterView } from "../kinds/cluster_view.ts";
+import { createKindHub, type KubernetesHub } from "../kinds/kind_hub.ts";
+import { createKindState } from "../kinds/kind_state.ts";
+import { type Narrowing, NEEDS, scopesOf } from "../kinds/needs.ts";
 import { type CredentialSource, createCredentials } from "../login/credentials.ts";
 import { ONE_WAY, type OwnWay } from "../own_way.ts";
 import { type Api, createApi } from "../request/api.ts";
 import type { ProxyEnvironment } from "../request/proxy.ts";
-import { createClusterView } from "./cluster_view.ts";
-import { createKindHub, type KubernetesHub } from "./kind_hub.ts";
-import { createKindState } from "./kind_state.ts";
 import { createKindStore } from "./kind_store.ts";
-import { type Narrowing, NEEDS, scopesOf } from "./needs.ts";
 import { createOutage } from "./outage.ts";
 import { type HubFeatures, reflect } from "./reflector.ts";
 

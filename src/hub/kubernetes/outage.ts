@@ -1,7 +1,7 @@
 // While a hub is away, one of its kinds asks for all: the others follow when it is answered.
 
 import type { Clock } from "../../lib/clock.ts";
-import { createBackoff } from "./backoff.ts";
+import { createBackoff } from "../request/backoff.ts";
 
 /** One kind's part. */
 export interface Turns {

@@ -1,12 +1,12 @@
 // Lists a collection by pages into a listing.
 
 import { field, isRaw } from "../../model/raw.ts";
+import { MAX_OBJECT, MAX_PAGES } from "../kinds/limits.ts";
+import type { Scope } from "../kinds/needs.ts";
 import type { Api } from "../request/api.ts";
 import { HubError, isExpired } from "../request/hub_error.ts";
 import { createListSplitter } from "../request/json_list.ts";
 import type { Listing } from "./kind_store.ts";
-import { MAX_OBJECT, MAX_PAGES } from "./limits.ts";
-import type { Scope } from "./needs.ts";
 
 /** Objects in one page; client-go's number. */
 const PAGE = "500";

@@ -1,9 +1,9 @@
 // One watch request -> its events.
 
+import { MAX_OBJECT } from "../kinds/limits.ts";
+import type { Scope } from "../kinds/needs.ts";
 import type { Api } from "../request/api.ts";
 import { createLineSplitter } from "../request/json_lines.ts";
-import { MAX_OBJECT } from "./limits.ts";
-import type { Scope } from "./needs.ts";
 import { parseEvent, type WatchEvent } from "./watch_event.ts";
 
 /**

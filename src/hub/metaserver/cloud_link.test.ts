@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { recordingLog } from "../../../test/support/log.ts";
-import { NEEDS, scopesOf } from "../kubernetes/needs.ts";
+import { NEEDS, scopesOf } from "../kinds/needs.ts";
 import { createCloudLink, isFromCloud } from "./cloud_link.ts";
 
 const NAMESPACED = NEEDS.filter(({ namespaced }) => namespaced);

@@ -1,8 +1,8 @@
 // The objects of one kind that are known, and the names of those that are gone.
 
-import type { ClusterView } from "../kubernetes/cluster_view.ts";
-import { type Held, showHeld } from "../kubernetes/held.ts";
-import type { Need } from "../kubernetes/needs.ts";
+import type { ClusterView } from "../kinds/cluster_view.ts";
+import { type Held, showHeld } from "../kinds/held.ts";
+import type { Need } from "../kinds/needs.ts";
 
 /** Names that are remembered at most. */
 const MAX_BURIED = 10_000;

@@ -3,9 +3,9 @@
 import type { Ip } from "../../model/address.ts";
 import type { Cluster, EndpointSlice } from "../../model/cluster.ts";
 import { endpointsIn, listEndpoints, NO_ENDPOINTS } from "../../model/endpoint_list.ts";
-import { API_SERVER } from "../kubernetes/api_server_guard.ts";
-import type { ClusterView } from "../kubernetes/cluster_view.ts";
-import type { Need } from "../kubernetes/needs.ts";
+import { API_SERVER } from "../kinds/api_server_guard.ts";
+import type { ClusterView } from "../kinds/cluster_view.ts";
+import type { Need } from "../kinds/needs.ts";
 
 /**
  * The same need, without endpoints on loopback addresses: a real API server takes none (k8s.io/kubernetes

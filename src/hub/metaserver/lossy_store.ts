@@ -2,8 +2,8 @@
 
 import { type LabelSelector, matchesLabels } from "../../model/label_selector.ts";
 import { field, isRaw } from "../../model/raw.ts";
-import { type Held, keyOf, readHeld } from "../kubernetes/held.ts";
-import { MANY } from "../kubernetes/limits.ts";
+import { type Held, keyOf, readHeld } from "../kinds/held.ts";
+import { MANY } from "../kinds/limits.ts";
 import { type Absences, createAbsences } from "./absences.ts";
 import { type Contents, type ContentsOptions, createContents } from "./contents.ts";
 

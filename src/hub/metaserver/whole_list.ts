@@ -1,8 +1,8 @@
 // Asks a MetaServer for a collection in one answer, whatever it calls it.
 
 import { field, isRaw } from "../../model/raw.ts";
-import { MAX_OBJECT } from "../kubernetes/limits.ts";
-import type { Scope } from "../kubernetes/needs.ts";
+import { MAX_OBJECT } from "../kinds/limits.ts";
+import type { Scope } from "../kinds/needs.ts";
 import type { Api } from "../request/api.ts";
 import { HubError } from "../request/hub_error.ts";
 import { createListSplitter } from "../request/json_list.ts";

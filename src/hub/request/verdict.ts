@@ -1,8 +1,8 @@
 // What to do after a request failed: from which place to go on, and how soon.
 
 import { assertNever } from "../../lib/assert_never.ts";
-import { HubError, isExpired, isInvalid } from "../request/hub_error.ts";
 import type { Backoff } from "./backoff.ts";
+import { HubError, isExpired, isInvalid } from "./hub_error.ts";
 
 /** Milliseconds until a list that takes much away is asked for again: from, and how much more at the most. */
 export const CONFIRM = 2000;

@@ -1,7 +1,7 @@
 // What is done after each failure.
 
 import { expect, test } from "bun:test";
-import { HubError } from "../request/hub_error.ts";
+import { HubError } from "./hub_error.ts";
 import { Doubt, judge, type Phase, type Verdict } from "./verdict.ts";
 
 const failure = (status: number, reason = "", retryAfter?: number) => new HubError("x", { status, reason, retryAfter });
