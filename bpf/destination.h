@@ -14,10 +14,9 @@ enum destination {
 /* As src/datapath/address_filter.ts has it; every octet counts in the upper bits. */
 static __always_inline __u32 address_hash(const struct address *address)
 {
-	__u32 hash = address->word[0] * 0xc2b2ae3d +
-		     address->word[1] * 0x27d4eb2f +
-		     address->word[2] * 0x85ebca77 +
-		     address->word[3] * 0x9e3779b1;
+	__u32 hash =
+		address->word[0] * 0xc2b2ae3d + address->word[1] * 0x27d4eb2f +
+		address->word[2] * 0x85ebca77 + address->word[3] * 0x9e3779b1;
 
 	return hash >> (32 - ADDRESS_HASH_BITS);
 }

@@ -12,7 +12,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const COMMANDS = ["agent", "detach", "status", "frontends", "backends", "plan", "explain", "maps", "version"];
+const COMMANDS = ["agent", "detach", "status", "frontends", "backends", "plan", "explain", "maps", "doctor", "version"];
 const SERVICE = `apiVersion: v1
 kind: Service
 metadata: { name: web, namespace: demo }
@@ -281,4 +281,18 @@ test.each([["version"], ["--version"]])("balancing %s names what it is made of",
 	expect(out).toMatch(/^balancing \d+\.\d+\.\d+ \(\S+\), bun \d\S+, libbpf \d\S+, Linux 5\.10 or newer\n$/);
 	const json = JSON.parse((await balancing("version", "-o", "json")).out);
 	expect(Object.keys(json).sort()).toEqual(["commit", "libbpf", "minimumKernel", "runtime", "version"]);
+});
+describe("balancing doctor", () => {
+	test("says of each thing whether it is there, and fails if the agent would not work", async () => {
+		const { code, out } = await balancing("doctor", "--cgroup", tmpdir());
+		expect(code).toBe(1);
+		expect(out).toMatch(/^kernel +(ok|problem) +Linux \d/m);
+		expect(out).toMatch(/^cgroup +problem +Cannot attach to --cgroup/m);
+	});
+
+	test("-o json gives the same as data", async () => {
+		const { out } = await balancing("doctor", "--cgroup", tmpdir(), "-o", "json");
+		const findings: readonly { readonly what: string; readonly state: string }[] = JSON.parse(out);
+		expect(findings.find(({ what }) => what === "cgroup")).toMatchObject({ state: "problem" });
+	});
 });

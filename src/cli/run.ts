@@ -64,6 +64,12 @@ const COMMANDS: readonly Entry[] = [
 		load: async () => (await import("./maps.ts")).maps,
 	},
 	{
+		name: "doctor",
+		kind: "noun",
+		summary: "what this machine can do for the agent, and what is missing",
+		load: async () => (await import("./doctor.ts")).doctor,
+	},
+	{
 		name: "version",
 		kind: "noun",
 		summary: "version, commit, runtime, libbpf, minimum kernel",

@@ -60,20 +60,25 @@ function isRealRoot(path: string): boolean {
 	return existsSync(`${path}/cgroup.controllers`) && !existsSync(`${path}/cgroup.events`);
 }
 
+/** As findCgroupRoot(), but undefined where nobody has mounted the hierarchy. */
+export function seeCgroupRoot(): string | undefined {
+	const places = rootPlaces(readMounts("1"), readMounts("self"));
+	const root = places.find(isRealRoot);
+	if (root !== undefined) return root;
+	if (places.length === 0 && readlinkSync("/proc/self/ns/cgroup") === INITIAL_CGROUP_NAMESPACE) return undefined;
+	const seen = places.length === 0 ? "" : `; what is mounted at ${places.join(" and ")} is not it, or cannot be read`;
+	throw new Error(
+		`Cannot find the root of cgroup v2${seen} (run as root with the host's PID and cgroup namespaces, or give --cgroup)`,
+	);
+}
+
 /**
  * The directory of cgroup v2's root. PID 1's mounts are asked, since our own may be a container's; one that is not
  * ours is reached through /proc/1/root. Mounts the hierarchy if nobody has. Throws if it can neither be found nor mounted.
  */
 export function findCgroupRoot(): string {
-	const places = rootPlaces(readMounts("1"), readMounts("self"));
-	const root = places.find(isRealRoot);
+	const root = seeCgroupRoot();
 	if (root !== undefined) return root;
-	if (places.length > 0 || readlinkSync("/proc/self/ns/cgroup") !== INITIAL_CGROUP_NAMESPACE) {
-		const seen = places.length === 0 ? "" : `; what is mounted at ${places.join(" and ")} is not it, or cannot be read`;
-		throw new Error(
-			`Cannot find the root of cgroup v2${seen} (run as root with the host's PID and cgroup namespaces, or give --cgroup)`,
-		);
-	}
 	mkdirSync(OWN_MOUNT, { recursive: true });
 	mount("cgroup2", OWN_MOUNT, "cgroup2");
 	return OWN_MOUNT;

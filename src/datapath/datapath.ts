@@ -67,7 +67,7 @@ const OPENED = [...MAP_NAMES, "affinities", "backend_stats", "frontend_stats", "
 export const PINNED = [...OPENED, "sock_peers", "sock_flows", "event_budgets", "address_filter"] as const;
 
 /** Numbers of helpers (enum bpf_func_id) that came after Linux 5.10, or not to every kernel's sock_addr programs. */
-const HELPERS = { can_get_pid: 14, can_get_comm: 16, can_set_retval: 187 } as const;
+export const HELPERS = { can_get_pid: 14, can_get_comm: 16, can_set_retval: 187 } as const;
 
 const EVENTS_MODE = {
 	off: ENUMS.events_mode.EVENTS_OFF,
