@@ -3,10 +3,10 @@
 import { Buffer } from "node:buffer";
 import { type BpfMap, errnoName } from "bun-ffi-libbpf";
 import { encodeId } from "./codec.ts";
+import { ADDRESS_NUMBERS } from "./layout.ts";
 import type { AnyMapName, Entries, EntryFailure, Maps } from "./maps.ts";
 
-/** bpf/types.h: ADDRESS_HASH_BITS. */
-const HASH_BITS = 18;
+const { HASH_BITS } = ADDRESS_NUMBERS;
 const WORD = 8;
 /** Of the address, as __be32 that the programs read as they stand. */
 const FACTORS = [0xc2b2ae3d, 0x27d4eb2f, 0x85ebca77, 0x9e3779b1];

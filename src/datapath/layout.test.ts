@@ -10,6 +10,7 @@ import { CAPACITY } from "./capacity.ts";
 import type { StructName } from "./layout.ts";
 import {
 	ADDRESS_FLAGS,
+	ADDRESS_NUMBERS,
 	ENUMS,
 	FLOW_FLAGS,
 	FRONTEND_FLAGS,
@@ -27,7 +28,7 @@ const structNames = Object.keys(STRUCTS) as StructName[];
 /** Flags, and numbers in flags, by the names of their macros. */
 const MACROS: ReadonlyMap<string, number> = new Map([
 	...named("FRONTEND", { ...FRONTEND_FLAGS, ...FRONTEND_NUMBERS }),
-	...named("ADDRESS", ADDRESS_FLAGS),
+	...named("ADDRESS", { ...ADDRESS_FLAGS, ...ADDRESS_NUMBERS }),
 	...named("FLOW", FLOW_FLAGS),
 ]);
 const compiled = compileTypes();

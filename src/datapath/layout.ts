@@ -141,6 +141,8 @@ export const ENUMS = {
 export const FRONTEND_FLAGS = { KEEPS_PEER: 1, OWN_NODE_ONLY: 1 << 1, CLOSES_TCP: 1 << 4, KEEPS_UDP: 1 << 5 } as const;
 /** The numbers in `flags` of struct frontend: enum client_identity, enum frontend_mode. */
 export const FRONTEND_NUMBERS = { CLIENT_SHIFT: 2, CLIENT_MASK: 3, MODE_SHIFT: 8, MODE_MASK: 7 } as const;
+/** Bits of the hash of an address that address_filter is indexed by. */
+export const ADDRESS_NUMBERS = { HASH_BITS: 18 } as const;
 /** The bits of `flags` in struct known_address. */
 export const ADDRESS_FLAGS = { CLUSTER_IP: 1, OWN_NODE: 1 << 1, REMOTE_NODE: 1 << 2, HOST_NETNS: 1 << 3 } as const;
 /** The bits of `flags` in struct flow. */
