@@ -1,6 +1,6 @@
 // The filter in front of the look-ups: it lets nothing of ours by, and what it lets through in error is none of ours.
 
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { Buffer } from "node:buffer";
 import { type BpfMap, openPinnedMap } from "bun-ffi-libbpf";
 import { addressHash } from "../../src/datapath/address_filter.ts";
@@ -9,25 +9,12 @@ import { encodeFrontendKey, encodeId } from "../../src/datapath/codec.ts";
 import { type Datapath, openDatapath } from "../../src/datapath/datapath.ts";
 import { mapPin } from "../../src/datapath/pins.ts";
 import { createWriter } from "../../src/datapath/writer.ts";
-import { datapath, l4, planOf, type TestDatapath } from "../support/datapath.ts";
+import { l4, planOf } from "../support/datapath.ts";
 import { FAMILIES } from "../support/family.ts";
-import { type Lab, lab } from "../support/lab.ts";
 import { pinPath } from "../support/pin_path.ts";
+import { programLab } from "../support/program_lab.ts";
 
-setDefaultTimeout(60_000);
-
-let place: Lab;
-let bpf: TestDatapath;
-
-beforeAll(async () => {
-	place = await lab();
-	bpf = datapath(place.cgroup.path);
-});
-
-afterAll(() => {
-	bpf[Symbol.dispose]();
-	place[Symbol.dispose]();
-});
+const { place, bpf } = await programLab();
 
 const hashOf = (at: string): number => addressHash(encodeFrontendKey(l4(at)));
 

@@ -1,6 +1,6 @@
 // Session affinity: a client goes on to the backend that it has had, in whatever socket it comes.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { Buffer } from "node:buffer";
 import { AFFINITIES, CAPACITY } from "../../src/datapath/capacity.ts";
 import { openDatapath } from "../../src/datapath/datapath.ts";
@@ -10,32 +10,18 @@ import type { ClientIdentity } from "../../src/model/cluster.ts";
 import type { Affinity } from "../../src/plan/plan_types.ts";
 import { cgroup } from "../support/cgroup.ts";
 import { type Client, client, outcomes } from "../support/client.ts";
-import { datapath, planOf, type Spec, type TestDatapath } from "../support/datapath.ts";
+import { datapath, planOf, type Spec } from "../support/datapath.ts";
 import { FAMILIES, type Family, V4 } from "../support/family.ts";
-import { type Lab, lab } from "../support/lab.ts";
 import { netns, wire } from "../support/netns.ts";
 import { pinPath } from "../support/pin_path.ts";
+import { programLab } from "../support/program_lab.ts";
 import { parseAnswer } from "../support/server.ts";
 
-// No test is about time; a busy machine may take long.
-setDefaultTimeout(60_000);
-
-let place: Lab;
-let bpf: TestDatapath;
-
-beforeAll(async () => {
-	place = await lab();
-	bpf = datapath(place.cgroup.path);
-});
+const { place, bpf } = await programLab();
 
 beforeEach(() => {
 	bpf.know({});
 	bpf.program();
-});
-
-afterAll(() => {
-	bpf[Symbol.dispose]();
-	place[Symbol.dispose]();
 });
 
 /** So many connections to one of three backends that all go to the same one by chance once in 3^19 times. */

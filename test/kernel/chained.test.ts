@@ -1,27 +1,12 @@
 // A backend whose address is a frontend itself, as a node port is to who reaches other nodes by theirs: connections are translated once.
 
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { Client } from "../support/client.ts";
-import { datapath, type TestDatapath } from "../support/datapath.ts";
 import { FAMILIES } from "../support/family.ts";
-import { type Lab, lab } from "../support/lab.ts";
+import { programLab } from "../support/program_lab.ts";
 import { parseAnswer } from "../support/server.ts";
 
-// No test is about time; a busy machine may take long.
-setDefaultTimeout(60_000);
-
-let place: Lab;
-let bpf: TestDatapath;
-
-beforeAll(async () => {
-	place = await lab();
-	bpf = datapath(place.cgroup.path);
-});
-
-afterAll(() => {
-	bpf[Symbol.dispose]();
-	place[Symbol.dispose]();
-});
+const { place, bpf } = await programLab();
 
 describe.each(FAMILIES)("UDP over $name", (family) => {
 	const { domain, dial } = family;

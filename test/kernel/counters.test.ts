@@ -1,34 +1,20 @@
 // Counters are exact: every choice once, every socket's end once.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { Buffer } from "node:buffer";
 import { encodeBackend, encodeId } from "../../src/datapath/codec.ts";
 import { sizeOf } from "../../src/datapath/layout.ts";
 import { outcomes } from "../support/client.ts";
-import { datapath, l4, type TestDatapath } from "../support/datapath.ts";
+import { l4 } from "../support/datapath.ts";
 import { FAMILIES, V4 } from "../support/family.ts";
-import { type Lab, lab } from "../support/lab.ts";
+import { programLab } from "../support/program_lab.ts";
 
-// No test is about time; a busy machine may take long.
-setDefaultTimeout(60_000);
-
-let place: Lab;
-let bpf: TestDatapath;
-
-beforeAll(async () => {
-	place = await lab();
-	bpf = datapath(place.cgroup.path);
-});
+const { place, bpf } = await programLab();
 
 beforeEach(() => {
 	bpf.program();
 	// A backend that comes back goes on counting; each test begins at zero.
 	for (const map of ["backend_stats", "frontend_stats"] as const) bpf.maps.delete(map, bpf.maps.dump(map).keys());
-});
-
-afterAll(() => {
-	bpf[Symbol.dispose]();
-	place[Symbol.dispose]();
 });
 
 const LETTERS = [..."abcdefghijklmnopqrstuvwxyz"];

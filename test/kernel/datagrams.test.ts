@@ -1,30 +1,15 @@
 // UDP through frontends: where datagrams arrive, and whom the client sees answer.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import type { Client } from "../support/client.ts";
-import { datapath, type TestDatapath } from "../support/datapath.ts";
 import { FAMILIES, V4 } from "../support/family.ts";
-import { type Lab, lab } from "../support/lab.ts";
+import { programLab } from "../support/program_lab.ts";
 import { parseAnswer } from "../support/server.ts";
 
-// No test is about time; a busy machine may take long.
-setDefaultTimeout(60_000);
-
-let place: Lab;
-let bpf: TestDatapath;
-
-beforeAll(async () => {
-	place = await lab();
-	bpf = datapath(place.cgroup.path);
-});
+const { place, bpf } = await programLab();
 
 // Without frontends, so that each test's counters begin at zero.
 beforeEach(() => bpf.program());
-
-afterAll(() => {
-	bpf[Symbol.dispose]();
-	place[Symbol.dispose]();
-});
 
 /** `SOURCE PORT`, and what the server said. */
 function parseReceived(answer: string): { readonly source: string; readonly server: string; readonly text: string } {

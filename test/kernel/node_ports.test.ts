@@ -1,33 +1,18 @@
 // Node ports, by any address of a node: their frontends stand once, at an address that all nodes of a hub share.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { ringBuffer } from "bun-ffi-libbpf";
 import { decodeEvent, type ResolutionEvent } from "../../src/datapath/events.ts";
 import { client } from "../support/client.ts";
-import { datapath, type TestDatapath } from "../support/datapath.ts";
 import { FAMILIES, type Family, V4, V6 } from "../support/family.ts";
-import { type Lab, lab } from "../support/lab.ts";
+import { programLab } from "../support/program_lab.ts";
 import { parseAnswer } from "../support/server.ts";
 
-// No test is about time; a busy machine may take long.
-setDefaultTimeout(60_000);
-
-let place: Lab;
-let bpf: TestDatapath;
-
-beforeAll(async () => {
-	place = await lab();
-	bpf = datapath(place.cgroup.path, { events: "all" });
-});
+const { place, bpf } = await programLab({ events: "all" });
 
 beforeEach(() => {
 	bpf.know({});
 	bpf.program();
-});
-
-afterAll(() => {
-	bpf[Symbol.dispose]();
-	place[Symbol.dispose]();
 });
 
 /** Where the node ports of the first hub stand, and of another one. */

@@ -1,34 +1,20 @@
 // What becomes of UDP flows when the set of a frontend's backends changes.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { Buffer } from "node:buffer";
 import { encodeBackend, encodeId } from "../../src/datapath/codec.ts";
 import { offsetOf } from "../../src/datapath/layout.ts";
 import type { Client } from "../support/client.ts";
-import { datapath, l4, type Spec, type TestDatapath } from "../support/datapath.ts";
+import { l4, type Spec } from "../support/datapath.ts";
 import { FAMILIES, V4 } from "../support/family.ts";
-import { type Lab, lab } from "../support/lab.ts";
+import { programLab } from "../support/program_lab.ts";
 import { parseAnswer } from "../support/server.ts";
-
-// No test is about time; a busy machine may take long.
-setDefaultTimeout(60_000);
 
 const GENERATION = offsetOf("frontend", "generation");
 
-let place: Lab;
-let bpf: TestDatapath;
-
-beforeAll(async () => {
-	place = await lab();
-	bpf = datapath(place.cgroup.path);
-});
+const { place, bpf } = await programLab();
 
 beforeEach(() => bpf.program());
-
-afterAll(() => {
-	bpf[Symbol.dispose]();
-	place[Symbol.dispose]();
-});
 
 function upTo(n: number): readonly number[] {
 	return Array.from({ length: n }, (_, index) => index + 1);

@@ -1,28 +1,14 @@
 // Sets of backends change under load: not one connection fails, and none gets to another frontend's backend.
 
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { type Client, outcomes } from "../support/client.ts";
-import { datapath, type Spec, type TestDatapath } from "../support/datapath.ts";
+import type { Spec } from "../support/datapath.ts";
 import { type Family, MAPPED, V4, V6 } from "../support/family.ts";
-import { type Lab, lab } from "../support/lab.ts";
+import { programLab } from "../support/program_lab.ts";
 import { createRandom } from "../support/random.ts";
 import { until } from "../support/wait.ts";
 
-// No test is about time; a busy machine may take long.
-setDefaultTimeout(60_000);
-
-let place: Lab;
-let bpf: TestDatapath;
-
-beforeAll(async () => {
-	place = await lab();
-	bpf = datapath(place.cgroup.path);
-});
-
-afterAll(() => {
-	bpf[Symbol.dispose]();
-	place[Symbol.dispose]();
-});
+const { place, bpf } = await programLab();
 
 const FRONTENDS = [0, 1, 2] as const;
 const BACKENDS = 20;

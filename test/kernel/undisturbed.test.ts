@@ -1,30 +1,16 @@
 // What is none of our business goes on as if we were not there.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { attachCgroup, type Link, openObject, queryCgroup } from "bun-ffi-libbpf";
 import { compiledPrograms } from "../support/compile.ts";
-import { datapath, type TestDatapath } from "../support/datapath.ts";
+import { datapath } from "../support/datapath.ts";
 import { FAMILIES, V4, V6 } from "../support/family.ts";
-import { type Lab, lab } from "../support/lab.ts";
+import { programLab } from "../support/program_lab.ts";
 
-// No test is about time; a busy machine may take long.
-setDefaultTimeout(60_000);
-
-let place: Lab;
-let bpf: TestDatapath;
-
-beforeAll(async () => {
-	place = await lab();
-	bpf = datapath(place.cgroup.path);
-});
+const { place, bpf } = await programLab();
 
 beforeEach(() => bpf.program());
-
-afterAll(() => {
-	bpf[Symbol.dispose]();
-	place[Symbol.dispose]();
-});
 
 // An address that is not translated is one that nobody has: EHOSTUNREACH.
 describe.each(FAMILIES)("over $name", (family) => {

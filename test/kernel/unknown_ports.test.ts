@@ -1,31 +1,17 @@
 // Ports that a Service does not have: its address is nobody else's, so they are refused, as kube-proxy does.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { ringBuffer } from "bun-ffi-libbpf";
 import { decodeEvent, type ResolutionEvent } from "../../src/datapath/events.ts";
-import { datapath, type TestDatapath } from "../support/datapath.ts";
+import { datapath } from "../support/datapath.ts";
 import { FAMILIES } from "../support/family.ts";
-import { type Lab, lab } from "../support/lab.ts";
+import { programLab } from "../support/program_lab.ts";
 
-// No test is about time; a busy machine may take long.
-setDefaultTimeout(60_000);
-
-let place: Lab;
-let bpf: TestDatapath;
-
-beforeAll(async () => {
-	place = await lab();
-	bpf = datapath(place.cgroup.path, { events: "failures" });
-});
+const { place, bpf } = await programLab({ events: "failures" });
 
 beforeEach(() => {
 	bpf.program();
 	bpf.know({});
-});
-
-afterAll(() => {
-	bpf[Symbol.dispose]();
-	place[Symbol.dispose]();
 });
 
 describe.each(FAMILIES)("a port that a cluster IP does not have, over $name", (family) => {
