@@ -1,23 +1,18 @@
 // Where sockets are found that are to be closed, and what is said where they cannot be.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { createNamespaces } from "../../src/datapath/namespaces.ts";
 import { openSocketCloser, type SocketCloser, whyNotClosing } from "../../src/datapath/sockets.ts";
 import { client } from "../support/client.ts";
-import { datapath, type TestDatapath } from "../support/datapath.ts";
 import { FAMILIES } from "../support/family.ts";
-import { type Lab, lab } from "../support/lab.ts";
 import { netns, wire } from "../support/netns.ts";
-
-// No test is about time; a busy machine may take long.
-setDefaultTimeout(60_000);
+import { programLab } from "../support/program_lab.ts";
 
 const NONE = { closed: 0, failed: 0 };
 const signal = new AbortController().signal;
 
-let place: Lab;
-let bpf: TestDatapath;
+const { place, bpf } = await programLab();
 let closer: SocketCloser;
 let epoch = 0;
 
@@ -35,19 +30,13 @@ async function close(by: SocketCloser = closer): Promise<string> {
 	return `udp ${UDP.closed}, tcp ${TCP.closed}`;
 }
 
-beforeAll(async () => {
-	place = await lab();
-	bpf = datapath(place.cgroup.path);
+beforeAll(() => {
 	closer = openCloser();
 });
 
 beforeEach(() => bpf.program());
 
-afterAll(() => {
-	closer[Symbol.dispose]();
-	bpf[Symbol.dispose]();
-	place[Symbol.dispose]();
-});
+afterAll(() => closer[Symbol.dispose]());
 
 test("this kernel has the means, and we see all network namespaces", () => {
 	expect(closer.limit).toBeUndefined();
@@ -66,7 +55,8 @@ describe.each(FAMILIES)("closeStale() over $name", (family) => {
 		const length = family.client.includes(":") ? 64 : 24;
 		const version = family.client.includes(":") ? "-6" : "-4";
 		wire(
-			"pod",
+			// A name of its own: the end of the former pod goes some time after its namespace.
+			`pod-${family.name}`,
 			{ net: pod, addresses: [`${mine}/${length}`] },
 			{ net: place.servers, addresses: [`${peer}/${length}`] },
 		);
