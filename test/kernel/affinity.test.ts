@@ -272,10 +272,14 @@ describe("who is one client", () => {
 		expect(await theOne(other, VIP)).toBe(first);
 	});
 
+	let pods = 0;
+
 	/** Another network namespace with a way to the servers. */
 	function otherPod(): { client(): Client } & Disposable {
 		const net = netns();
-		wire("pod", { net, addresses: ["10.203.0.1/24"] }, { net: place.servers, addresses: ["10.203.0.2/24"] });
+		pods += 1;
+		// A name of its own: the end of the former pod goes some time after its namespace.
+		wire(`pod${pods}`, { net, addresses: ["10.203.0.1/24"] }, { net: place.servers, addresses: ["10.203.0.2/24"] });
 		net.ip("route", "add", "default", "via", "10.203.0.2");
 		return {
 			client: () => client({ netns: net.name, cgroup: place.cgroup.path }),
