@@ -27,7 +27,7 @@ function wordAt(key: string, at: number): number {
 	);
 }
 
-/** Bits as the kernel has them, or shall have them. */
+/** As the value of all words, one after the other. */
 function emptyBits(): Buffer {
 	return Buffer.alloc((1 << HASH_BITS) / 8);
 }
@@ -64,8 +64,8 @@ function readBits(map: BpfMap): Buffer {
 }
 
 /**
- * The same maps, with the filter kept true: at once, and whenever `frontends` is read back, to exactly what the maps have; at every put to that and more. Only
- * who alone writes these maps may have it. Throws, as `dump` does, if the kernel does not take the filter.
+ * The same maps, with the filter kept true. At once, and whenever `frontends` is read back (a resync), it is made exact; a put adds what it
+ * needs first. For whoever alone writes these maps. Throws, as `dump` does, if the kernel does not take the filter.
  */
 export function withAddressFilter(maps: Maps, filter: BpfMap): Maps {
 	let actual = readBits(filter);

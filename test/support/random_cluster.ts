@@ -1,8 +1,7 @@
 // Random histories of a few small clusters: few names and addresses, so that they meet all the time.
 
 import * as fc from "fast-check";
-import type { Ip, Port, Protocol } from "../../src/model/address.ts";
-import { parseIp, parsePort } from "../../src/model/address.ts";
+import type { Ip, Protocol } from "../../src/model/address.ts";
 import {
 	type Cluster,
 	EMPTY_CLUSTER,
@@ -15,6 +14,7 @@ import {
 } from "../../src/model/cluster.ts";
 import { listEndpoints } from "../../src/model/endpoint_list.ts";
 import type { HubSnapshot, Self } from "../../src/plan/plan_types.ts";
+import { ip, port } from "./snapshots.ts";
 
 /** Replaces a Service or a Node (undefined: takes it away), or a Service's slices, in one of the hubs. */
 export type Edit = { readonly hub: number } & (
@@ -231,15 +231,3 @@ const nodeEdit: fc.Arbitrary<Edit> = fc
 export const edit: fc.Arbitrary<Edit> = fc
 	.tuple(hub, fc.oneof({ weight: 4, arbitrary: serviceEdit }, { weight: 1, arbitrary: nodeEdit }))
 	.map(([index, each]) => ({ ...each, hub: index }));
-
-function ip(text: string): Ip {
-	const parsed = parseIp(text);
-	if (parsed === undefined) throw new Error(`Not an address: ${text}`);
-	return parsed;
-}
-
-function port(number: number | undefined): Port {
-	const parsed = parsePort(number);
-	if (parsed === undefined) throw new Error(`Not a port: ${number}`);
-	return parsed;
-}
