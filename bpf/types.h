@@ -54,9 +54,9 @@ struct frontend {
 /* When a socket's backend is gone: TCP sockets are closed too, UDP ones are not. */
 #define FRONTEND_CLOSES_TCP (1U << 4)
 #define FRONTEND_KEEPS_UDP (1U << 5)
-/* What kind of address it is, for people: enum frontend_mode, in three bits. */
+/* What kind of address it is, for people: enum frontend_mode, in four bits. */
 #define FRONTEND_MODE_SHIFT 8
-#define FRONTEND_MODE_MASK 7U
+#define FRONTEND_MODE_MASK 15U
 
 /* Who is one client to a frontend with session affinity. */
 enum client_identity {
@@ -72,6 +72,12 @@ enum frontend_mode {
 	MODE_LOAD_BALANCER,
 	MODE_EXTERNAL_IP,
 	MODE_CANARY,
+	MODE_REDIRECT_SERVICE,
+	MODE_REDIRECT_ADDRESS,
+	MODE_BALANCING_POD,
+	MODE_BALANCING_HOST_PORT,
+	MODE_BALANCING_NODE_PROXY,
+	MODE_BALANCING_ADDRESS,
 };
 
 /*

@@ -15,12 +15,18 @@ function backendList({ backends }: FrontendView): string {
 		.join(" ");
 }
 
-/** In the words of Services. */
+/** In the words of Services and policies. */
 const KINDS: Readonly<Record<FrontendMode, string>> = {
 	ServiceClusterIP: "ClusterIP",
 	ServiceNodeport: "NodePort",
 	ServiceLoadbalancer: "LoadBalancer",
 	ServiceExternalIP: "ExternalIP",
+	localRedirectService: "LocalRedirect",
+	localRedirectAddress: "LocalRedirect",
+	balancingPod: "Balancing",
+	balancingHostPort: "Balancing",
+	balancingNodeProxy: "Balancing",
+	balancingAddress: "Balancing",
 	Canary: "Canary",
 };
 

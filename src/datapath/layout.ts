@@ -134,13 +134,19 @@ export const ENUMS = {
 		MODE_LOAD_BALANCER: 2,
 		MODE_EXTERNAL_IP: 3,
 		MODE_CANARY: 4,
+		MODE_REDIRECT_SERVICE: 5,
+		MODE_REDIRECT_ADDRESS: 6,
+		MODE_BALANCING_POD: 7,
+		MODE_BALANCING_HOST_PORT: 8,
+		MODE_BALANCING_NODE_PROXY: 9,
+		MODE_BALANCING_ADDRESS: 10,
 	},
 } as const;
 
 /** The bits of `flags` in struct frontend. */
 export const FRONTEND_FLAGS = { KEEPS_PEER: 1, OWN_NODE_ONLY: 1 << 1, CLOSES_TCP: 1 << 4, KEEPS_UDP: 1 << 5 } as const;
 /** The numbers in `flags` of struct frontend: enum client_identity, enum frontend_mode. */
-export const FRONTEND_NUMBERS = { CLIENT_SHIFT: 2, CLIENT_MASK: 3, MODE_SHIFT: 8, MODE_MASK: 7 } as const;
+export const FRONTEND_NUMBERS = { CLIENT_SHIFT: 2, CLIENT_MASK: 3, MODE_SHIFT: 8, MODE_MASK: 15 } as const;
 /** Bits of the hash of an address that address_filter is indexed by. */
 export const ADDRESS_NUMBERS = { HASH_BITS: 18 } as const;
 /** The bits of `flags` in struct known_address. */

@@ -23,6 +23,12 @@ const MODES: Readonly<Record<FrontendMode, number>> = {
 	ServiceLoadbalancer: ENUMS.frontend_mode.MODE_LOAD_BALANCER,
 	ServiceExternalIP: ENUMS.frontend_mode.MODE_EXTERNAL_IP,
 	Canary: ENUMS.frontend_mode.MODE_CANARY,
+	localRedirectService: ENUMS.frontend_mode.MODE_REDIRECT_SERVICE,
+	localRedirectAddress: ENUMS.frontend_mode.MODE_REDIRECT_ADDRESS,
+	balancingPod: ENUMS.frontend_mode.MODE_BALANCING_POD,
+	balancingHostPort: ENUMS.frontend_mode.MODE_BALANCING_HOST_PORT,
+	balancingNodeProxy: ENUMS.frontend_mode.MODE_BALANCING_NODE_PROXY,
+	balancingAddress: ENUMS.frontend_mode.MODE_BALANCING_ADDRESS,
 };
 const MODE_NAMES: readonly FrontendMode[] = [
 	"ServiceClusterIP",
@@ -30,6 +36,12 @@ const MODE_NAMES: readonly FrontendMode[] = [
 	"ServiceLoadbalancer",
 	"ServiceExternalIP",
 	"Canary",
+	"localRedirectService",
+	"localRedirectAddress",
+	"balancingPod",
+	"balancingHostPort",
+	"balancingNodeProxy",
+	"balancingAddress",
 ];
 
 const CLIENTS: Readonly<Record<ClientIdentity, number>> = {

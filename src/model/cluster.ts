@@ -2,6 +2,10 @@
 
 import type { Ip, Port, Protocol } from "./address.ts";
 import type { EndpointList } from "./endpoint_list.ts";
+import type { HealthCheck } from "./health_check.ts";
+import type { Labels } from "./labels.ts";
+import type { Pod } from "./pod.ts";
+import type { Policy, PolicyKey } from "./policy.ts";
 
 /** One port of a Service (core/v1 ServicePort). */
 export interface ServicePort {
@@ -62,6 +66,8 @@ export interface Service {
 	readonly closeOnRemove?: "all" | "none";
 	/** Annotation balancing.elf.io/reach. Absent: as the agent has it. */
 	readonly reach?: Reach;
+	/** Annotation balancing.elf.io/health-check. Absent: what EndpointSlices say is believed. */
+	readonly healthCheck?: HealthCheck;
 	/** metadata.creationTimestamp (RFC 3339), "" if it has none: the older object wins a conflict. */
 	readonly created: string;
 }
@@ -114,6 +120,8 @@ export interface Node {
 	readonly zone: string;
 	/** Annotations balancing.elf.io/nodeProxyIpv4 and nodeProxyIpv6. */
 	readonly proxyIps: readonly Ip[];
+	/** Only of the host's own Node: nobody asks for those of others. */
+	readonly labels?: Labels;
 }
 
 /**
@@ -127,9 +135,19 @@ export interface Cluster {
 	readonly slices: ReadonlyMap<string, readonly EndpointSlice[]>;
 	/** By name. */
 	readonly nodes: ReadonlyMap<string, Node>;
+	/** Those of our own node, and those that a policy selects: a policy is not shown before its Pods are known. By `namespace/name`. */
+	readonly pods: ReadonlyMap<string, Pod>;
+	readonly policies: ReadonlyMap<PolicyKey, Policy>;
 	/** What a hub could not read or accept. */
 	readonly problems: readonly import("./problem.ts").Problem[];
 }
 
 /** What is known before anything is. */
-export const EMPTY_CLUSTER: Cluster = { services: new Map(), slices: new Map(), nodes: new Map(), problems: [] };
+export const EMPTY_CLUSTER: Cluster = {
+	services: new Map(),
+	slices: new Map(),
+	nodes: new Map(),
+	pods: new Map(),
+	policies: new Map(),
+	problems: [],
+};

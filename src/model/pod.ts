@@ -1,7 +1,8 @@
 // core/v1 Pod -> Pod: what an EndpointSlice controller reads of it.
 
-import type { Ip, Port } from "./address.ts";
+import type { Ip, Port, Protocol } from "./address.ts";
 import type { FieldPath } from "./field_path.ts";
+import { type Labels, listLabels } from "./labels.ts";
 import { project, readMetadata, readNodeName, readStrings } from "./metadata.ts";
 import { field, isRaw, type Raw } from "./raw.ts";
 import { type Projection, type Report, show } from "./report.ts";
@@ -12,7 +13,9 @@ export interface Pod {
 	/** `namespace/name`. */
 	readonly key: string;
 	readonly namespace: string;
-	readonly labels: ReadonlyMap<string, string>;
+	/** metadata.uid, for a static Pod annotation kubernetes.io/config.hash: what its cgroup is named after; "" if it has none. */
+	readonly uid: string;
+	readonly labels: Labels;
 	/** status.podIPs, else status.podIP. */
 	readonly ips: readonly Ip[];
 	/**
@@ -28,6 +31,19 @@ export interface Pod {
 	readonly nodeName: string;
 	/** Named ports of containers that run along: containers, and init containers that restart always (sidecars). */
 	readonly ports: readonly ContainerPort[];
+	/** Ports of its containers that its node opens for it; of spec.hostNetwork all that they name. Empty if there are none. */
+	readonly hostPorts: readonly HostPort[];
+	/** spec.hostNetwork: it has its node's network namespace and addresses. */
+	readonly hostNetwork: boolean;
+	/** Annotation balancing.elf.io/weight, 0 to 1000. Absent: 1. */
+	readonly weight?: number;
+}
+
+export interface HostPort {
+	readonly port: Port;
+	readonly protocol: Protocol;
+	/** spec.containers[].ports[].hostIP; absent where it is any address of the node. */
+	readonly ip?: Ip;
 }
 
 /** A named port of a container: what a Service's targetPort may name. */
@@ -53,13 +69,18 @@ function readPod(object: Raw, report: Report): Pod | undefined {
 	return {
 		key: meta.key,
 		namespace: meta.namespace,
-		labels: readStrings(meta.labels, { path: ["metadata", "labels"], consequence: "it is left out" }, report),
+		uid: "",
+		labels: listLabels(
+			readStrings(meta.labels, { path: ["metadata", "labels"], consequence: "it is left out" }, report),
+		),
 		ips: readIps(status, report),
 		ready: isReady(status, phase),
 		terminating: (deleted ?? "") !== "",
 		finished: phase === "Succeeded" || phase === "Failed",
 		nodeName: readNodeName(spec, "nodeName", { path: ["spec"], report }),
 		ports: [...readPorts(spec, "containers", report), ...readPorts(spec, "initContainers", report)],
+		hostPorts: [],
+		hostNetwork: field(spec, "hostNetwork") === true,
 	};
 }
 

@@ -12,6 +12,10 @@ export type ProblemReason =
 	| "Forbidden" // a hub does not let us read a kind
 	| "NotServed" // a hub does not have a kind
 	| "Unreachable" // there is no way to some endpoints
+	| "ServiceNotFound" // a policy names a Service that is not there, or has no cluster IP
+	| "PortsDoNotMatch" // a policy's port has no partner, or its Service no such port
+	| "NoBackends" // a policy leads nowhere
+	| "HostPortMissing" // a pod does not have the hostPort that a policy leads to
 	| "Refused" // the agent is told not to do it
 	| "Doubtful"; // a hub took so much away that it is asked again
 

@@ -27,6 +27,12 @@ export interface Claims {
  */
 const GROUNDS: readonly FrontendMode[] = [
 	"Canary",
+	"localRedirectAddress",
+	"localRedirectService",
+	"balancingAddress",
+	"balancingHostPort",
+	"balancingNodeProxy",
+	"balancingPod",
 	"ServiceClusterIP",
 	"ServiceNodeport",
 	"ServiceLoadbalancer",

@@ -59,6 +59,13 @@ function fieldOf({ service }: Entry, { address, mode }: Frontend): string {
 		case "ServiceClusterIP":
 		case "Canary":
 			return "spec.clusterIPs";
+		case "localRedirectService":
+		case "localRedirectAddress":
+		case "balancingPod":
+		case "balancingHostPort":
+		case "balancingNodeProxy":
+		case "balancingAddress":
+			return "spec.frontend";
 		case "ServiceLoadbalancer":
 			return "status.loadBalancer.ingress";
 		case "ServiceExternalIP":

@@ -3,7 +3,14 @@
 import { describe, expect, test } from "bun:test";
 import { createLayeredMap } from "../lib/layered_map.ts";
 import { parseIp, parsePort } from "../model/address.ts";
-import type { Cluster, Endpoint, EndpointSlice, Node, Service } from "../model/cluster.ts";
+import {
+	type Cluster,
+	EMPTY_CLUSTER,
+	type Endpoint,
+	type EndpointSlice,
+	type Node,
+	type Service,
+} from "../model/cluster.ts";
 import { listEndpoints } from "../model/endpoint_list.ts";
 import { createHealthChecks } from "./health_checks.ts";
 
@@ -66,6 +73,7 @@ interface Objects {
 
 function cluster({ services = [], slices = [], nodes = ["here"] }: Objects): Cluster {
 	return {
+		...EMPTY_CLUSTER,
 		services: new Map(services.map((each) => [each.key, each])),
 		slices: new Map(services.map(({ key }) => [key, slices.filter((each) => each.service === key)])),
 		nodes: new Map(nodes.map((name) => [name, node(name)])),
@@ -127,7 +135,7 @@ test("createHealthChecks() follows a cluster that changes, and gives the identic
 	const checks = createHealthChecks();
 	const now = () => {
 		const next = { services: services.snapshot(), slices: slices.snapshot(), nodes: new Map([["here", node("here")]]) };
-		return [{ name: "hub", cluster: { ...next, problems: [] } }];
+		return [{ name: "hub", cluster: { ...EMPTY_CLUSTER, ...next } }];
 	};
 	expect(checks(now(), "here").size).toBe(0);
 	services.set("demo/s7", service("demo/s7", 30999));

@@ -18,7 +18,7 @@ import {
 	takeSnapshots,
 } from "./memory.ts";
 import type { Part, Slices } from "./part.ts";
-import type { HubSnapshot, Plan, Self } from "./plan_types.ts";
+import { EMPTY_PLAN, type HubSnapshot, type Plan, type Self } from "./plan_types.ts";
 
 /** In the order in which the hubs win. A hub of which nothing is known yet has an empty cluster. */
 export type Planner = (hubs: readonly HubSnapshot[], self: Self) => Plan;
@@ -59,7 +59,7 @@ function plan(memory: Memory, hubs: readonly HubSnapshot[], self: Self): Plan {
 		tidy();
 	}
 	const chunks = (touched.size === 0 && memory.plan?.chunks) || memory.chunks.snapshot();
-	memory.plan = { chunks, addresses, problems: problemsOf(memory) };
+	memory.plan = { ...EMPTY_PLAN, chunks, addresses, problems: problemsOf(memory) };
 	return memory.plan;
 }
 

@@ -8,7 +8,7 @@ import type { Maps } from "../../src/datapath/maps.ts";
 import { removePins } from "../../src/datapath/pins.ts";
 import { createWriter } from "../../src/datapath/writer.ts";
 import { type L4Address, l4Address, parseIp, parsePort } from "../../src/model/address.ts";
-import type { Chunk, Plan } from "../../src/plan/plan_types.ts";
+import { type Chunk, EMPTY_PLAN, type Plan } from "../../src/plan/plan_types.ts";
 import type { BenchRow } from "./row.ts";
 
 const SERVICES = 10_000;
@@ -36,7 +36,7 @@ function chunk(index: number, port: number): Chunk {
 
 function plan(changed?: number): Plan {
 	const chunks = Array.from({ length: SERVICES }, (_, index) => chunk(index, index === changed ? 9090 : 8080));
-	return { chunks: new Map(chunks.map((each) => [each.object, each])), addresses: new Map(), problems: [] };
+	return { ...EMPTY_PLAN, chunks: new Map(chunks.map((each) => [each.object, each])) };
 }
 
 /** The same maps; what is spent in writing is added up. */
@@ -76,10 +76,8 @@ export async function bench(): Promise<readonly BenchRow[]> {
 		const written = spent();
 		const chunks = new Map(full.chunks);
 		chunks.set("bench/service-5000", chunk(5000, 9090));
-		const one = milliseconds(() => void writer.write({ chunks, addresses: new Map(), problems: [] }, { synced: true }));
-		const restored = milliseconds(
-			() => void createWriter(options).write({ chunks, addresses: new Map(), problems: [] }, { synced: true }),
-		);
+		const one = milliseconds(() => void writer.write({ ...EMPTY_PLAN, chunks }, { synced: true }));
+		const restored = milliseconds(() => void createWriter(options).write({ ...EMPTY_PLAN, chunks }, { synced: true }));
 		return [
 			{ name: `write ${SERVICES} x ${BACKENDS} to empty kernel maps`, value: written, unit: "ms", budget: 500 },
 			{

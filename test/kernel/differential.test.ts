@@ -8,7 +8,7 @@ import { createWriter, type Writer } from "../../src/datapath/writer.ts";
 import type { Question, Scope } from "../../src/plan/explain/explanation.ts";
 import { explain } from "../../src/plan/explain.ts";
 import { createPlanner } from "../../src/plan/plan.ts";
-import type { HubSnapshot, Plan, Self } from "../../src/plan/plan_types.ts";
+import { EMPTY_PLAN, type HubSnapshot, type Plan, type Self } from "../../src/plan/plan_types.ts";
 import { renderPlan } from "../../src/plan/render.ts";
 import { type Cgroup, cgroup } from "../support/cgroup.ts";
 import { client } from "../support/client.ts";
@@ -83,7 +83,7 @@ interface World {
 /** What the kernel holds at the beginning is nothing. */
 async function empty(): Promise<void> {
 	for (const each of Object.values(clients)) await each.reset();
-	write({ chunks: new Map(), addresses: new Map(), problems: [] });
+	write(EMPTY_PLAN);
 }
 
 /** Another agent begins with what is in the maps. */

@@ -9,7 +9,14 @@ import { offsetOf } from "../../src/datapath/layout.ts";
 import { mapPin } from "../../src/datapath/pins.ts";
 import { createWriter } from "../../src/datapath/writer.ts";
 import { type L4Address, parseL4Address } from "../../src/model/address.ts";
-import type { Affinity, Chunk, Frontend, FrontendMode, Plan } from "../../src/plan/plan_types.ts";
+import {
+	type Affinity,
+	type Chunk,
+	EMPTY_PLAN,
+	type Frontend,
+	type FrontendMode,
+	type Plan,
+} from "../../src/plan/plan_types.ts";
 import { pinPath } from "./pin_path.ts";
 import { withAddresses } from "./plans.ts";
 
@@ -72,7 +79,7 @@ export function planOf(specs: readonly Spec[]): Plan {
 		};
 		chunks.set(object, { object, frontends: [frontend] });
 	}
-	return { chunks, addresses: new Map(), problems: [] };
+	return { ...EMPTY_PLAN, chunks };
 }
 
 /** Attached to the cgroup until disposed; then nothing of it is left. */

@@ -2,7 +2,15 @@
 
 import type { Ip, L4Address } from "../../src/model/address.ts";
 import { parseIp, parseL4Address } from "../../src/model/address.ts";
-import type { Chunk, Frontend, KnownAddress, NodeScope, Plan, Self } from "../../src/plan/plan_types.ts";
+import {
+	type Chunk,
+	EMPTY_PLAN,
+	type Frontend,
+	type KnownAddress,
+	type NodeScope,
+	type Plan,
+	type Self,
+} from "../../src/plan/plan_types.ts";
 
 /** Frontend address to `active | terminating`, addresses parted by spaces: `{ "10.96.0.1:80/TCP": "10.0.0.1:80/TCP | " }`. */
 export type Table = Readonly<Record<string, string>>;
@@ -10,7 +18,7 @@ export type Table = Readonly<Record<string, string>>;
 /** One chunk for each object: `{ "demo/web": { ... } }`. */
 export function planOf(objects: Readonly<Record<string, Table>>): Plan {
 	const chunks = Object.entries(objects).map(([object, table]) => [object, chunkOf(object, table)] as const);
-	return { chunks: new Map(chunks), addresses: new Map(), problems: [] };
+	return { ...EMPTY_PLAN, chunks: new Map(chunks) };
 }
 
 /** An agent that knows nothing of itself but its node's name. */

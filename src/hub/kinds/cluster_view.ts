@@ -81,6 +81,7 @@ export function createClusterView(): ClusterView {
 		snapshot() {
 			if (!Object.values(dirty).includes(true)) return last;
 			last = {
+				...last,
 				services: dirty.services ? services.snapshot() : last.services,
 				slices: dirty.slices ? slices.snapshot() : last.slices,
 				nodes: dirty.nodes ? nodes.snapshot() : last.nodes,

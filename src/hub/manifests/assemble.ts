@@ -2,7 +2,7 @@
 
 import { assertNever } from "../../lib/assert_never.ts";
 import { isEqual, isSameList, isSameMap } from "../../lib/equal.ts";
-import type { Cluster, EndpointSlice, Node, Service } from "../../model/cluster.ts";
+import { type Cluster, EMPTY_CLUSTER, type EndpointSlice, type Node, type Service } from "../../model/cluster.ts";
 import type { Pod } from "../../model/pod.ts";
 import type { Problem } from "../../model/problem.ts";
 import type { Selection } from "../../model/selection.ts";
@@ -38,7 +38,7 @@ export function createAssembler(): Assembler {
 				...duplicates,
 				...listProblems(derived.values(), (id) => kept.get(id)?.source),
 			];
-			last = renew(last, { services, slices, nodes, problems: found });
+			last = renew(last, { ...EMPTY_CLUSTER, services, slices, nodes, problems: found });
 			return last;
 		},
 	};

@@ -1,5 +1,6 @@
 // Finds the Pods that a selector selects without looking at all of them.
 
+import { labelIn, labelsIn } from "../../model/labels.ts";
 import type { Pod } from "../../model/pod.ts";
 
 export interface PodIndex {
@@ -10,7 +11,7 @@ export interface PodIndex {
 export function indexPods(pods: Iterable<Pod>): PodIndex {
 	const byLabel = new Map<string, Pod[]>();
 	for (const pod of pods) {
-		for (const [key, value] of pod.labels) {
+		for (const [key, value] of labelsIn(pod.labels)) {
 			const bucket = bucketOf(pod.namespace, key, value);
 			const members = byLabel.get(bucket);
 			if (members === undefined) byLabel.set(bucket, [pod]);
@@ -24,7 +25,7 @@ export function indexPods(pods: Iterable<Pod>): PodIndex {
 				const members = byLabel.get(bucketOf(namespace, key, value)) ?? [];
 				if (fewest === undefined || members.length < fewest.length) fewest = members;
 			}
-			return (fewest ?? []).filter((pod) => [...labels].every(([key, value]) => pod.labels.get(key) === value));
+			return (fewest ?? []).filter((pod) => [...labels].every(([key, value]) => labelIn(pod.labels, key) === value));
 		},
 	};
 }

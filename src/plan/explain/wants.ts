@@ -27,10 +27,16 @@ export interface Want {
 /** Cluster IPs and load balancers' addresses are given, external IPs are claimed by whoever writes a Service. */
 const STRENGTH: Readonly<Record<FrontendMode, number>> = {
 	Canary: 0,
-	ServiceClusterIP: 1,
-	ServiceNodeport: 1,
-	ServiceLoadbalancer: 2,
-	ServiceExternalIP: 3,
+	localRedirectService: 1,
+	localRedirectAddress: 1,
+	balancingPod: 2,
+	balancingHostPort: 2,
+	balancingNodeProxy: 2,
+	balancingAddress: 2,
+	ServiceClusterIP: 3,
+	ServiceNodeport: 3,
+	ServiceLoadbalancer: 4,
+	ServiceExternalIP: 5,
 };
 
 /** Those that want it, the one that has it first: the earlier hub's, the stronger kind of address, the older, the first by name. */
