@@ -1,6 +1,6 @@
 // A model of an API server and the way to it, for very many clients, on virtual time.
 
-import type { HttpGet } from "../../src/hub/request/http.ts";
+import type { HttpSend } from "../../src/hub/request/http.ts";
 import type { VirtualClock } from "./reconnect_clock.ts";
 import { type Condition, createDoor, type DoorLimits } from "./reconnect_door.ts";
 import { createExchange, type Exchange } from "./reconnect_exchange.ts";
@@ -14,7 +14,7 @@ type Ending = "reset" | "end" | "lost";
 
 export interface ModelHub {
 	/** One agent's way to it. */
-	client(agent: number): HttpGet;
+	client(agent: number): HttpSend;
 	/** What new connections and requests meet from now on. */
 	setCondition(condition: Condition): void;
 	setCapacity(capacity: Capacity): void;

@@ -46,6 +46,8 @@ export interface ApiServerHub extends KubernetesHub {
 	origin(): string | undefined;
 	/** Which cluster the credentials are for now, without asking it; rejects if they cannot be read. */
 	identify(): Promise<string>;
+	/** For other requests to the same server. */
+	readonly api: Api;
 }
 
 /**
@@ -58,7 +60,7 @@ export function watchKubernetes(options: KubernetesOptions): ApiServerHub {
 	const credentials = createCredentials({ ...options, clock });
 	const api = createApi({ credentials, clock, userAgent, ownWay });
 	const hub = watchApi({ ...options, api, name: credentials.name });
-	return { ...hub, origin: credentials.accessed, identify: credentials.identify };
+	return { ...hub, origin: credentials.accessed, identify: credentials.identify, api };
 }
 
 /** The same, given the way to the server. */

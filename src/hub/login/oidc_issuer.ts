@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import type { Clock } from "../../lib/clock.ts";
 import { field, type Raw } from "../../model/raw.ts";
 import { explain, type Peer, withoutPassword } from "../request/connect_error.ts";
-import { type HttpRequest, httpGet, httpPost, readStart } from "../request/http.ts";
+import { type HttpRequest, httpPost, httpSend, readStart } from "../request/http.ts";
 import { parseObject } from "../request/hub_error.ts";
 import { type ProxyEnvironment, proxyFor } from "../request/proxy.ts";
 import { createWatchdog, type Watchdog } from "../request/watchdog.ts";
@@ -98,7 +98,7 @@ async function askOnce({ url, form, action, dog, ca, proxy }: Question): Promise
 	const request: HttpRequest = { url, headers, tls: ca === undefined ? {} : { ca }, proxy, signal: dog.signal };
 	let response: Response;
 	try {
-		response = await (form === undefined ? httpGet(request) : httpPost(request, new URLSearchParams(form.fields)));
+		response = await (form === undefined ? httpSend(request) : httpPost(request, new URLSearchParams(form.fields)));
 	} catch (cause) {
 		const way = proxy === undefined ? "" : ` through ${withoutPassword(proxy)}`;
 		const fact = explain(cause, ISSUER);

@@ -20,16 +20,22 @@ export interface HttpRequest {
 	/** Without it the connection is direct, whatever the environment says. */
 	readonly proxy: string | undefined;
 	readonly signal: AbortSignal;
+	/** Default: GET. */
+	readonly method?: HttpMethod;
+	/** Its Content-Type is in the headers. */
+	readonly body?: string;
 }
 
-export type HttpGet = (request: HttpRequest) => Promise<Response>;
+export type HttpMethod = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+export type HttpSend = (request: HttpRequest) => Promise<Response>;
 
-/** GET. Resolves when the head of the answer is there; connections are kept for later requests. Never times out by itself. */
-export async function httpGet(request: HttpRequest): Promise<Response> {
-	return await send(request, {});
+/** Resolves when the head of the answer is there; connections are kept for later requests. Never times out by itself. */
+export async function httpSend(request: HttpRequest): Promise<Response> {
+	const { method, body } = request;
+	return await send(request, { ...(method === undefined ? {} : { method }), ...(body === undefined ? {} : { body }) });
 }
 
-/** POST of a form (application/x-www-form-urlencoded); else as `httpGet`. */
+/** POST of a form (application/x-www-form-urlencoded); else as `httpSend`. */
 export async function httpPost(request: HttpRequest, form: URLSearchParams): Promise<Response> {
 	return await send(request, { method: "POST", body: form });
 }
