@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { checkProperty } from "../../test/support/property.ts";
 import { applyEdit, type Edit, edit, self } from "../../test/support/random_cluster.ts";
 import { createLayeredMap } from "../lib/layered_map.ts";
-import type { Cluster, EndpointSlice, Node, Service } from "../model/cluster.ts";
+import type { Cluster, EndpointSlice, Service } from "../model/cluster.ts";
 import { EMPTY_CLUSTER } from "../model/cluster.ts";
 import { createPlanner, planFresh } from "./plan.ts";
 import type { Plan, Self } from "./plan_types.ts";
@@ -22,15 +22,24 @@ interface Hub {
 function createHub(): Hub {
 	const services = createLayeredMap<Service>(LAYERS);
 	const slices = createLayeredMap<readonly EndpointSlice[]>(LAYERS);
-	let nodes: ReadonlyMap<string, Node> = EMPTY_CLUSTER.nodes;
+	let { nodes, pods, policies } = EMPTY_CLUSTER;
 	return {
 		edit(each) {
-			const next = new Map(nodes);
-			applyEdit({ services, slices, nodes: next }, each);
+			const next = { nodes: new Map(nodes), pods: new Map(pods), policies: new Map(policies) };
+			applyEdit({ services, slices, ...next }, each);
 			// A hub gives the identical map if nothing of it has changed.
-			if (each.kind === "node") nodes = next;
+			if (each.kind === "node") nodes = next.nodes;
+			if (each.kind === "pod") pods = next.pods;
+			if (each.kind === "policy") policies = next.policies;
 		},
-		snapshot: () => ({ ...EMPTY_CLUSTER, services: services.snapshot(), slices: slices.snapshot(), nodes }),
+		snapshot: () => ({
+			...EMPTY_CLUSTER,
+			services: services.snapshot(),
+			slices: slices.snapshot(),
+			nodes,
+			pods,
+			policies,
+		}),
 	};
 }
 

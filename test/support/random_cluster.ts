@@ -1,6 +1,7 @@
 // Random histories of a few small clusters: few names and addresses, so that they meet all the time.
 
 import * as fc from "fast-check";
+import { assertNever } from "../../src/lib/assert_never.ts";
 import type { Ip, Protocol } from "../../src/model/address.ts";
 import {
 	type Cluster,
@@ -13,11 +14,15 @@ import {
 	type ServicePort,
 } from "../../src/model/cluster.ts";
 import { listEndpoints } from "../../src/model/endpoint_list.ts";
+import type { Pod } from "../../src/model/pod.ts";
+import type { Policy, PolicyKey } from "../../src/model/policy.ts";
 import type { HubSnapshot, Self } from "../../src/plan/plan_types.ts";
+import { healthCheck, labels, type PolicyEdit, policyEditAmong } from "./random_policies.ts";
 import { ip, port } from "./snapshots.ts";
 
-/** Replaces a Service or a Node (undefined: takes it away), or a Service's slices, in one of the hubs. */
+/** Replaces an object (undefined: takes it away), or a Service's slices, in one of the hubs. */
 export type Edit = { readonly hub: number } & (
+	| PolicyEdit
 	| { readonly kind: "service"; readonly key: string; readonly service: Service | undefined }
 	| { readonly kind: "slices"; readonly key: string; readonly slices: readonly EndpointSlice[] }
 	| { readonly kind: "node"; readonly key: string; readonly node: Node | undefined }
@@ -57,29 +62,57 @@ function editCluster(cluster: Cluster, edits: readonly Edit[]): Cluster {
 	const services = new Map(cluster.services);
 	const slices = new Map(cluster.slices);
 	const nodes = new Map(cluster.nodes);
-	for (const edit of edits) applyEdit({ services, slices, nodes }, edit);
-	// Nodes change seldom; planners look at all Services then.
-	return { ...cluster, services, slices, nodes: edits.some(({ kind }) => kind === "node") ? nodes : cluster.nodes };
+	const pods = new Map(cluster.pods);
+	const policies = new Map(cluster.policies);
+	for (const edit of edits) applyEdit({ services, slices, nodes, pods, policies }, edit);
+	const isIn = (kind: Edit["kind"]) => edits.some((edit) => edit.kind === kind);
+	// Nodes, Pods and policies change seldom; planners look at all that reads them then.
+	return {
+		...cluster,
+		services,
+		slices,
+		nodes: isIn("node") ? nodes : cluster.nodes,
+		pods: isIn("pod") ? pods : cluster.pods,
+		policies: isIn("policy") ? policies : cluster.policies,
+	};
 }
 
-interface Editable<V> {
-	set(key: string, value: V): unknown;
-	delete(key: string): unknown;
+interface Editable<V, K = string> {
+	set(key: K, value: V): unknown;
+	delete(key: K): unknown;
 }
 
 interface EditableCluster {
 	readonly services: Editable<Service>;
 	readonly slices: Editable<readonly EndpointSlice[]>;
 	readonly nodes: Editable<Node>;
+	readonly pods: Editable<Pod>;
+	readonly policies: Editable<Policy, PolicyKey>;
 }
 
-export function applyEdit({ services, slices, nodes }: EditableCluster, edit: Edit): void {
-	if (edit.kind === "slices") slices.set(edit.key, edit.slices);
-	else if (edit.kind === "service") replace(services, edit.key, edit.service);
-	else replace(nodes, edit.key, edit.node);
+export function applyEdit({ services, slices, nodes, pods, policies }: EditableCluster, edit: Edit): void {
+	switch (edit.kind) {
+		case "slices":
+			slices.set(edit.key, edit.slices);
+			return;
+		case "service":
+			replace(services, edit.key, edit.service);
+			return;
+		case "node":
+			replace(nodes, edit.key, edit.node);
+			return;
+		case "pod":
+			replace(pods, edit.key, edit.pod);
+			return;
+		case "policy":
+			replace(policies, edit.key, edit.policy);
+			return;
+		default:
+			assertNever(edit);
+	}
 }
 
-function replace<V>(values: Editable<V>, key: string, value: V | undefined): void {
+function replace<V, K>(values: Editable<V, K>, key: K, value: V | undefined): void {
 	if (value === undefined) values.delete(key);
 	else values.set(key, value);
 }
@@ -140,6 +173,7 @@ const service = (key: string): fc.Arbitrary<Service> =>
 			),
 			seldom("closeOnRemove", fc.constantFrom("all", "none")),
 			seldom("reach", reach),
+			seldom("healthCheck", healthCheck),
 		)
 		.map(([fields, outer, ...rest]) => withExternal(Object.assign({}, fields, ...rest), outer));
 
@@ -155,12 +189,17 @@ function withExternal(fields: Service, outer: External | undefined): Service {
 }
 
 const node = (name: string): fc.Arbitrary<Node> =>
-	fc.record({
-		name: fc.constant(name),
-		ips: fc.uniqueArray(fc.constantFrom(...NODE_IPS), { minLength: 1, maxLength: 3 }),
-		zone: fc.constantFrom("", ...ZONES),
-		proxyIps: fc.uniqueArray(fc.constantFrom(...PROXY_IPS), { maxLength: 2 }),
-	});
+	fc
+		.tuple(
+			fc.record({
+				name: fc.constant(name),
+				ips: fc.uniqueArray(fc.constantFrom(...NODE_IPS), { minLength: 1, maxLength: 3 }),
+				zone: fc.constantFrom("", ...ZONES),
+				proxyIps: fc.uniqueArray(fc.constantFrom(...PROXY_IPS), { maxLength: 2 }),
+			}),
+			seldom("labels", labels),
+		)
+		.map(([fields, more]) => ({ ...fields, ...more }));
 
 /** What the agent knows about itself. */
 export const self: fc.Arbitrary<Self> = fc.record({
@@ -168,6 +207,8 @@ export const self: fc.Arbitrary<Self> = fc.record({
 	reach: fc.oneof(fc.constant("auto" as const), reach),
 	addresses: fc.uniqueArray(fc.constantFrom(...NODE_IPS, ip("10.0.0.9")), { maxLength: 2 }),
 	refusesExternalIps: fc.constantFrom(false, false, false, true),
+	redirectLimit: fc.constantFrom(0, 0, 7),
+	isWholeCluster: fc.constantFrom(false, false, false, false, false, false, true),
 });
 
 const hints = fc.record({
@@ -228,6 +269,21 @@ const nodeEdit: fc.Arbitrary<Edit> = fc
 			.map((each) => ({ hub: 0, kind: "node" as const, key, node: each })),
 	);
 
+const policyEdit = policyEditAmong({
+	services: KEYS,
+	ips: [...VIRTUAL_IPS, ...OUTER_IPS],
+	nodes: NODES,
+	podIps: [...IPV4_PODS, ...IPV6_PODS],
+	nodeIps: NODE_IPS,
+}).map((each) => ({ hub: 0, ...each }));
+
 export const edit: fc.Arbitrary<Edit> = fc
-	.tuple(hub, fc.oneof({ weight: 4, arbitrary: serviceEdit }, { weight: 1, arbitrary: nodeEdit }))
+	.tuple(
+		hub,
+		fc.oneof(
+			{ weight: 4, arbitrary: serviceEdit },
+			{ weight: 1, arbitrary: nodeEdit },
+			{ weight: 4, arbitrary: policyEdit },
+		),
+	)
 	.map(([index, each]) => ({ ...each, hub: index }));
