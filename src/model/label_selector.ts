@@ -103,6 +103,16 @@ const NAME = /^[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 const PREFIX = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
 const MAX_PREFIX = 253;
 
+export const LABEL_KEY_FIX = "write app or example.com/app, up to 63 of letters, digits, -, _ and . after the slash";
+
+/** A qualified name (k8s.io/apimachinery pkg/util/validation). */
+export function isLabelKey(key: string): boolean {
+	const [first = "", second, ...others] = key.split("/", 3);
+	if (others.length > 0) return false;
+	if (second === undefined) return NAME.test(first);
+	return NAME.test(second) && first.length <= MAX_PREFIX && PREFIX.test(first);
+}
+
 function whyWrong({ key, operator, values }: Requirement): string | undefined {
 	const [prefix, name] = key.includes("/") ? key.split("/") : [undefined, key];
 	if (prefix !== undefined && (!PREFIX.test(prefix) || prefix.length > MAX_PREFIX)) {

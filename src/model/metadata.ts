@@ -2,6 +2,7 @@
 
 import type * as v from "valibot";
 import type { FieldPath } from "./field_path.ts";
+import { isLabelKey, LABEL_KEY_FIX } from "./label_selector.ts";
 import { field, isRaw, ownString, type Raw, sharedString } from "./raw.ts";
 import { createReport, type Place, type Projection, type Report, show } from "./report.ts";
 import { DnsLabel, DnsSubdomain, isLabelValue, LABEL_VALUE_FIX, Timestamp } from "./schemas.ts";
@@ -11,7 +12,7 @@ const SHOWN_NAME = 80;
 /** Labels kept of one object; real ones have some ten. */
 const MAX_LABELS = 1000;
 /** Kinds whose objects are in no namespace. */
-const CLUSTER_SCOPED: ReadonlySet<string> = new Set(["Node"]);
+const CLUSTER_SCOPED: ReadonlySet<string> = new Set(["Node", "LocalRedirectPolicy", "BalancingPolicy"]);
 
 export interface Metadata {
 	readonly name: string;
@@ -133,6 +134,7 @@ export function readStrings(map: Raw, { path, consequence }: Place, report: Repo
 
 function whyNoLabel(key: string, value: unknown): string | undefined {
 	if (key.length > MAX_LABEL_KEY) return `A key of ${key.length} characters: use at most ${MAX_LABEL_KEY}`;
+	if (!isLabelKey(key)) return `${show(key)} is not a label's key: ${LABEL_KEY_FIX}`;
 	if (typeof value !== "string") return `${show(value)} is not a string: put it in quotes`;
 	return isLabelValue(value) ? undefined : `${show(value)} is not a label's value: ${LABEL_VALUE_FIX}`;
 }

@@ -2,7 +2,8 @@
 
 import { type Ip, ipFamily } from "./address.ts";
 import type { Node } from "./cluster.ts";
-import { type Metadata, project, readMetadata, readString } from "./metadata.ts";
+import { type Labels, listLabels } from "./labels.ts";
+import { type Metadata, project, readMetadata, readString, readStrings } from "./metadata.ts";
 import { field, isRaw, type Raw, sharedString } from "./raw.ts";
 import { type Projection, type Report, show } from "./report.ts";
 import { DnsSubdomain, HostIp, UnicastIp, ZoneName } from "./schemas.ts";
@@ -15,19 +16,21 @@ const PROXY_IPS = [
 /** Kubelets report some; more is a fault. */
 const MAX_ADDRESSES = 100;
 
-/** Projects a Node. Left out as a whole only without a name. */
-export function projectNode(object: unknown): Projection<Node> {
-	return project("Node", object, readNode);
+/** Projects a Node. Left out as a whole only without a name. `ownName` is what the host's own Node is called. */
+export function projectNode(object: unknown, ownName = ""): Projection<Node> {
+	return project("Node", object, (raw, report) => readNode(raw, ownName, report));
 }
 
-function readNode(object: Raw, report: Report): Node | undefined {
+function readNode(object: Raw, ownName: string, report: Report): Node | undefined {
 	const meta = readMetadata(object, DnsSubdomain, report);
 	if (meta === undefined) return undefined;
+	const zone = readZone(meta, report);
 	return {
 		name: sharedString(meta.name),
 		ips: readAddresses(object, report),
-		zone: readZone(meta, report),
+		zone,
 		proxyIps: PROXY_IPS.flatMap(([annotation, family]) => readProxyIp(meta, { annotation, family, report })),
+		...(meta.name === ownName ? { labels: readLabels(meta, zone, report) } : {}),
 	};
 }
 
@@ -57,6 +60,13 @@ function readZone(meta: Metadata, report: Report): string {
 	if (zone === "") return "";
 	const place = { path: ["metadata", "labels", ZONE], consequence: "the node is in no zone" };
 	return sharedString(report.read(ZoneName, zone, place) ?? "");
+}
+
+/** A wrong zone has been told already. */
+function readLabels(meta: Metadata, zone: string, report: Report): Labels {
+	const { [ZONE]: _, ...others } = meta.labels;
+	const labels = readStrings(others, { path: ["metadata", "labels"], consequence: "it is left out" }, report);
+	return listLabels(zone === "" ? labels : [...labels, [ZONE, zone]]);
 }
 
 interface ProxyPlace {

@@ -1,12 +1,15 @@
 // core/v1 Pod -> Pod: what an EndpointSlice controller reads of it.
 
-import type { Ip, Port, Protocol } from "./address.ts";
-import type { FieldPath } from "./field_path.ts";
+import type { Ip } from "./address.ts";
 import { type Labels, listLabels } from "./labels.ts";
-import { project, readMetadata, readNodeName, readStrings } from "./metadata.ts";
+import { type Metadata, project, readMetadata, readNodeName, readString, readStrings } from "./metadata.ts";
+import { type ContainerPort, type HostPort, readContainerPorts } from "./pod_ports.ts";
 import { field, isRaw, type Raw } from "./raw.ts";
 import { type Projection, type Report, show } from "./report.ts";
-import { AnyProtocol, DnsSubdomain, PortName, PortNumber, UnicastIp } from "./schemas.ts";
+import { DnsSubdomain, PodUid, UnicastIp } from "./schemas.ts";
+import { readPodWeight } from "./weight.ts";
+
+const CONFIG_HASH = "kubernetes.io/config.hash";
 
 /** A Pod (core/v1), projected. */
 export interface Pod {
@@ -39,20 +42,6 @@ export interface Pod {
 	readonly weight?: number;
 }
 
-export interface HostPort {
-	readonly port: Port;
-	readonly protocol: Protocol;
-	/** spec.containers[].ports[].hostIP; absent where it is any address of the node. */
-	readonly ip?: Ip;
-}
-
-/** A named port of a container: what a Service's targetPort may name. */
-export interface ContainerPort {
-	readonly name: string;
-	readonly port: Port;
-	readonly protocol: "TCP" | "UDP" | "SCTP";
-}
-
 /** Projects a Pod. Left out as a whole only without a name. */
 export function projectPod(object: unknown): Projection<Pod> {
 	return project("Pod", object, readPod);
@@ -66,10 +55,13 @@ function readPod(object: Raw, report: Report): Pod | undefined {
 	const phase = field(status, "phase");
 	const metadata = field(object, "metadata");
 	const deleted = isRaw(metadata) ? field(metadata, "deletionTimestamp") : undefined;
+	const hostNetwork = field(spec, "hostNetwork") === true;
+	const { ports, hostPorts } = readContainerPorts(spec, hostNetwork, report);
+	const weight = readPodWeight(meta, report);
 	return {
 		key: meta.key,
 		namespace: meta.namespace,
-		uid: "",
+		uid: readUid(object, meta, report),
 		labels: listLabels(
 			readStrings(meta.labels, { path: ["metadata", "labels"], consequence: "it is left out" }, report),
 		),
@@ -78,10 +70,24 @@ function readPod(object: Raw, report: Report): Pod | undefined {
 		terminating: (deleted ?? "") !== "",
 		finished: phase === "Succeeded" || phase === "Failed",
 		nodeName: readNodeName(spec, "nodeName", { path: ["spec"], report }),
-		ports: [...readPorts(spec, "containers", report), ...readPorts(spec, "initContainers", report)],
-		hostPorts: [],
-		hostNetwork: field(spec, "hostNetwork") === true,
+		ports,
+		hostPorts,
+		hostNetwork,
+		...(weight === undefined ? {} : { weight }),
 	};
+}
+
+/** A static Pod has two: its kubelet's, which its cgroup is named after, and that of its mirror at the API server. */
+function readUid(object: Raw, meta: Metadata, report: Report): string {
+	const hash = readString("annotations", meta, CONFIG_HASH, report) ?? "";
+	const consequence = "its cgroup is unknown";
+	if (hash !== "") {
+		const path = ["metadata", "annotations", CONFIG_HASH];
+		return report.read(PodUid, hash, { path, consequence }) ?? "";
+	}
+	const metadata = field(object, "metadata");
+	const uid = isRaw(metadata) ? (field(metadata, "uid") ?? "") : "";
+	return uid === "" ? "" : (report.read(PodUid, uid, { path: ["metadata", "uid"], consequence }) ?? "");
 }
 
 function readObject(object: Raw, key: string, report: Report): Raw {
@@ -113,29 +119,4 @@ function isReady(status: Raw, phase: unknown): boolean {
 	if (!Array.isArray(conditions)) return false;
 	if (conditions.length === 0) return phase !== "Pending";
 	return conditions.some((each) => isRaw(each) && field(each, "type") === "Ready" && field(each, "status") === "True");
-}
-
-function readPorts(spec: Raw, key: "containers" | "initContainers", report: Report): readonly ContainerPort[] {
-	const left = "it is left out";
-	const containers = report.list(field(spec, key), { path: ["spec", key], consequence: left }) ?? [];
-	const ports: ContainerPort[] = [];
-	for (const [index, container] of containers.entries()) {
-		if (!isRaw(container) || (key === "initContainers" && field(container, "restartPolicy") !== "Always")) continue;
-		const path = ["spec", key, index, "ports"];
-		for (const [at, raw] of (report.list(field(container, "ports"), { path, consequence: left }) ?? []).entries()) {
-			const port = readPort(raw, [...path, at], report);
-			if (port !== undefined) ports.push(port);
-		}
-	}
-	return ports;
-}
-
-/** A named port; ports without a name are documentation, in Kubernetes too. */
-function readPort(raw: unknown, path: FieldPath, report: Report): ContainerPort | undefined {
-	if (!isRaw(raw) || (field(raw, "name") ?? "") === "") return undefined;
-	const consequence = "the port is left out";
-	const name = report.read(PortName, field(raw, "name"), { path: [...path, "name"], consequence });
-	const port = report.read(PortNumber, field(raw, "containerPort"), { path: [...path, "containerPort"], consequence });
-	const protocol = report.read(AnyProtocol, field(raw, "protocol"), { path: [...path, "protocol"], consequence });
-	return name === undefined || port === undefined || protocol === undefined ? undefined : { name, port, protocol };
 }

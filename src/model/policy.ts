@@ -44,7 +44,7 @@ interface PolicyBase {
 export interface LocalRedirectPolicy extends PolicyBase {
 	readonly kind: "LocalRedirectPolicy";
 	readonly pods: LabelSelector;
-	/** Of the pods; each has a partner among the frontend's. */
+	/** Of the pods. */
 	readonly ports: readonly PolicyPort[];
 	/** Annotation balancing.elf.io/redirect-qos-limit: redirects per second of each address; 0 is no limit. Absent: as the agent has it. */
 	readonly qosLimit?: number;

@@ -53,6 +53,11 @@ export const PortName = text(
 	(value) => value.length <= 15 && IANA_SERVICE_NAME.test(value),
 );
 
+/** UUIDs, and what kubelets use in their place for static Pods. */
+export const PodUid = text("a UID", "use up to 64 of letters, digits and -", (value) =>
+	/^[A-Za-z0-9-]{1,64}$/.test(value),
+);
+
 export function isLabelValue(value: string): boolean {
 	return LABEL_VALUE.test(value);
 }

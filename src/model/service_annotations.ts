@@ -1,6 +1,7 @@
 // A Service's annotations of ours: what Kubernetes has no field for.
 
 import type { ClientIdentity, Service } from "./cluster.ts";
+import { readHealthCheck } from "./health_check.ts";
 import { type Metadata, readString } from "./metadata.ts";
 import type { Report } from "./report.ts";
 import { ClientIdentityName, CloseOnRemove, Global, PeerAddress, ReachMode } from "./schemas.ts";
@@ -11,7 +12,8 @@ const CLOSE_ON_REMOVE = "balancing.elf.io/close-on-remove";
 const CLIENT_IDENTITY = "balancing.elf.io/client-identity";
 const REACH = "balancing.elf.io/reach";
 
-export interface ServiceAnnotations extends Pick<Service, "peerAddress" | "global" | "closeOnRemove" | "reach"> {
+export interface ServiceAnnotations
+	extends Pick<Service, "peerAddress" | "global" | "closeOnRemove" | "reach" | "healthCheck"> {
 	readonly client: ClientIdentity;
 }
 
@@ -24,11 +26,13 @@ export function readServiceAnnotations(meta: Metadata, report: Report): ServiceA
 	const close = report.read(CloseOnRemove, text(CLOSE_ON_REMOVE), at(CLOSE_ON_REMOVE, "udp is used"));
 	const client = report.read(ClientIdentityName, text(CLIENT_IDENTITY), at(CLIENT_IDENTITY, "netns is used"));
 	const reach = report.read(ReachMode, text(REACH), at(REACH, "the agent's own is used"));
+	const healthCheck = readHealthCheck(meta, report);
 	return {
 		peerAddress: peerAddress ?? "frontend",
 		global: global === "true",
 		client: client ?? "netns",
 		...(close === undefined || close === "udp" ? {} : { closeOnRemove: close }),
 		...(reach === undefined ? {} : { reach }),
+		...(healthCheck === undefined ? {} : { healthCheck }),
 	};
 }
