@@ -1,9 +1,9 @@
 // core/v1 Pod -> Pod: what an EndpointSlice controller reads of it.
 
-import type { Ip } from "./address.ts";
+import type { Ip, Port, Protocol } from "./address.ts";
 import { type Labels, listLabels } from "./labels.ts";
 import { type Metadata, project, readMetadata, readNodeName, readString, readStrings } from "./metadata.ts";
-import { type ContainerPort, type HostPort, readContainerPorts } from "./pod_ports.ts";
+import { readContainerPorts } from "./pod_ports.ts";
 import { field, isRaw, type Raw } from "./raw.ts";
 import { type Projection, type Report, show } from "./report.ts";
 import { DnsSubdomain, PodUid, UnicastIp } from "./schemas.ts";
@@ -40,6 +40,21 @@ export interface Pod {
 	readonly hostNetwork: boolean;
 	/** Annotation balancing.elf.io/weight, 0 to 1000. Absent: 1. */
 	readonly weight?: number;
+}
+
+/** A port of a Pod that its node opens for it. */
+export interface HostPort {
+	readonly port: Port;
+	readonly protocol: Protocol;
+	/** spec.containers[].ports[].hostIP; absent where it is any address of the node. Never loopback: nobody else gets there. */
+	readonly ip?: Ip;
+}
+
+/** A named port of a container: what a Service's targetPort may name. */
+export interface ContainerPort {
+	readonly name: string;
+	readonly port: Port;
+	readonly protocol: "TCP" | "UDP" | "SCTP";
 }
 
 /** Projects a Pod. Left out as a whole only without a name. */

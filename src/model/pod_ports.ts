@@ -1,25 +1,11 @@
 // spec.containers[].ports of a Pod: those that have a name, and those that its node opens.
 
-import { type Ip, type Port, type Protocol, parseIp } from "./address.ts";
+import { parseIp } from "./address.ts";
 import type { FieldPath } from "./field_path.ts";
+import type { ContainerPort, HostPort } from "./pod.ts";
 import { field, isRaw, type Raw } from "./raw.ts";
 import type { Place, Report } from "./report.ts";
 import { AnyProtocol, PortName, PortNumber, UnicastIp } from "./schemas.ts";
-
-/** A port of a Pod that its node opens for it. */
-export interface HostPort {
-	readonly port: Port;
-	readonly protocol: Protocol;
-	/** spec.containers[].ports[].hostIP; absent where it is any address of the node. Never loopback: nobody else gets there. */
-	readonly ip?: Ip;
-}
-
-/** A named port of a container: what a Service's targetPort may name. */
-export interface ContainerPort {
-	readonly name: string;
-	readonly port: Port;
-	readonly protocol: "TCP" | "UDP" | "SCTP";
-}
 
 const NO_PORT = "the port is left out";
 
