@@ -55,6 +55,7 @@ export type { Destination } from "./sock_diag_filter.ts";
 export {
 	type MountOptions,
 	mount,
+	type NetnsCookieOptions,
 	netnsCookie,
 	statfsType,
 	tryLock,

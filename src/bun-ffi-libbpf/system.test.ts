@@ -54,6 +54,40 @@ test("netnsCookie() is the same each time, and not zero", () => {
 	expect(cookie).toBeGreaterThan(0n);
 });
 
+describeAsRoot("netnsCookie() of another namespace", () => {
+	test("is that of its file, and the process stays where it is", async () => {
+		await using child = processIn(["unshare", "--net", "sh", "-c", "echo in; read line"]);
+		await child.began;
+		const before = openFds();
+		const [own, theirs] = [netnsCookie(), netnsCookie({ netns: `/proc/${child.pid}/ns/net` })];
+		expect(theirs).toBeGreaterThan(0n);
+		expect(theirs).not.toBe(own);
+		expect(netnsCookie({ netns: "/proc/self/ns/net" })).toBe(own);
+		expect(netnsCookie()).toBe(own);
+		expect(openFds()).toBe(before);
+	});
+
+	test("throws for what is none", () => {
+		expect(isNotFound(errorOf(() => netnsCookie({ netns: "/no/such/netns" })))).toBe(true);
+		expect(errorOf(() => netnsCookie({ netns: "/proc/self/ns/uts" })).message).toBe(
+			"Cannot ask for the cookie of /proc/self/ns/uts: EINVAL (not a network namespace)",
+		);
+	});
+});
+
+/** A command that says a line when it has begun; killed when it is disposed. */
+function processIn(command: readonly string[]) {
+	const child = Bun.spawn([...command], { stdin: "pipe", stdout: "pipe" });
+	return {
+		pid: child.pid,
+		began: child.stdout.getReader().read(),
+		async [Symbol.asyncDispose]() {
+			child.kill("SIGKILL");
+			await child.exited;
+		},
+	};
+}
+
 describeAsRoot("mount(), umount()", () => {
 	test("mount with options, and take it away", () => {
 		using folder = temporaryFolder();

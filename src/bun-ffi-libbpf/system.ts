@@ -52,15 +52,24 @@ export function statfsType(path: string): number {
 	return type[0] ?? 0;
 }
 
+export interface NetnsCookieOptions {
+	/** A file of a network namespace, `/proc/PID/ns/net` or `/run/netns/NAME`; the process's own if left out. */
+	readonly netns?: string;
+}
+
 /**
- * The number by which the kernel knows this process's network namespace, as bpf_get_netns_cookie() gives it: never used
- * again while the system runs. Undefined before Linux 5.14, which cannot tell.
+ * The number by which the kernel knows a network namespace, as bpf_get_netns_cookie() gives it: never used again while the
+ * system runs. Undefined before Linux 5.14, which cannot tell. Of another namespace it throws ENOENT if that is not there
+ * (any more), EPERM without CAP_SYS_ADMIN, EINVAL if the file is no network namespace.
  */
-export function netnsCookie(): bigint | undefined {
+export function netnsCookie({ netns = "" }: NetnsCookieOptions = {}): bigint | undefined {
 	const cookie = new BigUint64Array(1);
-	const result = native().bffi_netns_cookie(cookie);
+	const result = native().bffi_netns_cookie(cookie, cString(netns));
 	if (result === -errnoNumber("ENOPROTOOPT")) return undefined;
-	check(result, { action: "ask for the network namespace's cookie", call: "getsockopt" });
+	check(result, {
+		action: `ask for the cookie of ${netns === "" ? "the network namespace" : netns}`,
+		call: netns === "" ? "getsockopt" : "setns",
+	});
 	return cookie[0];
 }
 

@@ -30,7 +30,7 @@ static int open_here(void)
  * before anything else can run on it: to be left in another namespace would be
  * worse than to end.
  */
-static int open_in(int netns)
+static int open_in(int netns, int (*open_socket)(void))
 {
 	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	int fd;
@@ -40,7 +40,7 @@ static int open_in(int netns)
 	if (setns(netns, CLONE_NEWNET)) {
 		fd = -errno;
 	} else {
-		fd = open_here();
+		fd = open_socket();
 		if (setns(home, CLONE_NEWNET))
 			abort();
 	}
@@ -48,19 +48,24 @@ static int open_in(int netns)
 	return fd;
 }
 
-/* An empty path: the namespace of this thread. */
-EXPORT int bffi_diag_open(const char *path)
+int open_in_netns(const char *path, int (*open_socket)(void))
 {
 	int netns, fd;
 
 	if (!*path)
-		return open_here();
+		return open_socket();
 	netns = open(path, O_RDONLY | O_CLOEXEC);
 	if (netns < 0)
 		return -errno;
-	fd = open_in(netns);
+	fd = open_in(netns, open_socket);
 	close(netns);
 	return fd;
+}
+
+/* An empty path: the namespace of this thread. */
+EXPORT int bffi_diag_open(const char *path)
+{
+	return open_in_netns(path, open_here);
 }
 
 EXPORT int bffi_diag_send(int fd, const void *request, __u32 length)

@@ -45,15 +45,22 @@ EXPORT int bffi_statfs_type(const char *path, __u32 *type)
 #define SO_NETNS_COOKIE 71
 #endif
 
-/* Of the calling thread's network namespace. */
-EXPORT int bffi_netns_cookie(__u64 *cookie)
+static int open_unix(void)
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Of a network namespace; an empty path: the calling thread's. */
+EXPORT int bffi_netns_cookie(__u64 *cookie, const char *path)
+{
+	int fd = open_in_netns(path, open_unix);
 	socklen_t size = sizeof(*cookie);
 	int error;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	error = getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &size)
 			? -errno
 			: 0;

@@ -19,3 +19,9 @@ static inline __u64 to_handle(const void *pointer)
 {
 	return (unsigned long)pointer;
 }
+
+/*
+ * What `open_socket` gives, a file descriptor or -errno, called in the network
+ * namespace of a file; an empty path is that of this thread.
+ */
+int open_in_netns(const char *path, int (*open_socket)(void));
