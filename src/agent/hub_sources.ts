@@ -77,9 +77,10 @@ function openHub(choice: HubChoice, config: Config, following: Following): HubSo
 
 function openManifests(path: string, config: Config, following: Following): HubSource {
 	const name = manifestsName(path);
+	const log = logOf(name, config, following);
 	return {
 		name,
-		snapshots: watchManifests({ path, log: logOf(name, config, following), signal: following.signal }),
+		snapshots: watchManifests({ path, nodeName: config["node-name"], log, signal: following.signal }),
 		// A path that is gone is a Problem of its own.
 		health: () => ({ staleSince: null, troubles: [] }),
 		kept: undefined,

@@ -17,8 +17,9 @@ export const explain: Command = {
 	async run(env, config, [typed]) {
 		const asked = readAddress(typed);
 		if (config.manifests.length === 0) throw new UsageError("Cannot explain without a source: give --manifests PATH");
+		const readHub = (path: string) => readManifests(path, config["node-name"]);
 		const hubs = await Promise.all(
-			config.manifests.map(async (path) => ({ name: manifestsName(path), cluster: await readManifests(path) })),
+			config.manifests.map(async (path) => ({ name: manifestsName(path), cluster: await readHub(path) })),
 		);
 		const question: Question = { client: { scope: config.from }, ...l4Parts(asked) };
 		const explanation = explainConnection(hubs, selfOf(config, []), question);

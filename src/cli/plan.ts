@@ -13,8 +13,9 @@ export const plan: Command = {
 	flags: ["manifests", "node-name", "reach", "external-ips", "output"],
 	async run(env, config) {
 		if (config.manifests.length === 0) throw new UsageError("Cannot plan without a source: give --manifests PATH");
+		const readHub = (path: string) => readManifests(path, config["node-name"]);
 		const hubs = await Promise.all(
-			config.manifests.map(async (path) => ({ name: manifestsName(path), cluster: await readManifests(path) })),
+			config.manifests.map(async (path) => ({ name: manifestsName(path), cluster: await readHub(path) })),
 		);
 		const whole = planFresh(hubs, selfOf(config, []));
 		// Our canaries are in every plan and concern nobody.

@@ -124,7 +124,7 @@ function hubsOf({ files }: Txtar): readonly string[] {
 }
 
 async function readHub(folder: string, hub: string): Promise<HubSnapshot> {
-	const cluster = await readManifests(join(folder, hub));
+	const cluster = await readManifests(join(folder, hub), SELF.nodeName);
 	const problems = cluster.problems.map((problem) => withoutFolder(problem, folder));
 	return { name: hub, cluster: { ...cluster, problems } };
 }

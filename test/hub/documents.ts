@@ -125,6 +125,43 @@ status:
     - {type: InternalIP, address: 10.0.0.1}
     - {type: Hostname, address: node-a}
 `,
+	`apiVersion: balancing.elf.io/v1beta1
+kind: LocalRedirectPolicy
+metadata:
+  name: dns-to-local-cache
+  annotations: {balancing.elf.io/redirect-qos-limit: "100", balancing.elf.io/serviceId: "41007"}
+spec:
+  config:
+    nodeLabelSelector:
+      matchLabels: { dns-cache: "on" }
+    enableOutCluster: false
+  frontend:
+    serviceMatcher:
+      namespace: kube-system
+      serviceName: kube-dns
+      toPorts:
+        - { name: dns,     port: "53", protocol: UDP }
+        - { name: dns-tcp, port: 53, protocol: TCP }
+  backend:
+    endpointSelector:
+      matchExpressions:
+        - { key: app, operator: In, values: [dns-cache] }
+    toPorts:
+      - { name: dns,     port: "5353", protocol: UDP }
+      - { name: dns-tcp, port: "5353", protocol: TCP }
+---
+apiVersion: balancing.elf.io/v1beta1
+kind: BalancingPolicy
+metadata: { name: shop-hostport }
+spec:
+  frontend:
+    serviceMatcher: { namespace: shop, serviceName: api, toPorts: [ { name: http, port: "80", protocol: TCP } ] }
+  backend:
+    serviceEndpoint:
+      endpointSelector: { matchLabels: { app: api } }
+      redirectMode: hostPort
+      toPorts: [ { name: http, port: "31080", protocol: TCP } ]
+`,
 	`apiVersion: v1
 items:
 - apiVersion: v1
@@ -160,7 +197,11 @@ const SERVICE = {
 		uid: "8bf087f5-b95b-4c0b-9a82-767ef28d7a8a",
 		resourceVersion: "378",
 		creationTimestamp: "2026-01-02T03:04:05Z",
-		annotations: { "balancing.elf.io/reach": "node-proxy", "balancing.elf.io/client-identity": "uid" },
+		annotations: {
+			"balancing.elf.io/reach": "node-proxy",
+			"balancing.elf.io/client-identity": "uid",
+			"balancing.elf.io/health-check": "http:/healthz fails=5",
+		},
 		managedFields: [{ manager: "kubectl", operation: "Apply", fieldsV1: { "f:spec": { "f:ports": { ".": {} } } } }],
 	},
 	spec: {
@@ -205,11 +246,26 @@ const SLICE = {
 const POD = {
 	apiVersion: "v1",
 	kind: "Pod",
-	metadata: { name: "api-1", namespace: "demo", labels: { app: "api" }, deletionTimestamp: "2026-01-02T03:04:05Z" },
+	metadata: {
+		name: "api-1",
+		namespace: "demo",
+		uid: "8bf087f5-b95b-4c0b-9a82-767ef28d7a8c",
+		annotations: { "kubernetes.io/config.hash": "0c37cd26bb4ee3e6b0a1a1bba29fc8a2", "balancing.elf.io/weight": "20" },
+		labels: { app: "api" },
+		deletionTimestamp: "2026-01-02T03:04:05Z",
+	},
 	spec: {
 		nodeName: "node-b",
 		hostNetwork: true,
-		containers: [{ name: "c", ports: [{ name: "http", containerPort: 8080, protocol: "TCP" }] }],
+		containers: [
+			{
+				name: "c",
+				ports: [
+					{ name: "http", containerPort: 8080, hostPort: 8080, hostIP: "10.0.0.1", protocol: "TCP" },
+					{ containerPort: 53, hostPort: 5353, protocol: "UDP" },
+				],
+			},
+		],
 	},
 	status: {
 		phase: "Running",
@@ -239,8 +295,82 @@ const NODE = {
 	},
 };
 
-/** Of each kind that is projected one, as an API server gives it. */
-export const SINGLE: readonly unknown[] = [SERVICE, SLICE, POD, NODE];
+const META = { uid: "8bf087f5-b95b-4c0b-9a82-767ef28d7a8b", creationTimestamp: "2026-01-02T03:04:05Z", generation: 3 };
+
+const REDIRECT = {
+	apiVersion: "balancing.elf.io/v1beta1",
+	kind: "LocalRedirectPolicy",
+	metadata: {
+		...META,
+		name: "metadata-proxy",
+		annotations: {
+			"balancing.elf.io/serviceId": "41007",
+			"balancing.elf.io/redirect-qos-limit": "10",
+			"balancing.elf.io/close-on-remove": "all",
+		},
+	},
+	spec: {
+		config: { nodeLabelSelector: { matchLabels: { zone: "edge" } }, enableOutCluster: true },
+		frontend: { addressMatcher: { ip: "169.254.77.7", toPorts: [{ name: "web", port: "80", protocol: "TCP" }] } },
+		backend: {
+			endpointSelector: { matchExpressions: [{ key: "role", operator: "NotIn", values: ["a", "b"] }] },
+			toPorts: [{ name: "web", port: "8100", protocol: "TCP" }],
+		},
+	},
+	status: { observedGeneration: 3, conditions: [{ type: "Accepted", status: "True" }] },
+};
+
+const TO_PODS = {
+	apiVersion: "balancing.elf.io/v1beta1",
+	kind: "BalancingPolicy",
+	metadata: { ...META, name: "shop" },
+	spec: {
+		frontend: { serviceMatcher: { namespace: "shop", serviceName: "api", toPorts: [] } },
+		backend: {
+			serviceEndpoint: {
+				endpointSelector: { matchLabels: { app: "api" }, matchExpressions: [{ key: "canary", operator: "Exists" }] },
+				redirectMode: "nodeProxy",
+				toPorts: [{ port: "30080", protocol: "TCP" }],
+			},
+		},
+	},
+};
+
+const TO_ADDRESSES = {
+	apiVersion: "balancing.elf.io/v1beta1",
+	kind: "BalancingPolicy",
+	metadata: {
+		...META,
+		name: "legacy-db",
+		annotations: {
+			"balancing.elf.io/weight": "192.0.2.11=3, 2001:db8::11=0",
+			"balancing.elf.io/health-check": "https:/healthz interval=5s timeout=500ms panic=50% port=8081",
+		},
+	},
+	spec: {
+		frontend: {
+			addressMatcher: {
+				ip: "2001:db8::50",
+				toPorts: [
+					{ name: "pg", port: "5432", protocol: "TCP" },
+					{ name: "dns", port: "53", protocol: "UDP" },
+				],
+			},
+		},
+		backend: {
+			addressEndpoint: {
+				addresses: ["192.0.2.11", "192.0.2.12", "2001:db8::11"],
+				toPorts: [
+					{ name: "pg", port: "5432", protocol: "TCP" },
+					{ name: "dns", port: 5353, protocol: "UDP" },
+				],
+			},
+		},
+	},
+};
+
+/** Of each kind that is projected one or more, as an API server gives it. */
+export const SINGLE: readonly unknown[] = [SERVICE, SLICE, POD, NODE, REDIRECT, TO_PODS, TO_ADDRESSES];
 
 /** Objects as an API server gives them. */
 export const OBJECTS: readonly unknown[] = [

@@ -8,8 +8,10 @@ import { MAX_PROBLEMS_PER_FILE, type Manifest, readManifest } from "../../src/hu
 import { classify } from "../../src/hub/manifests/manifest_kind.ts";
 import { readManifests } from "../../src/hub/manifests/manifests.ts";
 import { parseIp, parsePort } from "../../src/model/address.ts";
+import { projectBalancingPolicy } from "../../src/model/balancing_policy.ts";
 import { projectEndpointSlice } from "../../src/model/endpoint_slice.ts";
 import { formatField, parseField } from "../../src/model/field_path.ts";
+import { projectLocalRedirectPolicy } from "../../src/model/local_redirect_policy.ts";
 import { projectNode } from "../../src/model/node.ts";
 import { projectPod } from "../../src/model/pod.ts";
 import type { Problem } from "../../src/model/problem.ts";
@@ -30,7 +32,14 @@ const FILES_AT_ONCE = 50;
 /** What garbage may pile up between two collections; a leak of 1 % of the documents' objects would be more. */
 const MAX_GROWTH = 512 * 1024 * 1024;
 
-const PROJECTIONS = [projectService, projectEndpointSlice, projectPod, projectNode];
+const PROJECTIONS = [
+	projectService,
+	projectEndpointSlice,
+	projectPod,
+	(object: unknown) => projectNode(object, "node-a"),
+	projectLocalRedirectPolicy,
+	projectBalancingPolicy,
+];
 
 const GOOD = (name: string) =>
 	`apiVersion: v1\nkind: Service\nmetadata: {name: ${name}, namespace: keep}\nspec:\n  clusterIP: 10.0.0.1\n  ports: [{port: 80}]\n`;
@@ -135,6 +144,17 @@ function check(value: unknown, key = ""): void {
 }
 
 const IPS = new Set(["ip", "ips", "clusterIps", "externalIps", "ingressIps", "proxyIps"]);
+const RANGES: ReadonlyMap<string, readonly [least: number, most: number]> = new Map([
+	["weight", [0, 1000]],
+	["serviceId", [0, 2 ** 32 - 1]],
+	["qosLimit", [0, 2 ** 32 - 1]],
+	["generation", [0, Number.MAX_SAFE_INTEGER]],
+	["interval", [1000, 3_600_000]],
+	["timeout", [10, 3_599_999]],
+	["fails", [1, 100]],
+	["passes", [1, 100]],
+	["panic", [0, 100]],
+]);
 const PORTS = new Set(["port", "target", "nodePort", "healthCheckNodePort"]);
 
 function checkScalar(value: string | number, key: string): void {
@@ -143,6 +163,9 @@ function checkScalar(value: string | number, key: string): void {
 	if (IPS.has(key) && parseIp(String(value)) !== value) throw new Error(`Not canonical: ${value}`);
 	if (key === "seconds" && !(typeof value === "number" && value >= 1 && value <= 86_400))
 		throw new Error(`Not a timeout: ${value}`);
+	const range = RANGES.get(key);
+	if (range !== undefined && !(typeof value === "number" && value >= range[0] && value <= range[1]))
+		throw new Error(`Out of range: ${key} ${value}`);
 	if (PORTS.has(key) && typeof value === "number" && parsePort(value) !== value)
 		throw new Error(`Not a port: ${value}`);
 }

@@ -2,11 +2,13 @@
 
 import { assertNever } from "../../lib/assert_never.ts";
 import { isEqual, isSameList, isSameMap } from "../../lib/equal.ts";
-import { type Cluster, EMPTY_CLUSTER, type EndpointSlice, type Node, type Service } from "../../model/cluster.ts";
+import type { Cluster, EndpointSlice, Node, Service } from "../../model/cluster.ts";
 import type { Pod } from "../../model/pod.ts";
+import { type Policy, type PolicyKey, policyKey } from "../../model/policy.ts";
 import type { Problem } from "../../model/problem.ts";
 import type { Selection } from "../../model/selection.ts";
 import type { Declared, Entry, Manifest } from "./manifest_file.ts";
+import { pickPods } from "./policy_pods.ts";
 import { type Derived, deriveSlices, listProblems, type Sorted } from "./selected_slices.ts";
 
 export interface Assembler {
@@ -19,8 +21,8 @@ interface Kept {
 	readonly source: string;
 }
 
-/** Remembers the last snapshot, to give unchanged values back as they were. */
-export function createAssembler(): Assembler {
+/** Remembers the last snapshot, to give unchanged values back as they were. `ownNode` is what the host's own Node is called. */
+export function createAssembler(ownNode = ""): Assembler {
 	let last: Cluster | undefined;
 	let kept: ReadonlyMap<string, Kept> = new Map();
 	let derived: ReadonlyMap<string, Derived> = new Map();
@@ -29,7 +31,7 @@ export function createAssembler(): Assembler {
 		assemble(manifests, problems) {
 			const { winners, duplicates } = pickWinners(manifests);
 			kept = keep(winners, kept);
-			const { services, written, nodes, ...sorted } = sortOut(kept);
+			const { services, written, nodes, policies, ...sorted } = sortOut(kept);
 			derived = deriveSlices({ ...sorted, services, written, nodes }, derived);
 			const slices = collectSlices(written, derived, last?.slices ?? new Map());
 			const found = [
@@ -38,7 +40,8 @@ export function createAssembler(): Assembler {
 				...duplicates,
 				...listProblems(derived.values(), (id) => kept.get(id)?.source),
 			];
-			last = renew(last, { ...EMPTY_CLUSTER, services, slices, nodes, problems: found });
+			const pods = pickPods(sorted.pods, policies.values(), ownNode);
+			last = renew(last, { services, slices, nodes, pods, policies, problems: found });
 			return last;
 		},
 	};
@@ -48,9 +51,15 @@ export function createAssembler(): Assembler {
 function renew(before: Cluster | undefined, next: Cluster): Cluster {
 	if (before === undefined) return next;
 	const nodes = isSameMap(next.nodes, before.nodes) ? before.nodes : next.nodes;
+	const pods = isSameMap(next.pods, before.pods) ? before.pods : next.pods;
+	const policies = isSameMap(next.policies, before.policies) ? before.policies : next.policies;
 	const same =
-		nodes === before.nodes && isSameMap(next.services, before.services) && isSameMap(next.slices, before.slices);
-	return same && isEqual(next.problems, before.problems) ? before : { ...next, nodes };
+		nodes === before.nodes &&
+		pods === before.pods &&
+		policies === before.policies &&
+		isSameMap(next.services, before.services) &&
+		isSameMap(next.slices, before.slices);
+	return same && isEqual(next.problems, before.problems) ? before : { ...next, nodes, pods, policies };
 }
 
 function pickWinners(manifests: readonly Manifest[]): {
@@ -81,10 +90,10 @@ function keep(winners: ReadonlyMap<string, Entry>, before: ReadonlyMap<string, K
 	return kept;
 }
 
-/** A Service stays itself if it is the same as before, and so do its selection, and a Node; slices are compared by Service. */
+/** What is the same as before stays itself: a Service and its selection each for itself; slices are compared by Service. */
 function keepOld(old: Declared, next: Declared): Declared {
-	if (old.kind === "Node" && next.kind === "Node") return isEqual(old, next) ? old : next;
-	if (old.kind !== "Service" || next.kind !== "Service") return next;
+	if (next.kind === "EndpointSlice") return next;
+	if (old.kind !== "Service" || next.kind !== "Service") return isEqual(old, next) ? old : next;
 	return {
 		kind: "Service",
 		service: isEqual(old.service, next.service) ? old.service : next.service,
@@ -92,12 +101,17 @@ function keepOld(old: Declared, next: Declared): Declared {
 	};
 }
 
-function sortOut(kept: ReadonlyMap<string, Kept>): Sorted {
+interface SortedOut extends Sorted {
+	readonly policies: ReadonlyMap<PolicyKey, Policy>;
+}
+
+function sortOut(kept: ReadonlyMap<string, Kept>): SortedOut {
 	const services = new Map<string, Service>();
 	const selections = new Map<string, Selection>();
 	const written = new Map<string, EndpointSlice[]>();
 	const pods: Pod[] = [];
 	const nodes = new Map<string, Node>();
+	const policies = new Map<PolicyKey, Policy>();
 	for (const { declared } of kept.values()) {
 		switch (declared.kind) {
 			case "Pod":
@@ -109,6 +123,9 @@ function sortOut(kept: ReadonlyMap<string, Kept>): Sorted {
 			case "Node":
 				nodes.set(declared.node.name, declared.node);
 				break;
+			case "Policy":
+				policies.set(policyKey(declared.policy), declared.policy);
+				break;
 			case "Service":
 				services.set(declared.service.key, declared.service);
 				if (declared.selection !== undefined) selections.set(declared.service.key, declared.selection);
@@ -118,7 +135,7 @@ function sortOut(kept: ReadonlyMap<string, Kept>): Sorted {
 		}
 	}
 	for (const list of written.values()) list.sort(byKey);
-	return { services, selections, written, pods: pods.sort(byKey), nodes };
+	return { services, selections, written, pods: pods.sort(byKey), nodes, policies };
 }
 
 function push(written: Map<string, EndpointSlice[]>, slice: EndpointSlice): void {

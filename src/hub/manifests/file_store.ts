@@ -57,14 +57,16 @@ export interface FileStoreOptions {
 	readonly breathe: () => Promise<unknown>;
 	/** Tests stand in here for files that change while they are read. */
 	readonly readText?: (path: string) => Promise<FileText>;
+	/** What the host's own Node is called. */
+	readonly ownNode?: string;
 }
 
-export function createFileStore({ now, breathe, readText = readFileText }: FileStoreOptions): FileStore {
+export function createFileStore({ now, breathe, readText = readFileText, ownNode = "" }: FileStoreOptions): FileStore {
 	let files: ReadonlyMap<string, Known> = new Map();
 	let reads = 0;
 
 	async function parse(path: string, text: string): Promise<Manifest> {
-		const steps = readManifest(path, text);
+		const steps = readManifest(path, text, ownNode);
 		let started = now();
 		for (let step = steps.next(); ; step = steps.next()) {
 			if (step.done) return step.value;

@@ -1,14 +1,18 @@
 // The text of one file -> the objects it declares, and what is wrong with the rest.
 
 import { assertNever } from "../../lib/assert_never.ts";
+import { projectBalancingPolicy } from "../../model/balancing_policy.ts";
 import type { EndpointSlice, Node, Service } from "../../model/cluster.ts";
 import { projectEndpointSlice } from "../../model/endpoint_slice.ts";
 import { type FieldPath, parseField } from "../../model/field_path.ts";
+import { projectLocalRedirectPolicy } from "../../model/local_redirect_policy.ts";
 import { titleOf } from "../../model/metadata.ts";
 import { projectNode } from "../../model/node.ts";
 import { type Pod, projectPod } from "../../model/pod.ts";
+import type { Policy } from "../../model/policy.ts";
 import type { Problem } from "../../model/problem.ts";
 import { ownString, type Raw } from "../../model/raw.ts";
+import type { Projection } from "../../model/report.ts";
 import { projectSelection, type Selection } from "../../model/selection.ts";
 import { projectService } from "../../model/service.ts";
 import { classify, type Kind, type TypeMeta } from "./manifest_kind.ts";
@@ -27,7 +31,8 @@ export type Declared =
 	| { readonly kind: "Service"; readonly service: Service; readonly selection: Selection | undefined }
 	| { readonly kind: "EndpointSlice"; readonly slice: EndpointSlice }
 	| { readonly kind: "Pod"; readonly pod: Pod }
-	| { readonly kind: "Node"; readonly node: Node };
+	| { readonly kind: "Node"; readonly node: Node }
+	| { readonly kind: "Policy"; readonly policy: Policy };
 
 /** An object and where it stands. */
 export interface Entry {
@@ -50,6 +55,7 @@ export interface Manifest {
 
 interface Reading {
 	readonly file: string;
+	readonly ownNode: string;
 	readonly entries: Entry[];
 	readonly problems: Problem[];
 	readonly rejected: Set<string>;
@@ -58,9 +64,12 @@ interface Reading {
 	moreProblems: number;
 }
 
-/** Reads a file in steps: the caller may do something else between two of them, because a large file takes seconds. */
-export function* readManifest(file: string, text: string): Generator<void, Manifest> {
-	const reading = startReading(file);
+/**
+ * Reads a file in steps: the caller may do something else between two of them, because a large file takes seconds. `ownNode` is what
+ * the host's own Node is called.
+ */
+export function* readManifest(file: string, text: string, ownNode = ""): Generator<void, Manifest> {
+	const reading = startReading(file, ownNode);
 	for (const piece of splitDocuments(text)) {
 		const list = splitList(piece);
 		if (list === undefined || !(yield* readList(list, reading))) readDocument(parsePiece(piece), undefined, reading);
@@ -83,8 +92,8 @@ export function* readManifest(file: string, text: string): Generator<void, Manif
 	};
 }
 
-function startReading(file: string): Reading {
-	return { file, entries: [], problems: [], rejected: new Set(), broken: false, objects: 0, moreProblems: 0 };
+function startReading(file: string, ownNode: string): Reading {
+	return { file, ownNode, entries: [], problems: [], rejected: new Set(), broken: false, objects: 0, moreProblems: 0 };
 }
 
 function add(reading: Reading, problem: Problem): void {
@@ -97,7 +106,7 @@ function* readList({ frame, items }: SplitList, reading: Reading): Generator<voi
 	const outer = parsePiece(frame);
 	const role = outer.kind === "document" ? classify(outer.value, undefined) : undefined;
 	if (role?.role !== "list") return false;
-	const inner = startReading(reading.file);
+	const inner = startReading(reading.file, reading.ownNode);
 	inner.objects = reading.objects;
 	for (const item of items) {
 		const document = parsePiece(item);
@@ -183,7 +192,7 @@ function readObject(
 	object: Raw,
 	{ at, reading }: { readonly at: Position; readonly reading: Reading },
 ): void {
-	const { declared, problems } = project(kind, object);
+	const { declared, problems } = project(kind, object, reading.ownNode);
 	for (const problem of problems) {
 		// Lines are looked up only for Problems that are listed: the look-up goes through the text.
 		if (reading.problems.length >= MAX_PROBLEMS_PER_FILE) reading.moreProblems++;
@@ -199,7 +208,7 @@ interface Projected {
 	readonly problems: readonly Problem[];
 }
 
-function project(kind: Kind, object: Raw): Projected {
+function project(kind: Kind, object: Raw, ownNode: string): Projected {
 	switch (kind) {
 		case "Service": {
 			const { value: service, problems } = projectService(object);
@@ -219,10 +228,18 @@ function project(kind: Kind, object: Raw): Projected {
 			return { declared: pod && { kind, pod }, problems };
 		}
 		case "Node": {
-			const { value: node, problems } = projectNode(object);
+			const { value: node, problems } = projectNode(object, ownNode);
 			return { declared: node && { kind, node }, problems };
 		}
+		case "LocalRedirectPolicy":
+			return declarePolicy(projectLocalRedirectPolicy(object));
+		case "BalancingPolicy":
+			return declarePolicy(projectBalancingPolicy(object));
 		default:
 			return assertNever(kind);
 	}
+}
+
+function declarePolicy({ value: policy, problems }: Projection<Policy>): Projected {
+	return { declared: policy && { kind: "Policy", policy }, problems };
 }

@@ -5,7 +5,7 @@ import type { ProblemReason } from "../../model/problem.ts";
 import { field, isRaw, type Raw } from "../../model/raw.ts";
 import { show } from "../../model/report.ts";
 
-export type Kind = "Service" | "EndpointSlice" | "Pod" | "Node";
+export type Kind = "Service" | "EndpointSlice" | "Pod" | "Node" | "LocalRedirectPolicy" | "BalancingPolicy";
 
 /** What an item of a typed List (ServiceList) leaves out. */
 export interface TypeMeta {
@@ -31,8 +31,12 @@ const VERSIONS: ReadonlyMap<string, string> = new Map<Kind, string>([
 	["Pod", "v1"],
 	["Node", "v1"],
 	["EndpointSlice", "discovery.k8s.io/v1"],
+	["LocalRedirectPolicy", "balancing.elf.io/v1beta1"],
+	["BalancingPolicy", "balancing.elf.io/v1beta1"],
 ]);
-const GROUPS: ReadonlySet<string> = new Set(["", "discovery.k8s.io"]);
+const GROUPS: ReadonlySet<string> = new Set(["", "discovery.k8s.io", "balancing.elf.io"]);
+/** In whatever group: nobody else has kinds of these names, and a misspelt group would switch a policy off without a word. */
+const OURS: ReadonlySet<string> = new Set(["LocalRedirectPolicy", "BalancingPolicy"]);
 
 /** Tells what a document is. `inherited` is what the List around it says about its items. */
 export function classify(value: unknown, inherited: TypeMeta | undefined): Role {
@@ -47,8 +51,12 @@ export function classify(value: unknown, inherited: TypeMeta | undefined): Role 
 		return mistake(title(kind, value), "apiVersion", message);
 	}
 	// Only these groups have kinds of ours; serving.knative.dev has a Service that is another thing.
-	if (!GROUPS.has(apiVersion.slice(0, Math.max(0, apiVersion.indexOf("/"))))) return { role: "ignored" };
+	if (!OURS.has(kind) && !GROUPS.has(groupOf(apiVersion))) return { role: "ignored" };
 	return kind.endsWith("List") ? classifyList(kind, apiVersion, value) : classifyObject(kind, apiVersion, value);
+}
+
+function groupOf(apiVersion: string): string {
+	return apiVersion.slice(0, Math.max(0, apiVersion.indexOf("/")));
 }
 
 function isName(value: unknown): value is string {

@@ -27,10 +27,10 @@ export interface ManifestSource {
 	look(): Promise<Sight>;
 }
 
-/** `now` gives milliseconds. */
-export function createManifestSource(path: string, now: () => number): ManifestSource {
-	const store = createFileStore({ now, breathe });
-	const assembler = createAssembler();
+/** `now` gives milliseconds; `ownNode` is what the host's own Node is called. */
+export function createManifestSource(path: string, now: () => number, ownNode = ""): ManifestSource {
+	const store = createFileStore({ now, breathe, ownNode });
+	const assembler = createAssembler(ownNode);
 	let manifests: readonly Manifest[] | undefined;
 	let emptySince: number | undefined;
 

@@ -2,7 +2,7 @@
 
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
-import type { Cluster } from "../../model/cluster.ts";
+import { type Cluster, EMPTY_CLUSTER } from "../../model/cluster.ts";
 import { createAlarm } from "../alarm.ts";
 import { DOUBT } from "./file_store.ts";
 import { hintFor } from "./folder.ts";
@@ -29,6 +29,8 @@ export function manifestsName(path: string): string {
 export interface WatchOptions {
 	/** A file, or a folder whose `*.yaml`, `*.yml` and `*.json` are read. It may come into being later. */
 	readonly path: string;
+	/** What the host's own Node is called: of it the snapshots have the labels and all Pods. Default: it has none. */
+	readonly nodeName?: string;
 	readonly log: Log;
 	readonly signal: AbortSignal;
 	readonly clock?: Clock;
@@ -59,9 +61,15 @@ interface Followed {
 	readonly early: boolean;
 }
 
-async function* followPath({ path, log, signal, clock = systemClock }: WatchOptions): AsyncGenerator<Followed, void> {
+async function* followPath({
+	path,
+	nodeName,
+	log,
+	signal,
+	clock = systemClock,
+}: WatchOptions): AsyncGenerator<Followed, void> {
 	const alarm = createAlarm(clock, signal);
-	const source = createManifestSource(path, clock.now);
+	const source = createManifestSource(path, clock.now, nodeName);
 	using watch = createFolderWatch(alarm.ring, log);
 	const patience = clock.now() + DOUBT;
 	let links: readonly string[] = [];
@@ -107,14 +115,15 @@ function tell(
 		if (sight.cluster === undefined) log.warn(fields, "Waiting for the manifests: the path cannot be read");
 		else log.warn(fields, "The manifests are gone, what was read before stays in force");
 	} else if (before?.cluster !== sight.cluster) {
-		const { services, problems } = sight.cluster ?? { services: new Map(), problems: [] };
-		log.info({ path, files: sight.files, services: services.size, problems: problems.length }, "Manifests read");
+		const { services, policies, problems } = sight.cluster ?? EMPTY_CLUSTER;
+		const counts = { services: services.size, policies: policies.size, problems: problems.length };
+		log.info({ path, files: sight.files, ...counts }, "Manifests read");
 	}
 }
 
-/** Reads a path once, as it is. Throws if the path itself cannot be read; what is wrong with files and objects is in the problems. */
-export async function readManifests(path: string): Promise<Cluster> {
-	const { cluster, missing } = await createManifestSource(path, systemClock.now).look();
+/** Reads a path once, as it is, for the host of this name. Throws if the path itself cannot be read; what is wrong with files and objects is in the problems. */
+export async function readManifests(path: string, nodeName = ""): Promise<Cluster> {
+	const { cluster, missing } = await createManifestSource(path, systemClock.now, nodeName).look();
 	if (cluster !== undefined) return cluster;
 	const code = missing ?? "ENOENT";
 	throw new Error(`Cannot read manifests ${path}: ${code} (${hintFor(code)})`);
