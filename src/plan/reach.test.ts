@@ -15,7 +15,7 @@ const OUTSIDE = NODES.slice(1);
 const OPEN = service("demo/web", { ports: ["http 80 30080"], ingress: ["198.51.100.100"] });
 const PODS = ["10.0.0.1 ready here", "10.0.0.2 ready a", "10.0.0.3 ready b"];
 
-interface World extends Partial<Objects> {
+interface World extends Omit<Objects, "pods"> {
 	readonly pods?: readonly string[];
 	readonly reach?: Reach;
 }
