@@ -1,7 +1,7 @@
 // Where cgroup v2 is mounted: unified, hybrid, or nowhere yet.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmdirSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { mount, statfsType, umount } from "bun-ffi-libbpf";
 
 /** statfs(2) type of cgroup v2 (linux/magic.h). */
@@ -37,8 +37,8 @@ function unescapeOctal(text: string): string {
 }
 
 /** Where the hierarchy's root is mounted. The first mount is the system's own; later ones may be some chroot's, and go again. */
-export function rootMounts(mounts: readonly Mount[]): readonly Mount[] {
-	return mounts.filter((mount) => mount.type === "cgroup2" && mount.root === "/");
+export function rootMounts(mounts: readonly Mount[], type: "cgroup" | "cgroup2" = "cgroup2"): readonly Mount[] {
+	return mounts.filter((mount) => mount.type === type && mount.root === "/");
 }
 
 /** PROC_CGROUP_INIT_INO of linux/proc_ns.h: the cgroup namespace that every other one is made from. */
@@ -49,10 +49,14 @@ function readMounts(pid: "1" | "self"): readonly Mount[] {
 }
 
 /** Where the root may be, the likeliest first: PID 1's mounts, by /proc/1/root if they are none of our own, then our own. */
-export function rootPlaces(pid1: readonly Mount[], own: readonly Mount[]): readonly string[] {
+export function rootPlaces(
+	pid1: readonly Mount[],
+	own: readonly Mount[],
+	type: "cgroup" | "cgroup2" = "cgroup2",
+): readonly string[] {
 	const isOwn = (mount: Mount) => own.some(({ id }) => id === mount.id);
-	const found = rootMounts(pid1).map((mount) => (isOwn(mount) ? mount.point : `/proc/1/root${mount.point}`));
-	return [...new Set([...found, ...rootMounts(own).map(({ point }) => point)])];
+	const found = rootMounts(pid1, type).map((mount) => (isOwn(mount) ? mount.point : `/proc/1/root${mount.point}`));
+	return [...new Set([...found, ...rootMounts(own, type).map(({ point }) => point)])];
 }
 
 /** A container with a cgroup namespace of its own sees its cgroup as if it were the root; only the real one lacks cgroup.events. */
@@ -82,6 +86,28 @@ export function findCgroupRoot(): string {
 	mkdirSync(OWN_MOUNT, { recursive: true });
 	mount("cgroup2", OWN_MOUNT, "cgroup2");
 	return OWN_MOUNT;
+}
+
+/**
+ * How deep a folder of cgroup v2 is, as bpf_get_current_ancestor_cgroup_id() counts: the root is 0. Undefined where the root is
+ * out of sight: behind the mount of a container's own cgroup.
+ */
+export function cgroupLevel(path: string): number | undefined {
+	let at = realpathSync(path);
+	for (let level = 0; existsSync(`${at}/cgroup.controllers`); level++) {
+		if (isRealRoot(at)) return level;
+		at = dirname(at);
+	}
+	return undefined;
+}
+
+/** Hierarchies of cgroup v1 in which every container's processes are. */
+const V1_HIERARCHIES: ReadonlySet<string> = new Set(["pids", "memory", "systemd"]);
+
+/** Where some of the hierarchies of cgroup v1 are mounted; none on a host that has v2 only. */
+export function cgroupV1Roots(): readonly string[] {
+	const places = rootPlaces(readMounts("1"), readMounts("self"), "cgroup");
+	return places.filter((place) => V1_HIERARCHIES.has(basename(place)));
 }
 
 /** Throws with what helps where programs cannot be attached. */

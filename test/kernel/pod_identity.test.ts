@@ -1,0 +1,194 @@
+// By what the kernel knows a pod: real cgroups, network namespaces and processes.
+
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { netnsCookie } from "bun-ffi-libbpf";
+import { cgroupLevel } from "../../src/datapath/cgroup.ts";
+import { createPodFinder } from "../../src/datapath/pod_identity.ts";
+import { parseIp } from "../../src/model/address.ts";
+import type { GuardedPod } from "../../src/plan/plan_types.ts";
+import { cgroup, cgroupMount } from "../support/cgroup.ts";
+import { type Client, client } from "../support/client.ts";
+import { testName } from "../support/names.ts";
+import { type Netns, netns } from "../support/netns.ts";
+import { podCgroup } from "../support/pod_cgroup.ts";
+
+const UID = "6f0c9c5e-4c0b-4c57-8f3b-2f4f0f6d2a11";
+const SLICE = `kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod${UID.replaceAll("-", "_")}.slice`;
+const IPV4 = "10.244.77.5";
+const IPV6 = "fd00:244:77::5";
+
+function ips(...texts: readonly string[]): GuardedPod["ips"] {
+	return texts.map((text) => parseIp(text) ?? expect.unreachable());
+}
+
+const POD: GuardedPod = { pod: "kube-system/cache", uid: UID, ips: ips(IPV4), hostNetwork: false };
+
+/** A namespace with these addresses of its own. */
+function podNetns(...addresses: readonly string[]): Netns {
+	const net = netns();
+	for (const address of addresses) {
+		const [length, ...options] = address.includes(":") ? ["64", "nodad"] : ["24"];
+		net.ip("address", "add", `${address}/${length}`, "dev", "lo", ...options);
+	}
+	return net;
+}
+
+/** A process there that has opened its first socket, and the cookie that the socket says. */
+async function processIn(stack: AsyncDisposableStack, net: Netns, path?: string): Promise<bigint> {
+	const process: Client = stack.use(
+		client(path === undefined ? { netns: net.name } : { netns: net.name, cgroup: path }),
+	);
+	await process.ask("socket a inet udp");
+	return BigInt(await process.ask("cookie a"));
+}
+
+function finder(root: string, v1Roots: readonly string[] = []) {
+	return createPodFinder({ cgroup: root, v1Roots });
+}
+
+function findOne(root: string, pod: GuardedPod, v1Roots: readonly string[] = []) {
+	return finder(root, v1Roots).find([pod]).get(pod.pod);
+}
+
+describe("cgroupLevel()", () => {
+	test("counts from the root of the hierarchy", () => {
+		using group = cgroup();
+		using pod = podCgroup(group.path, SLICE);
+		expect([cgroupMount(), group.path, pod.path, pod.container].map(cgroupLevel)).toEqual([0, 1, 4, 5]);
+	});
+
+	test("knows no level of what is none", () => {
+		expect(cgroupLevel("/proc")).toBeUndefined();
+	});
+});
+
+describe("createPodFinder()", () => {
+	test("knows a pod by its cgroup, with its level, and by the namespace of its processes", async () => {
+		await using stack = new AsyncDisposableStack();
+		const group = stack.use(cgroup());
+		const pod = stack.use(podCgroup(group.path, SLICE));
+		const net = stack.use(podNetns(IPV4));
+		const cookie = await processIn(stack, net, pod.container);
+		expect(findOne(group.path, POD)).toEqual({
+			identities: [
+				{ kind: "cgroup", id: pod.id, level: 4 },
+				{ kind: "netns", cookie },
+			],
+		});
+		// Below the mount as below any other folder.
+		expect(findOne(cgroupMount(), POD)?.identities).toContainEqual({ kind: "cgroup", id: pod.id, level: 4 });
+	});
+
+	test.each([
+		["IPv4", ips(IPV4)],
+		["IPv6", ips(IPV6)],
+		["both", ips(IPV4, IPV6)],
+	])("knows a pod without a cgroup by its address: %s", async (_, addresses) => {
+		await using stack = new AsyncDisposableStack();
+		const group = stack.use(cgroup());
+		const net = stack.use(podNetns(IPV4, IPV6));
+		const other = stack.use(podNetns("10.244.77.6", "fd00:244:77::6"));
+		const cookie = await processIn(stack, net);
+		await processIn(stack, other);
+		for (const uid of [UID, ""]) {
+			expect(findOne(group.path, { ...POD, uid, ips: addresses })).toEqual({ identities: [{ kind: "netns", cookie }] });
+		}
+	});
+
+	test("takes the namespace that has the pod's address where its processes are in several", async () => {
+		await using stack = new AsyncDisposableStack();
+		const group = stack.use(cgroup());
+		const pod = stack.use(podCgroup(group.path, SLICE));
+		const [net, visited] = [stack.use(podNetns(IPV4)), stack.use(podNetns("10.244.77.6"))];
+		await processIn(stack, visited, pod.container);
+		const cookie = await processIn(stack, net, pod.container);
+		const cookies = findOne(group.path, POD)?.identities.filter(({ kind }) => kind === "netns");
+		expect(cookies).toEqual([{ kind: "netns", cookie }]);
+	});
+
+	test("knows a hostNetwork pod by its cgroup alone", async () => {
+		await using stack = new AsyncDisposableStack();
+		const group = stack.use(cgroup());
+		const pod = stack.use(podCgroup(group.path, `kubepods/pod${UID}`));
+		const net = stack.use(podNetns(IPV4));
+		await processIn(stack, net, pod.container);
+		expect(findOne(group.path, { ...POD, hostNetwork: true })).toEqual({
+			identities: [{ kind: "cgroup", id: pod.id, level: 3 }],
+		});
+	});
+
+	test("finds the namespace through cgroup v1 where v2 has no process of the pod", async () => {
+		await using stack = new AsyncDisposableStack();
+		const group = stack.use(cgroup());
+		const net = stack.use(podNetns("10.244.77.9"));
+		const process = stack.use(client({ netns: net.name }));
+		await process.ask("socket a inet udp");
+		const cookie = BigInt(await process.ask("cookie a"));
+		const v1 = mkdtempSync(join(tmpdir(), `${testName()}-`));
+		stack.defer(() => rmSync(v1, { recursive: true }));
+		mkdirSync(join(v1, `kubepods/burstable/pod${UID}/0a1b`), { recursive: true });
+		writeFileSync(join(v1, `kubepods/burstable/pod${UID}/0a1b/cgroup.procs`), `${process.pid}\n`);
+		expect(findOne(group.path, POD, [v1])).toEqual({ identities: [{ kind: "netns", cookie }] });
+		// An empty folder in v2, as systemd makes it on a hybrid host, is no hindrance.
+		const pod = stack.use(podCgroup(group.path, SLICE));
+		expect(findOne(group.path, POD, [v1])?.identities).toEqual([
+			{ kind: "cgroup", id: pod.id, level: 4 },
+			{ kind: "netns", cookie },
+		]);
+		expect(findOne(group.path, { ...POD, hostNetwork: true }, [v1])?.missing).toBe(
+			`no process is in a cgroup v2 of pod ${UID}, and its network namespace is the host's`,
+		);
+	});
+
+	test("never takes the host's own namespace for a pod's", async () => {
+		await using stack = new AsyncDisposableStack();
+		const group = stack.use(cgroup());
+		const pod = stack.use(podCgroup(group.path, SLICE));
+		const child = Bun.spawn(["sh", "-c", `echo $$ > ${pod.container}/cgroup.procs && echo in && exec sleep 60`], {
+			stdout: "pipe",
+		});
+		stack.defer(() => child.kill("SIGKILL"));
+		await child.stdout.getReader().read();
+		expect(netnsCookie()).toBeGreaterThan(0n);
+		const loopback = { ...POD, ips: ips("127.0.0.1") };
+		expect(findOne(group.path, loopback)?.identities).toEqual([{ kind: "cgroup", id: pod.id, level: 4 }]);
+		expect(findOne(group.path, { ...POD, uid: "" })).toEqual({
+			identities: [],
+			missing: "it has no uid to find its cgroup by, and no network namespace has its address",
+		});
+	});
+
+	test("says what is missing where the kernel has no cookies", async () => {
+		await using stack = new AsyncDisposableStack();
+		const group = stack.use(cgroup());
+		const net = stack.use(podNetns(IPV4));
+		await processIn(stack, net);
+		const find = createPodFinder({ cgroup: group.path, v1Roots: [], cookieOf: () => undefined });
+		expect(find.find([POD]).get(POD.pod)).toEqual({
+			identities: [],
+			missing: `no process is in a cgroup v2 of pod ${UID}, and the kernel has no cookie of its network namespace`,
+		});
+		const pod = stack.use(podCgroup(group.path, SLICE));
+		await processIn(stack, net, pod.container);
+		expect(find.find([POD]).get(POD.pod)).toEqual({ identities: [{ kind: "cgroup", id: pod.id, level: 4 }] });
+	});
+
+	test("finds several pods at once", async () => {
+		await using stack = new AsyncDisposableStack();
+		const group = stack.use(cgroup());
+		const [one, two] = ["aaaa-1", "aaaa-2"].map((uid) => stack.use(podCgroup(group.path, `kubepods/pod${uid}`)));
+		const net = stack.use(podNetns(IPV4));
+		await processIn(stack, net, one?.container);
+		const found = finder(group.path).find([
+			{ ...POD, pod: "a/one", uid: "aaaa-1" },
+			{ ...POD, pod: "a/two", uid: "aaaa-2", ips: [] },
+		]);
+		expect(found.get("a/one")?.missing).toBeUndefined();
+		expect(found.get("a/one")?.identities).toContainEqual({ kind: "cgroup", id: one?.id ?? 0n, level: 3 });
+		expect(found.get("a/two")?.identities).toEqual([{ kind: "cgroup", id: two?.id ?? 0n, level: 3 }]);
+		expect(found.get("a/two")?.missing).toStartWith("no process is in a cgroup v2 of pod aaaa-2");
+	});
+});
