@@ -33,6 +33,14 @@ function read(name: string): Exchange {
 	};
 }
 
+/** The body that was sent, of a request that has one. */
+export function recordedRequest(name: string): string {
+	const bytes = readFileSync(join(FOLDER, `${name}.http`));
+	const body = bytes.indexOf("\n\n") + 2;
+	const [, length = "0"] = /^content-length: (\d+)$/im.exec(bytes.subarray(0, body).toString("latin1")) ?? [];
+	return bytes.subarray(body, body + Number(length)).toString("utf8");
+}
+
 /** An HTTP chunk of bytes, one for each character. */
 export function frame(content: string): Buffer {
 	return Buffer.from(`${content.length.toString(16)}\r\n${content}\r\n`, "latin1");
