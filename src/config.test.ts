@@ -131,6 +131,15 @@ const KINDS: readonly (readonly [FlagName, Value, readonly (readonly [text: stri
 		],
 	],
 	[
+		"redirect-qos-limit",
+		0,
+		[
+			["0", 0],
+			["100", 100],
+			["4294967295", 4_294_967_295],
+		],
+	],
+	[
 		"cgroup",
 		undefined,
 		[
@@ -334,6 +343,9 @@ describe("resolveConfig()", () => {
 		["node-name", tooLong, "it is longer than 253 characters"],
 		["reach", "nodeport", "it must be pod, node-port, node-proxy, load-balancer or auto"],
 		["external-ips", "yes", "it must be allow or refuse"],
+		["redirect-qos-limit", "some", "it must be a whole number"],
+		["redirect-qos-limit", "-1", "it must be a whole number"],
+		["redirect-qos-limit", "4294967296", "it must be at most 4294967295"],
 		["cgroup", "a/b", "it must be an absolute path, as /run/balancing"],
 		["cgroup", "", "it must not be empty"],
 		["pin-path", "./x", "it must be an absolute path, as /run/balancing"],
@@ -355,7 +367,8 @@ describe("resolveConfig()", () => {
 		["log-format", "xml", "it must be json or pretty"],
 		["output", "yaml", "it must be text or json"],
 	] as const)("refuses --%s=%j with the flag, the value and the fix", (name, value, fix) => {
-		const shown = name === "events-rate" && /^\d+$/.test(value) ? value : JSON.stringify(value);
+		const isNumber = name === "events-rate" || name === "redirect-qos-limit";
+		const shown = isNumber && /^\d+$/.test(value) ? value : JSON.stringify(value);
 		expect(complaint(() => configure([`--${name}=${value}`]))).toBe(`Cannot use --${name} ${shown}: ${fix}`);
 	});
 

@@ -10,5 +10,6 @@ export function selfOf(config: Config, addresses: readonly Ip[]): Self {
 		reach: config.reach,
 		addresses,
 		refusesExternalIps: config["external-ips"] === "refuse",
+		redirectLimit: config["redirect-qos-limit"],
 	};
 }

@@ -21,6 +21,7 @@ export const agent: Command = {
 		"node-name",
 		"reach",
 		"external-ips",
+		"redirect-qos-limit",
 		"cgroup",
 		"pin-path",
 		"state-dir",

@@ -12,7 +12,7 @@ import { type Command, EXIT_OK } from "./command.ts";
 import { json } from "./output.ts";
 
 export const explain: Command = {
-	flags: ["manifests", "node-name", "reach", "external-ips", "from", "output"],
+	flags: ["manifests", "node-name", "reach", "external-ips", "redirect-qos-limit", "from", "output"],
 	argument: "IP:PORT[/udp]",
 	async run(env, config, [typed]) {
 		const asked = readAddress(typed);

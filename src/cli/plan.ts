@@ -10,7 +10,7 @@ import { type Command, EXIT_OK } from "./command.ts";
 import { json } from "./output.ts";
 
 export const plan: Command = {
-	flags: ["manifests", "node-name", "reach", "external-ips", "output"],
+	flags: ["manifests", "node-name", "reach", "external-ips", "redirect-qos-limit", "output"],
 	async run(env, config) {
 		if (config.manifests.length === 0) throw new UsageError("Cannot plan without a source: give --manifests PATH");
 		const readHub = (path: string) => readManifests(path, config["node-name"]);

@@ -104,6 +104,7 @@ export const schema = v.object({
 		"auto",
 	),
 	"external-ips": v.optional(v.picklist(["allow", "refuse"], "must be allow or refuse"), "allow"),
+	"redirect-qos-limit": v.optional(wholeNumber(0, 0xffff_ffff), 0),
 	cgroup: v.optional(absolutePath),
 	"pin-path": v.optional(absolutePath, "/sys/fs/bpf/balancing"),
 	"state-dir": v.optional(absolutePath, "/var/lib/balancing"),
@@ -157,6 +158,10 @@ export const FLAGS: Readonly<Record<FlagName, Flag>> = {
 	"external-ips": {
 		value: "MODE",
 		help: "addresses that Services name in spec.externalIPs: allow, refuse (default: allow)",
+	},
+	"redirect-qos-limit": {
+		value: "N",
+		help: "local redirects per second to each address, 0 = no limit (default: 0)",
 	},
 	cgroup: { value: "PATH", help: "attach to this cgroup (default: the root of cgroup v2)" },
 	"pin-path": { value: "PATH", help: "where maps and links are pinned (default: /sys/fs/bpf/balancing)" },
