@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import type { Node } from "./cluster.ts";
+import { listLabels } from "./labels.ts";
 import { projectNode } from "./node.ts";
 import type { Projection } from "./report.ts";
 
@@ -142,6 +143,35 @@ describe("projectNode()", () => {
 		const { value, problems } = projectNode({ metadata });
 		expect(value).toBeUndefined();
 		expect(problems).toHaveLength(1);
+	});
+
+	test("has the labels of the host's own Node alone", () => {
+		const object = { metadata: { name: "n1", labels: { "dns-cache": "on", a: null, bad: 1 } } };
+		expect(projectNode(object, "n2").value).not.toHaveProperty("labels");
+		expect(projectNode(object)).toEqual(projectNode(object, "n2"));
+		const own = projectNode(object, "n1");
+		expect(own.value?.labels).toBe(
+			listLabels([
+				["a", ""],
+				["dns-cache", "on"],
+			]),
+		);
+		expect(complaints(own)).toEqual([
+			"Node n1 InvalidObject metadata.labels.bad: 1 is not a string: put it in quotes; it is left out",
+		]);
+	});
+
+	test("tells of a wrong zone once, also of its own Node", () => {
+		const wrong = projectNode({ metadata: { name: "n1", labels: { [ZONE]: "a b", x: "y" } } }, "n1");
+		expect(wrong.problems).toHaveLength(1);
+		expect(wrong.value?.labels).toBe(listLabels([["x", "y"]]));
+		const right = projectNode({ metadata: { name: "n1", labels: { [ZONE]: "a", x: "y" } } }, "n1");
+		expect(right.value?.labels).toBe(
+			listLabels([
+				[ZONE, "a"],
+				["x", "y"],
+			]),
+		);
 	});
 
 	test("does not care about a namespace, which Nodes have not", () => {

@@ -97,6 +97,67 @@ describe("projectPod()", () => {
 			},
 			{ ports: [{ name: "a", port: 1 }] },
 		],
+		[
+			"a UID",
+			{ metadata: { uid: "8bf087f5-b95b-4c0b-9a82-767ef28d7a8a" } },
+			{ uid: "8bf087f5-b95b-4c0b-9a82-767ef28d7a8a" },
+		],
+		[
+			"a static Pod's UID, which is its kubelet's",
+			{
+				metadata: { uid: "8bf087f5", annotations: { "kubernetes.io/config.hash": "0c37cd26bb4ee3e6b0a1a1bba29fc8a2" } },
+			},
+			{ uid: "0c37cd26bb4ee3e6b0a1a1bba29fc8a2" },
+		],
+		["a weight", { metadata: { annotations: { "balancing.elf.io/weight": "20" } } }, { weight: 20 }],
+		["no weight", { metadata: { annotations: { "balancing.elf.io/weight": "0" } } }, { weight: 0 }],
+		[
+			"ports of its node",
+			{
+				spec: {
+					containers: [
+						{
+							ports: [
+								{ containerPort: 80, hostPort: 20080 },
+								{ containerPort: 81, hostPort: 20080, protocol: "UDP", hostIP: "0.0.0.0" },
+								{ containerPort: 82, hostPort: 0 },
+								{ name: "b", containerPort: 83, hostPort: 20083, hostIP: "2001:DB8::0:1" },
+								{ containerPort: 84, hostPort: 20084, hostIP: "127.0.0.1" },
+								{ containerPort: 85, hostPort: 20085, protocol: "SCTP" },
+							],
+						},
+					],
+					initContainers: [{ restartPolicy: "Always", ports: [{ containerPort: 1, hostPort: 2, hostIP: "::" }] }],
+				},
+			},
+			{
+				hostNetwork: false,
+				ports: [{ name: "b", port: 83, protocol: "TCP" }],
+				hostPorts: [
+					{ port: 20080, protocol: "TCP" },
+					{ port: 20080, protocol: "UDP" },
+					{ port: 20083, protocol: "TCP", ip: "2001:db8::1" },
+					{ port: 2, protocol: "TCP" },
+				],
+			},
+		],
+		[
+			"all ports of its node's network",
+			{
+				spec: {
+					hostNetwork: true,
+					containers: [{ ports: [{ containerPort: 80 }, { containerPort: 81, hostPort: 81 }] }],
+				},
+			},
+			{
+				hostNetwork: true,
+				ports: [],
+				hostPorts: [
+					{ port: 80, protocol: "TCP" },
+					{ port: 81, protocol: "TCP" },
+				],
+			},
+		],
 	])("reads %s", (_, parts, value) => {
 		const projection = project(parts);
 		expect(projection.problems).toEqual([]);
@@ -156,6 +217,36 @@ describe("projectPod()", () => {
 			{ spec: { containers: [{ ports: [{ name: "a" }, { name: "b", containerPort: 2 }] }] } },
 			"InvalidObject spec.containers[0].ports[0].containerPort: Missing: give a whole number from 1 to 65535; the port is left out",
 			{ ports: [{ name: "b", port: 2 }] },
+		],
+		[
+			"a label's key",
+			{ metadata: { labels: { "a=b": "1", b: "2" } } },
+			'InvalidObject metadata.labels["a=b"]: "a=b" is not a label\'s key: write app or example.com/app, up to 63 of letters, digits, -, _ and . after the slash; it is left out',
+			{ labels: listLabels([["b", "2"]]) },
+		],
+		[
+			"a UID",
+			{ metadata: { uid: "../x" } },
+			'InvalidObject metadata.uid: "../x" is not a UID: use up to 64 of letters, digits and -; its cgroup is unknown',
+			{ uid: "" },
+		],
+		[
+			"a weight",
+			{ metadata: { annotations: { "balancing.elf.io/weight": "1001" } } },
+			'InvalidObject metadata.annotations["balancing.elf.io/weight"]: "1001" is not a weight: give "0" to "1000"; 1 is used',
+			{ uid: "" },
+		],
+		[
+			"a port of its node",
+			{ spec: { containers: [{ ports: [{ name: "a", containerPort: 1, hostPort: "2" }] }] } },
+			'InvalidObject spec.containers[0].ports[0].hostPort: "2" is a string: write the port as a number without quotes; its node does not open the port',
+			{ ports: [{ name: "a", port: 1, protocol: "TCP" }], hostPorts: [] },
+		],
+		[
+			"an address of its node",
+			{ spec: { containers: [{ ports: [{ containerPort: 1, hostPort: 2, hostIP: "x" }] }] } },
+			'InvalidObject spec.containers[0].ports[0].hostIP: "x" is not an IP address: write it like 10.0.0.1 (no leading zeros) or fd00::1 (no zone); its node does not open the port',
+			{ hostPorts: [] },
 		],
 		[
 			"containers",
