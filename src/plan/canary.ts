@@ -1,7 +1,7 @@
 // The frontend that proves the datapath: nothing answers there, so that a refusal can only come from our programs.
 
 import type { L4Address } from "../model/address.ts";
-import { l4Address, parseIp, parsePort } from "../model/address.ts";
+import { type Ip, l4Address, l4Parts, parseIp, parsePort } from "../model/address.ts";
 import type { Chunk, Frontend } from "./plan_types.ts";
 
 /**
@@ -20,6 +20,11 @@ export const CANARY: Chunk = {
 	object: CANARY_OBJECT,
 	frontends: [canaryFrontend(CANARY_IPV4), canaryFrontend(CANARY_IPV6)],
 };
+
+/** Whether it is one of the two addresses, whatever the port. */
+export function isCanaryIp(ip: Ip): boolean {
+	return [CANARY_IPV4, CANARY_IPV6].some((address) => l4Parts(address).ip === ip);
+}
 
 function canaryFrontend(address: L4Address): Frontend {
 	return { address, name: "balancing/canary", mode: "Canary", active: [], terminating: [], keepsPeer: true };

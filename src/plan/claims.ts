@@ -13,58 +13,87 @@ export interface Claim {
 	readonly created: number;
 }
 
+export interface Claimant {
+	readonly claim: Claim;
+	readonly mode: FrontendMode;
+}
+
 export interface Claims {
 	/** Returns the other claimants: what they may have has perhaps changed. */
 	add(frontend: Pick<Frontend, "address" | "mode">, claim: Claim): readonly Claim[];
 	/** Returns the remaining claimants. */
 	drop(address: L4Address, claim: Claim): readonly Claim[];
-	winner(address: L4Address): Claim | undefined;
+	/** The winner first, then in the order in which they would have it without those before. */
+	at(address: L4Address): readonly Claimant[];
 }
 
 /**
- * The best first. A cluster IP is given by the API server, a load balancer's address by whoever may write status; into spec.externalIPs anybody who
- * may write a Service writes what he likes (CVE-2020-8554): the others are not taken away by that.
+ * The least first. Policies say where connections go instead, so they take addresses from Services, and redirects from balancing policies. A
+ * cluster IP is given by the API server, a load balancer's address by whoever may write status; into spec.externalIPs anybody who may write
+ * a Service writes what he likes (CVE-2020-8554): the others are not taken away by that.
  */
-const GROUNDS: readonly FrontendMode[] = [
-	"Canary",
-	"localRedirectAddress",
-	"localRedirectService",
-	"balancingAddress",
-	"balancingHostPort",
-	"balancingNodeProxy",
-	"balancingPod",
-	"ServiceClusterIP",
-	"ServiceNodeport",
-	"ServiceLoadbalancer",
-	"ServiceExternalIP",
-];
+const GROUNDS: Readonly<Record<FrontendMode, number>> = {
+	Canary: 0,
+	localRedirectAddress: 1,
+	localRedirectService: 1,
+	balancingAddress: 2,
+	balancingHostPort: 2,
+	balancingNodeProxy: 2,
+	balancingPod: 2,
+	ServiceClusterIP: 3,
+	ServiceNodeport: 4,
+	ServiceLoadbalancer: 5,
+	ServiceExternalIP: 6,
+};
 
-interface Claimant {
-	readonly claim: Claim;
-	readonly mode: FrontendMode;
-}
+const NOBODY: readonly Claimant[] = [];
 
 export function createClaims(): Claims {
 	/** The winner first. */
 	const claims = new Map<L4Address, readonly Claimant[]>();
 	return {
 		add({ address, mode }, claim) {
-			const others = claims.get(address) ?? [];
+			const others = claims.get(address) ?? NOBODY;
 			claims.set(address, [...others, { claim, mode }].sort(byRight));
 			return others.map(claimOf);
 		},
 		drop(address, claim) {
-			const others = (claims.get(address) ?? []).filter((other) => other.claim !== claim);
+			const others = (claims.get(address) ?? NOBODY).filter((other) => other.claim !== claim);
 			if (others.length > 0) claims.set(address, others);
 			else claims.delete(address);
 			return others.map(claimOf);
 		},
-		winner: (address) => claims.get(address)?.[0]?.claim,
+		at: (address) => claims.get(address) ?? NOBODY,
 	};
 }
 
 function claimOf({ claim }: Claimant): Claim {
 	return claim;
+}
+
+export function isRedirect(mode: FrontendMode): boolean {
+	return mode === "localRedirectAddress" || mode === "localRedirectService";
+}
+
+/** Who would have the address if there were no redirects. */
+export function heirOf(claimants: readonly Claimant[]): Claimant | undefined {
+	return claimants.find(({ mode }) => !isRedirect(mode));
+}
+
+/**
+ * Who keeps this claimant from the address by a conflict: another of its kind, something that goes after it but is of an earlier hub, or
+ * our own check. That a policy takes an address from a Service, or a redirect from a balancing policy, is what it is for.
+ */
+export function rivalOf(claimants: readonly Claimant[], claim: Claim): Claimant | undefined {
+	const place = claimants.findIndex((each) => each.claim === claim);
+	const own = claimants[place];
+	if (own === undefined) return undefined;
+	return claimants.slice(0, place).find(({ mode }) => mode === "Canary" || kindOf(mode) >= kindOf(own.mode));
+}
+
+/** Services are one kind, whatever their ground. */
+function kindOf(mode: FrontendMode): number {
+	return Math.min(GROUNDS[mode], GROUNDS.ServiceClusterIP);
 }
 
 /** From metadata.creationTimestamp (RFC 3339); what has none, or none that can be read, is the youngest. */
@@ -75,7 +104,7 @@ export function ageOf(created: string): number {
 
 function byRight({ claim: a, mode }: Claimant, { claim: b, mode: other }: Claimant): number {
 	if (a.rank !== b.rank) return a.rank - b.rank;
-	if (mode !== other) return GROUNDS.indexOf(mode) - GROUNDS.indexOf(other);
+	if (GROUNDS[mode] !== GROUNDS[other]) return GROUNDS[mode] - GROUNDS[other];
 	if (a.created !== b.created) return a.created < b.created ? -1 : 1;
 	return a.object < b.object ? -1 : 1;
 }

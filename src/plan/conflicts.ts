@@ -1,60 +1,36 @@
-// Several Services at one address: one has it, the others have a Problem.
+// Several objects at one address: one has it, and who should not have asked for it has a Problem.
 
 import { assertNever } from "../lib/assert_never.ts";
 import { type L4Address, l4Parts } from "../model/address.ts";
+import type { Service } from "../model/cluster.ts";
 import type { Problem } from "../model/problem.ts";
-import type { Claim } from "./claims.ts";
+import { type Claimant, rivalOf } from "./claims.ts";
 import { FRONTEND_KIND } from "./frontend_kind.ts";
-import { type Entry, entryOf, type HubMemory, type Memory, sourceOf, withSource } from "./memory.ts";
-import type { Chunk, Frontend } from "./plan_types.ts";
+import { type Entry, entryOf, type Memory } from "./memory.ts";
+import type { Frontend, FrontendMode } from "./plan_types.ts";
 
-/** The Service keeps the frontends that it has won, and has a Problem for each of the others. */
-export function settleClaims(memory: Memory, claim: Claim): void {
-	const hub = memory.hubs[claim.rank];
-	const entry = entryOf(memory, claim);
-	if (hub === undefined || entry?.claim !== claim) return;
-	const source = sourceOf(memory.hubs, hub);
-	const frontends: Frontend[] = [];
-	const problems = [...entry.draft.problems];
-	for (const frontend of entry.draft.frontends) {
-		const winner = memory.claims.winner(frontend.address) ?? claim;
-		if (winner === claim) frontends.push(frontend);
-		else if (!isTwin(entry, entryOf(memory, winner), frontend)) problems.push(conflict(memory, entry, frontend));
-	}
-	const chunk: Chunk = { object: claim.object, frontends, ...(source === undefined ? {} : { hub: source }) };
-	keep(memory.chunks, entry.key, frontends.length > 0 && chunk);
-	keep(memory.problems, entry.key, problems.length > 0 && withSource(problems, source));
-}
-
-interface Kept<V> {
-	set(key: string, value: V): unknown;
-	delete(key: string): unknown;
-}
-
-/** False: nothing is kept under this key. */
-function keep<V>(kept: Kept<V>, key: string, value: V | false): void {
-	if (value === false) kept.delete(key);
-	else kept.set(key, value);
+/** Of a frontend that the object has not got; none if this is as it should be. */
+export function conflictsOf(memory: Memory, entry: Entry, frontend: Frontend): readonly Problem[] {
+	const rival = rivalOf(memory.claims.at(frontend.address), entry.claim);
+	if (rival === undefined || isTwin(entry, entryOf(memory, rival.claim), frontend)) return [];
+	const message = `${shown(frontend)} ${whoseAddress(memory, { entry, frontend, rival })}`;
+	return [{ object: nameOf(entry), field: fieldOf(entry, frontend), reason: "FrontendConflict", message }];
 }
 
 /** Two that are merged want the same of an address that both have. */
-function isTwin({ service }: Entry, other: Entry | undefined, { address, name }: Frontend): boolean {
-	if (!service.global || !other?.service.global || other.service.key !== service.key) return false;
+function isTwin(entry: Entry, other: Entry | undefined, { address, name }: Frontend): boolean {
+	if (entry.kind !== "service" || other?.kind !== "service") return false;
+	if (!entry.service.global || !other.service.global || other.service.key !== entry.service.key) return false;
 	return other.draft.frontends.some((frontend) => frontend.address === address && frontend.name === name);
 }
 
-function conflict(memory: Memory, entry: Entry, frontend: Frontend): Problem {
-	const { claim } = entry;
-	return {
-		object: `Service ${claim.object}`,
-		field: fieldOf(entry, frontend),
-		reason: "FrontendConflict",
-		message: `${shown(frontend)} ${whoseAddress(memory, claim, frontend)}`,
-	};
+/** As Problems have it. */
+function nameOf({ kind, claim }: Entry): string {
+	return kind === "service" ? `Service ${claim.object}` : claim.object;
 }
 
-/** Where the Service says it. */
-function fieldOf({ service }: Entry, { address, mode }: Frontend): string {
+/** Where the object says it. */
+function fieldOf(entry: Entry, { address, mode }: Frontend): string {
 	switch (mode) {
 		case "ServiceClusterIP":
 		case "Canary":
@@ -71,13 +47,13 @@ function fieldOf({ service }: Entry, { address, mode }: Frontend): string {
 		case "ServiceExternalIP":
 			return "spec.externalIPs";
 		case "ServiceNodeport":
-			return `spec.ports[${nodePortIndex(service.ports, address)}].nodePort`;
+			return `spec.ports[${entry.kind === "service" ? nodePortIndex(entry.service, address) : 0}].nodePort`;
 		default:
 			return assertNever(mode);
 	}
 }
 
-function nodePortIndex(ports: Entry["service"]["ports"], address: L4Address): number {
+function nodePortIndex({ ports }: Service, address: L4Address): number {
 	const { port, protocol } = l4Parts(address);
 	return ports.findIndex((each) => each.nodePort === port && each.protocol === protocol);
 }
@@ -88,22 +64,30 @@ function shown({ address, mode }: Frontend): string {
 	return mode === "ServiceNodeport" ? `Node port ${port}/${protocol}` : address;
 }
 
-/** The fact and the fix. */
-function whoseAddress(memory: Memory, { rank }: Claim, frontend: Frontend): string {
-	const { claims, hubs } = memory;
-	const { address, mode } = frontend;
-	const winner = claims.winner(address);
-	const change = mode === "ServiceNodeport" ? "another node port" : "another address or port";
-	if (winner === undefined || winner.rank < 0)
-		return `is reserved for the agent's own check: give the Service ${change}`;
-	const hub: HubMemory | undefined = winner.rank === rank ? undefined : hubs[winner.rank];
-	return hub === undefined
-		? `belongs to Service ${winner.object} (${groundOf(memory, winner, frontend)}): give the Service ${change}`
-		: `belongs to Service ${winner.object} of ${hub.name}, an earlier hub: put this hub before it, or give one of the two another address`;
+interface Conflict {
+	readonly entry: Entry;
+	readonly frontend: Frontend;
+	readonly rival: Claimant;
 }
 
-/** Why another Service of the same hub has it. */
-function groundOf(memory: Memory, winner: Claim, { address, mode }: Frontend): string {
-	const theirs = entryOf(memory, winner)?.draft.frontends.find((each) => each.address === address)?.mode ?? mode;
-	return theirs === mode ? "older, or first by name" : `${FRONTEND_KIND[theirs]} goes before ${FRONTEND_KIND[mode]}`;
+/** The fact and the fix. */
+function whoseAddress(memory: Memory, { entry, frontend, rival }: Conflict): string {
+	const { rank } = entry.claim;
+	const winner = rival.claim;
+	const what = entry.kind === "service" ? "the Service" : "the policy";
+	const change = frontend.mode === "ServiceNodeport" ? "another node port" : "another address or port";
+	const theirs = entryOf(memory, winner);
+	if (theirs === undefined) return `is reserved for the agent's own check: give ${what} ${change}`;
+	const whose = `belongs to ${nameOf(theirs)}`;
+	if (winner.rank === rank) return `${whose} (${groundOf(rival.mode, frontend.mode)}): give ${what} ${change}`;
+	const fix = "put this hub before it, or give one of the two another address";
+	return `${whose} of ${memory.hubs[winner.rank]?.name}, an earlier hub: ${fix}`;
+}
+
+/** Why another object of the same hub has it. */
+function groundOf(theirs: FrontendMode, mode: FrontendMode): string {
+	const isPolicy = !mode.startsWith("Service");
+	return theirs === mode || isPolicy
+		? "older, or first by name"
+		: `${FRONTEND_KIND[theirs]} goes before ${FRONTEND_KIND[mode]}`;
 }

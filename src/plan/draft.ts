@@ -6,7 +6,8 @@ import type { Problem } from "../model/problem.ts";
 import { type Backends, type Choice, chooseBackends, mostOf, type Reads } from "./endpoints.ts";
 import type { Family } from "./node_ports.ts";
 import type { Part, Want } from "./part.ts";
-import type { Affinity, Frontend, Self } from "./plan_types.ts";
+import type { Affinity, Frontend, Quarantine, Self } from "./plan_types.ts";
+import { examine, type Probes } from "./probes.ts";
 import { type Lost, reachOf } from "./reach.ts";
 import { addressesOf, addressProblems, nodePortAddresses, type ServiceAddress } from "./service_addresses.ts";
 
@@ -23,17 +24,25 @@ export interface Subject {
 	readonly parts: readonly Part[];
 }
 
+/** What one object asks for. */
 export interface Draft {
 	/** Sorted by address, distinct. */
 	readonly frontends: readonly Frontend[];
 	readonly problems: readonly Problem[];
+	/** Of the backends of its frontends, by the frontends' addresses. Absent: none. */
+	readonly probes?: ReadonlyMap<L4Address, Probes>;
+}
+
+export interface ServiceDraft extends Draft {
 	readonly reads: Reads;
 }
 
 interface Drafting {
 	readonly subject: Subject;
 	readonly self: Self;
+	readonly quarantine: Quarantine;
 	readonly frontends: Map<L4Address, Frontend>;
+	readonly probes: Map<L4Address, Probes>;
 	readonly problems: Problem[];
 	readonly lost: Lost[];
 	readonly reads: Reads[];
@@ -42,17 +51,19 @@ interface Drafting {
 /** Backends of one port in one family, for all addresses that share them. */
 interface Chosen {
 	readonly choice: Choice;
+	readonly probes: Probes;
 	readonly affinity: Affinity | undefined;
 }
 
 type Chooser = (address: ServiceAddress) => Chosen;
 
 /** Total: what cannot be done becomes a Problem. */
-export function draftService(subject: Subject, self: Self): Draft {
+export function draftService(subject: Subject, self: Self, quarantine: Quarantine): ServiceDraft {
 	const { service, rank } = subject;
 	const frontends = new Map<L4Address, Frontend>();
+	const probes = new Map<L4Address, Probes>();
 	const problems = [...addressProblems(service, self)];
-	const drafting: Drafting = { subject, self, frontends, problems, lost: [], reads: [] };
+	const drafting: Drafting = { subject, self, quarantine, frontends, probes, problems, lost: [], reads: [] };
 	const addresses = addressesOf(service, self);
 	const nodePorts = nodePortAddresses(service, rank);
 	for (const [index, port] of service.ports.entries()) {
@@ -64,7 +75,8 @@ export function draftService(subject: Subject, self: Self): Draft {
 	}
 	const { lost, reads } = drafting;
 	if (lost.length > 0) problems.push(unreachable(subject, self, lost));
-	return { frontends: [...frontends.values()].sort(byAddress), problems, reads: mostOf(reads) };
+	const draft = { frontends: [...frontends.values()].sort(byAddress), problems, reads: mostOf(reads) };
+	return probes.size === 0 ? draft : { ...draft, probes };
 }
 
 interface PortDraft {
@@ -77,21 +89,22 @@ interface PortDraft {
 
 /** False: another port of the Service has this number. */
 function draftPort(drafting: Drafting, { addresses, port, number, choose }: PortDraft): boolean {
-	const { subject, frontends, problems } = drafting;
+	const { subject, frontends, probes, problems } = drafting;
 	for (const place of addresses) {
 		const address = l4Address(place.ip, number, port.protocol);
 		if (frontends.has(address)) return false;
-		const { choice, affinity } = choose(place);
+		const { choice, probes: some, affinity } = choose(place);
 		// They are where the connections are sent then.
 		if (place.mode === "ServiceLoadbalancer" && choice.way === "load-balancer") continue;
 		const count = choice.active.length + choice.terminating.length;
 		if (count > MAX_BACKENDS) problems.push(tooManyBackends(subject.service, address, count));
+		if (some.size > 0) probes.set(address, some);
 		frontends.set(address, frontendOf(subject.service, port, { ...place, address, choice, affinity }));
 	}
 	return true;
 }
 
-function chooserOf({ subject, self, lost, reads }: Drafting, port: ServicePort): Chooser {
+function chooserOf({ subject, self, quarantine, lost, reads }: Drafting, port: ServicePort): Chooser {
 	const { service, parts } = subject;
 	// Of one family and one policy, as a rule: no Map for each port of each Service.
 	const chosen: (Chosen & Pick<Want, "family" | "isLocal">)[] = [];
@@ -100,11 +113,13 @@ function chooserOf({ subject, self, lost, reads }: Drafting, port: ServicePort):
 		const isLocal = mode === "ServiceClusterIP" && service.internalTrafficPolicy === "Local";
 		const known = chosen.find((each) => each.family === family && each.isLocal === isLocal);
 		if (known !== undefined) return known;
-		const choice = chooseBackends(parts, { service, family, port, isLocal }, self);
-		for (const each of choice.lost) lost.push(each);
-		reads.push(choice.reads);
+		const found = chooseBackends(parts, { service, family, port, isLocal }, self);
+		for (const each of found.lost) lost.push(each);
+		reads.push(found.reads);
+		const { active, probes } = examine(found.active, service.healthCheck, quarantine);
+		const choice = active === found.active ? found : { ...found, active };
 		const affinity = service.affinity && { ...service.affinity, group: groupOf(subject, port, family) };
-		const made = { family, isLocal, choice, affinity };
+		const made = { family, isLocal, choice, probes, affinity };
 		chosen.push(made);
 		return made;
 	};
@@ -130,7 +145,7 @@ function frontendOf(service: Service, port: ServicePort, place: Place): Frontend
 		address,
 		name: nameOf(service, port),
 		mode,
-		...limit(choice),
+		...limitBackends(choice),
 		// UDP sockets always remember: their flows must keep their backend. TCP sockets that are to be closed must be known.
 		keepsPeer: port.protocol === "UDP" || service.peerAddress === "frontend" || closeOnRemove === "all",
 		...(affinity === undefined ? {} : { affinity }),
@@ -139,8 +154,8 @@ function frontendOf(service: Service, port: ServicePort, place: Place): Frontend
 	};
 }
 
-/** Shared by all frontends that have them; active backends go before terminating ones. */
-function limit({ active, terminating }: Choice): Backends {
+/** The same for all frontends that share them; active backends go before terminating ones. */
+export function limitBackends({ active, terminating }: Backends): Backends {
 	if (active.length + terminating.length <= MAX_BACKENDS) return { active, terminating };
 	const kept = active.slice(0, MAX_BACKENDS);
 	return { active: kept, terminating: terminating.slice(0, MAX_BACKENDS - kept.length) };
@@ -154,8 +169,12 @@ function tooManyBackends(service: Service, address: L4Address, count: number): P
 	return {
 		object: `Service ${service.key}`,
 		reason: "TooLarge",
-		message: `Frontend ${address} has ${count} backends, and ${MAX_BACKENDS} fit: the last ones by address are left out`,
+		message: tooMany(address, count),
 	};
+}
+
+export function tooMany(address: L4Address, count: number): string {
+	return `Frontend ${address} has ${count} backends, and ${MAX_BACKENDS} fit: the last ones by address are left out`;
 }
 
 function repeated(service: Service, index: number): Problem {

@@ -1,32 +1,54 @@
-// What a planner remembers: of each hub, of each Service, and who claims which address.
+// What a planner remembers: of each hub, of each Service and policy, and who claims which address.
 
 import { createLayeredMap, keysBetween, type LayeredMap } from "../lib/layered_map.ts";
 import { type Cluster, EMPTY_CLUSTER, type Service } from "../model/cluster.ts";
+import type { Policy } from "../model/policy.ts";
 import type { Problem } from "../model/problem.ts";
 import { CANARY, CANARY_OBJECT } from "./canary.ts";
 import type { Claim, Claims } from "./claims.ts";
 import { createClaims } from "./claims.ts";
-import type { Draft } from "./draft.ts";
+import type { Draft, ServiceDraft } from "./draft.ts";
+import { createKeptMap, type KeptMap } from "./kept_map.ts";
 import { createKnownAddresses, type KnownAddresses } from "./known_addresses.ts";
 import type { Part } from "./part.ts";
-import type { Chunk, HubSnapshot, Plan, Self } from "./plan_types.ts";
+import type { Chunk, GuardedPod, HubSnapshot, Plan, PolicyState, Quarantine, Self } from "./plan_types.ts";
+import type { PolicyDraft } from "./policy/draft.ts";
+import { createProbeCounts, NO_QUARANTINE, type ProbeCounts } from "./probes.ts";
 import { type Vantage, vantageOf } from "./vantage.ts";
 
-/** What is remembered of one Service. */
-export interface Entry {
-	readonly service: Service;
-	/** In its own cluster; of a global Service that others have as well in all of theirs, in the order of hubs. */
-	parts: readonly Part[];
-	readonly draft: Draft;
+interface EntryBase {
 	readonly claim: Claim;
 	/** The chunk's in the plan. */
 	readonly key: string;
+	readonly draft: Draft;
 }
+
+/** What is remembered of one Service. */
+export interface ServiceEntry extends EntryBase {
+	readonly kind: "service";
+	readonly service: Service;
+	/** In its own cluster; of a global Service that others have as well in all of theirs, in the order of hubs. */
+	parts: readonly Part[];
+	readonly draft: ServiceDraft;
+}
+
+/** What is remembered of one policy. */
+export interface PolicyEntry extends EntryBase {
+	readonly kind: "policy";
+	readonly policy: Policy;
+	/** The one that its frontend names. */
+	readonly service: Service | undefined;
+	readonly draft: PolicyDraft;
+}
+
+export type Entry = ServiceEntry | PolicyEntry;
 
 export interface HubMemory {
 	readonly name: string;
 	readonly rank: number;
-	readonly entries: Map<string, Entry>;
+	/** By key. */
+	readonly services: Map<string, ServiceEntry>;
+	readonly policies: Map<string, PolicyEntry>;
 	cluster: Cluster;
 	/** The one of the last plan. */
 	planned: Cluster;
@@ -46,8 +68,14 @@ export interface Memory {
 	/** By the plan's keys. */
 	readonly chunks: LayeredMap<Chunk>;
 	readonly addresses: KnownAddresses;
-	/** Of Services, and of what they lost to others; by the same keys, and none of them empty. */
+	readonly guards: KeptMap<readonly GuardedPod[]>;
+	readonly probes: ProbeCounts;
+	readonly policies: KeptMap<PolicyState>;
+	/** Of objects, and of what they lost to others; by the chunks' keys, and none of them empty. */
 	readonly problems: Map<string, readonly Problem[]>;
+	/** Those whose backends are probed. */
+	readonly probed: Set<Entry>;
+	quarantine: Quarantine;
 	/** The last one. */
 	plan: Plan | undefined;
 }
@@ -66,7 +94,12 @@ export function createMemory(hubs: readonly HubSnapshot[], self: Self): Memory {
 		claims,
 		chunks,
 		addresses: createKnownAddresses(),
+		guards: createKeptMap(),
+		probes: createProbeCounts(),
+		policies: createKeptMap(),
 		problems: new Map(),
+		probed: new Set(),
+		quarantine: NO_QUARANTINE,
 		plan: undefined,
 	};
 }
@@ -77,7 +110,8 @@ function createHubMemory(name: string, rank: number): HubMemory {
 	return {
 		name,
 		rank,
-		entries: new Map(),
+		services: new Map(),
+		policies: new Map(),
 		cluster,
 		planned: cluster,
 		vantage,
@@ -101,12 +135,16 @@ function isSameButAddresses(a: Self, b: Self): boolean {
 	return (
 		a.nodeName === b.nodeName &&
 		a.reach === b.reach &&
-		(a.refusesExternalIps ?? false) === (b.refusesExternalIps ?? false)
+		(a.refusesExternalIps ?? false) === (b.refusesExternalIps ?? false) &&
+		(a.redirectLimit ?? 0) === (b.redirectLimit ?? 0) &&
+		(a.isWholeCluster ?? false) === (b.isWholeCluster ?? false)
 	);
 }
 
 export function entryOf({ hubs }: Memory, { rank, object }: Claim): Entry | undefined {
-	return hubs[rank]?.entries.get(object);
+	const hub = hubs[rank];
+	// No Service's key is a policy's.
+	return hub?.services.get(object) ?? hub?.policies.get(object);
 }
 
 /** Takes the hubs' snapshots in. */
@@ -122,16 +160,27 @@ export function takeSnapshots({ hubs, self }: Memory, snapshots: readonly HubSna
 	}
 }
 
-/** The keys of Services that may be other ones than in the last plan, and those that are merged with others'. */
-export function keysToRefresh({ cluster, planned, globals, vantage, plannedVantage }: HubMemory): Iterable<string> {
+/** The keys of Services that may be other ones than in the last plan; those of `stale` are. */
+export function keysToRefresh(hub: HubMemory, stale: ReadonlySet<Entry>): Iterable<string> {
+	const { cluster, planned, globals, vantage, plannedVantage } = hub;
 	// Which Services look at nodes is known to each of them.
 	if (vantage !== plannedVantage) return cluster.services.keys();
+	const others = stale.size === 0 ? globals : [...globals, ...staleServices(hub, stale)];
 	// In a hub that is the same only those can have changed that are merged.
-	if (cluster === planned) return globals;
+	if (cluster === planned) return others;
 	const services = keysBetween(planned.services, cluster.services);
 	const slices = keysBetween(planned.slices, cluster.slices);
 	if (services === undefined || slices === undefined) return cluster.services.keys();
-	return new Set([...services, ...slices, ...globals]);
+	return new Set([...services, ...slices, ...others]);
+}
+
+function staleServices({ services }: HubMemory, stale: ReadonlySet<Entry>): readonly string[] {
+	return [...stale].flatMap((entry) => (services.get(entry.claim.object) === entry ? entry.claim.object : []));
+}
+
+/** A chunk's in a plan. No name of a Service ends in a blank and a number, and no policy's key is a Service's. */
+export function chunkKeyOf({ rank }: HubMemory, key: string): string {
+	return rank === 0 ? key : `${key} ${rank}`;
 }
 
 /** What tells a hub's objects from those of others; undefined if there are no others. */

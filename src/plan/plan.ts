@@ -5,23 +5,29 @@ import type { Service } from "../model/cluster.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Claim } from "./claims.ts";
 import { ageOf } from "./claims.ts";
-import { settleClaims } from "./conflicts.ts";
 import { draftService } from "./draft.ts";
 import type { Reads } from "./endpoints.ts";
+import { enter, forget, takeQuarantine } from "./entries.ts";
 import {
+	chunkKeyOf,
 	createMemory,
 	type Entry,
 	type HubMemory,
 	isMemoryOf,
 	keysToRefresh,
 	type Memory,
+	type ServiceEntry,
 	takeSnapshots,
 } from "./memory.ts";
 import type { Part, Slices } from "./part.ts";
-import { EMPTY_PLAN, type HubSnapshot, type Plan, type Self } from "./plan_types.ts";
+import type { HubSnapshot, Plan, Quarantine, Self } from "./plan_types.ts";
+import { refreshPolicies } from "./policy/refresh.ts";
+import { NO_QUARANTINE } from "./probes.ts";
+import { byObject } from "./problem_order.ts";
+import { settleClaims } from "./settle.ts";
 
-/** In the order in which the hubs win. A hub of which nothing is known yet has an empty cluster. */
-export type Planner = (hubs: readonly HubSnapshot[], self: Self) => Plan;
+/** Hubs in the order in which they win; without a quarantine nothing has failed. A hub of which nothing is known yet has an empty cluster. */
+export type Planner = (hubs: readonly HubSnapshot[], self: Self, quarantine?: Quarantine) => Plan;
 
 const NO_SLICES: Slices = [];
 
@@ -31,21 +37,27 @@ const NO_SLICES: Slices = [];
  */
 export function createPlanner(): Planner {
 	let memory: Memory | undefined;
-	return (hubs, self) => {
+	return (hubs, self, quarantine = NO_QUARANTINE) => {
 		if (memory === undefined || !isMemoryOf(memory, hubs, self)) memory = createMemory(hubs, self);
-		return plan(memory, hubs, self);
+		return plan(memory, hubs, { self, quarantine });
 	};
 }
 
 /** The plan without any memory: total, the same for equal arguments. */
-export function planFresh(hubs: readonly HubSnapshot[], self: Self): Plan {
-	return plan(createMemory(hubs, self), hubs, self);
+export function planFresh(hubs: readonly HubSnapshot[], self: Self, quarantine = NO_QUARANTINE): Plan {
+	return plan(createMemory(hubs, self), hubs, { self, quarantine });
 }
 
-function plan(memory: Memory, hubs: readonly HubSnapshot[], self: Self): Plan {
+/** What is known besides what hubs say. */
+interface Knowledge {
+	readonly self: Self;
+	readonly quarantine: Quarantine;
+}
+
+function plan(memory: Memory, hubs: readonly HubSnapshot[], { self, quarantine }: Knowledge): Plan {
 	const before = memory.hubs.map(({ problems }) => problems);
 	takeSnapshots(memory, hubs);
-	const touched = refresh(memory);
+	const touched = refresh(memory, takeQuarantine(memory, quarantine));
 	const vantages = memory.hubs.map(({ vantage }) => vantage);
 	const addresses = memory.addresses.settle(vantages, self);
 	const isSame =
@@ -58,24 +70,31 @@ function plan(memory: Memory, hubs: readonly HubSnapshot[], self: Self): Plan {
 		settleClaims(memory, claim);
 		tidy();
 	}
-	const chunks = (touched.size === 0 && memory.plan?.chunks) || memory.chunks.snapshot();
-	memory.plan = { ...EMPTY_PLAN, chunks, addresses, problems: problemsOf(memory) };
+	memory.plan = {
+		chunks: (touched.size === 0 && memory.plan?.chunks) || memory.chunks.snapshot(),
+		addresses,
+		guards: memory.guards.snapshot(),
+		probes: memory.probes.snapshot(),
+		policies: memory.policies.snapshot(),
+		problems: problemsOf(memory),
+	};
 	return memory.plan;
 }
 
 /** Drafts what is new or changed and forgets what is gone; returns the claims whose chunk may be another one now. */
-function refresh(memory: Memory): ReadonlySet<Claim> {
+function refresh(memory: Memory, stale: ReadonlySet<Entry>): ReadonlySet<Claim> {
 	const touched = new Set<Claim>();
 	const tidy = createTidying();
 	const groups = groupsOf(memory.hubs);
 	for (const hub of memory.hubs) {
 		const { services } = hub.cluster;
-		for (const key of keysToRefresh(hub)) {
+		for (const key of keysToRefresh(hub, stale)) {
 			const service = services.get(key);
-			if (service === undefined) forget(memory, hub, key, touched);
-			else if (refreshService(memory, { hub, service, group: groups.get(key) }, touched)) tidy();
+			if (service === undefined) forget(memory, hub, hub.services.get(key), touched);
+			else if (refreshService(memory, { hub, service, group: groups.get(key), stale }, touched)) tidy();
 		}
 		forgetGone(memory, hub, touched);
+		refreshPolicies(memory, hub, stale, touched);
 		hub.planned = hub.cluster;
 		hub.plannedVantage = hub.vantage;
 	}
@@ -84,9 +103,9 @@ function refresh(memory: Memory): ReadonlySet<Claim> {
 
 /** All of the snapshot are in: if there are more, some are gone. */
 function forgetGone(memory: Memory, hub: HubMemory, touched: Set<Claim>): void {
-	const { entries, cluster } = hub;
-	if (entries.size <= cluster.services.size) return;
-	for (const key of [...entries.keys()]) if (!cluster.services.has(key)) forget(memory, hub, key, touched);
+	const { services, cluster } = hub;
+	if (services.size <= cluster.services.size) return;
+	for (const [key, entry] of [...services]) if (!cluster.services.has(key)) forget(memory, hub, entry, touched);
 }
 
 /** What each Service that is global has in each of the hubs where it is. */
@@ -108,14 +127,16 @@ interface Input {
 	readonly hub: HubMemory;
 	readonly service: Service;
 	readonly group: readonly Part[] | undefined;
+	readonly stale: ReadonlySet<Entry>;
 }
 
 /** Whether it was drafted anew. */
-function refreshService(memory: Memory, { hub, service, group }: Input, touched: Set<Claim>): boolean {
+function refreshService(memory: Memory, { hub, service, group, stale }: Input, touched: Set<Claim>): boolean {
 	const { key } = service;
 	const { cluster, vantage, rank, name } = hub;
 	const slices = cluster.slices.get(key) ?? NO_SLICES;
-	const entry = hub.entries.get(key);
+	const known = hub.services.get(key);
+	const entry = known !== undefined && stale.has(known) ? undefined : known;
 	const [only] = entry?.parts ?? [];
 	const isAlone = group === undefined || !service.global;
 	// Most are this, and all of them are looked at after a large change.
@@ -127,18 +148,13 @@ function refreshService(memory: Memory, { hub, service, group }: Input, touched:
 		return false;
 	}
 	const claim: Claim = { rank, object: key, created: ageOf(service.created) };
-	const draft = draftService({ service, rank, hub: name, parts }, memory.self);
-	enter(memory, hub, { service, parts, draft, claim, key: chunkKeyOf(hub, key) }, touched);
+	const draft = draftService({ service, rank, hub: name, parts }, memory.self, memory.quarantine);
+	enter(memory, hub, { kind: "service", service, parts, draft, claim, key: chunkKeyOf(hub, key) }, touched);
 	return true;
 }
 
-/** No name of a Service has a blank. */
-function chunkKeyOf({ rank }: HubMemory, key: string): string {
-	return rank === 0 ? key : `${key} ${rank}`;
-}
-
 /** Whether a draft would say the same again. */
-function isSame({ parts, draft }: Entry, next: readonly Part[]): boolean {
+function isSame({ parts, draft }: ServiceEntry, next: readonly Part[]): boolean {
 	if (parts.length !== next.length) return false;
 	return parts.every((part, index) => {
 		const other = next[index];
@@ -157,42 +173,9 @@ function isSamePart(a: Part, b: Part, reads: Reads): boolean {
 	return reads === "nothing" || a.vantage.zone === b.vantage.zone;
 }
 
-/** Adds a Service, or replaces it. */
-function enter(memory: Memory, hub: HubMemory, entry: Entry, touched: Set<Claim>): void {
-	const { claim, draft } = entry;
-	forget(memory, hub, claim.object, touched);
-	hub.entries.set(claim.object, entry);
-	memory.addresses.add(entry.service, hub.rank);
-	for (const frontend of draft.frontends) for (const other of memory.claims.add(frontend, claim)) touched.add(other);
-	touched.add(claim);
-}
-
-function forget(memory: Memory, hub: HubMemory, key: string, touched: Set<Claim>): void {
-	const entry = hub.entries.get(key);
-	if (entry === undefined) return;
-	for (const { address } of entry.draft.frontends)
-		for (const other of memory.claims.drop(address, entry.claim)) touched.add(other);
-	hub.entries.delete(key);
-	memory.addresses.drop(entry.service, hub.rank);
-	memory.chunks.delete(entry.key);
-	memory.problems.delete(entry.key);
-	touched.add(entry.claim);
-}
-
 function problemsOf(memory: Memory): readonly Problem[] {
 	const problems: Problem[] = [];
 	for (const hub of memory.hubs) for (const problem of hub.problems) problems.push(problem);
 	for (const some of memory.problems.values()) for (const problem of some) problems.push(problem);
 	return problems.sort(byObject);
-}
-
-function byObject(a: Problem, b: Problem): number {
-	return (
-		compareText(a.object, b.object) || compareText(a.message, b.message) || compareText(a.source ?? "", b.source ?? "")
-	);
-}
-
-function compareText(a: string, b: string): number {
-	if (a === b) return 0;
-	return a < b ? -1 : 1;
 }

@@ -282,7 +282,10 @@ export function hubsOf(...clusters: readonly Cluster[]): readonly HubSnapshot[] 
 }
 
 /** The lines of a plan that begin so, without the canary's and without this beginning. */
-export function linesOf(plan: Plan, kind: "FRONTEND" | "ADDRESS" | "PROBLEM"): readonly string[] {
+export function linesOf(
+	plan: Plan,
+	kind: "FRONTEND" | "ADDRESS" | "POLICY" | "GUARD" | "PROBE" | "PROBLEM",
+): readonly string[] {
 	const lines = renderPlan(plan).split("\n");
 	return lines.flatMap((line) =>
 		line.startsWith(`${kind} `) && !line.includes("balancing/canary") ? [line.slice(kind.length + 1)] : [],
