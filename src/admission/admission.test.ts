@@ -93,8 +93,9 @@ const web = {
 	spec: { clusterIP: "10.96.0.80", clusterIPs: ["10.96.0.80"], ports: [{ port: 80, protocol: "TCP" }] },
 };
 
-function ask(path: string, body: unknown, cluster: Cluster | undefined = EMPTY_CLUSTER, random = () => 0.5) {
-	const admission = createAdmission({ cluster: () => cluster, random });
+function ask(path: string, body: unknown, known: Cluster | "nothing" = EMPTY_CLUSTER) {
+	const cluster = known === "nothing" ? undefined : known;
+	const admission = createAdmission({ cluster: () => cluster, random: () => 0.5 });
 	const text = typeof body === "string" ? body : JSON.stringify(body);
 	const { status, body: answer } = admission({ method: "POST", path, body: text });
 	return { status, text: answer, response: status === 200 ? fieldsOf(at(JSON.parse(answer), "response")) : {} };
@@ -276,7 +277,7 @@ describe("validate", () => {
 		const { response } = ask(
 			"/validate",
 			reviewOf({ object: policy({ frontend: WEB, backend: { serviceEndpoint: PODS } }) }),
-			undefined,
+			"nothing",
 		);
 		expect(response).toEqual({ uid: "u-1", allowed: true });
 	});
@@ -320,11 +321,9 @@ describe("mutate", () => {
 		const idFor = (dryRun: boolean) => {
 			const body = JSON.stringify(reviewOf({ object: policy({}), dryRun }));
 			const answer = JSON.parse(admission({ method: "POST", path: "/mutate", body }).body);
-			return at(patchIn(answer.response) as never, "0") ?? JSON.stringify(patchIn(answer.response));
+			return /"(\d+)"/.exec(JSON.stringify(patchIn(answer.response)))?.[1];
 		};
-		expect(
-			[idFor(true), idFor(true), idFor(false), idFor(false)].map((text) => /"(\d+)"/.exec(String(text))?.[1]),
-		).toEqual(["2", "2", "2", "3"]);
+		expect([idFor(true), idFor(true), idFor(false), idFor(false)]).toEqual(["2", "2", "2", "3"]);
 	});
 
 	test("a review of v1beta1 is answered in v1beta1", () => {
