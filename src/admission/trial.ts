@@ -6,10 +6,10 @@ import type { LabelSelector } from "../model/label_selector.ts";
 import { type Policy, type PolicyKey, policyKey } from "../model/policy.ts";
 import type { Problem } from "../model/problem.ts";
 import { planFresh } from "../plan/plan.ts";
-import type { Self } from "../plan/plan_types.ts";
+import type { Plan, Self } from "../plan/plan_types.ts";
 
 /** Of no host: conditions and admission speak of the cluster as a whole. */
-export const WHOLE_CLUSTER: Self = { nodeName: "", reach: "auto", addresses: [], isWholeCluster: true };
+const WHOLE_CLUSTER: Self = { nodeName: "", reach: "auto", addresses: [], isWholeCluster: true };
 
 export interface Trial {
 	/** Of the policy itself. */
@@ -27,8 +27,8 @@ const OF_PODS: ReadonlySet<Problem["reason"]> = new Set(["NoBackends", "HostPort
 export function tryPolicy(cluster: Cluster, policy: Policy): Trial {
 	const key = policyKey(policy);
 	const others = new Map([...cluster.policies].filter(([other]) => other !== key));
-	const without = problemsWith(cluster, others);
-	const within = problemsWith(cluster, new Map([...others, [key, policy]]));
+	const without = planPolicies(cluster, others).problems;
+	const within = planPolicies(cluster, new Map([...others, [key, policy]])).problems;
 	const hadConflict = new Set(without.filter(isConflict).map(({ object }) => object));
 	const losers = within.filter((problem) => isConflict(problem) && problem.object !== key);
 	const isKnown = knowsPods(cluster, policy);
@@ -43,16 +43,15 @@ function isConflict({ reason }: Problem): boolean {
 	return reason === "FrontendConflict";
 }
 
-/** Services that no policy names, and all of their endpoints, say nothing about policies. */
-function problemsWith(cluster: Cluster, policies: ReadonlyMap<PolicyKey, Policy>): readonly Problem[] {
+/** What a plan says of policies. Services that none of them names, and all endpoints, have no part in it. */
+export function planPolicies(cluster: Cluster, policies = cluster.policies): Plan {
 	const services = new Map<string, Service>();
 	for (const { frontend } of policies.values()) {
 		const service = frontend.kind === "service" ? cluster.services.get(frontend.service) : undefined;
 		if (service !== undefined) services.set(service.key, service);
 	}
 	const { nodes, pods } = cluster;
-	return planFresh([{ name: "", cluster: { ...EMPTY_CLUSTER, services, nodes, pods, policies } }], WHOLE_CLUSTER)
-		.problems;
+	return planFresh([{ name: "", cluster: { ...EMPTY_CLUSTER, services, nodes, pods, policies } }], WHOLE_CLUSTER);
 }
 
 function podsOf(policy: Policy): LabelSelector | undefined {
