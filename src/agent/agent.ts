@@ -12,6 +12,7 @@ import type { Log } from "../lib/log.ts";
 import { createRunner } from "../lib/runner.ts";
 import { createHealthPorts, type HealthPorts } from "../observe/health_ports.ts";
 import { type Pages, parseListen, serve } from "../observe/http.ts";
+import { policyStatuses } from "../observe/policy_status.ts";
 import type { AgentStatus } from "../observe/status.ts";
 import { CANARY } from "../plan/canary.ts";
 import { createHealthChecks } from "../plan/health_checks.ts";
@@ -88,6 +89,7 @@ function statusOf(parts: Parts): AgentStatus {
 		faults: datapath.faults(),
 		unknownPortRefusals: datapath.unknownPortRefusals(),
 		sockets: closing.status(),
+		policies: policyStatuses(sync.policies()),
 		problems: sync.problems(),
 	};
 }

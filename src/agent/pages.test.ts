@@ -29,6 +29,17 @@ const STATUS: AgentStatus = {
 	faults: { slot: 1, storage: 2, eventFull: 3, eventRate: 4 },
 	unknownPortRefusals: 9,
 	sockets: { closed: { UDP: { closed: 5, failed: 1 }, TCP: { closed: 2, failed: 0 } }, limit: null },
+	policies: [
+		{
+			kind: "LocalRedirectPolicy",
+			name: "dns",
+			hub: null,
+			holdsHere: true,
+			frontends: 2,
+			backends: 1,
+			reasons: [],
+		},
+	],
 	problems: [
 		{ object: "Service a/a", reason: "InvalidObject", message: "x" },
 		{ object: "Service a/b", reason: "Duplicate", message: "x" },
@@ -77,6 +88,8 @@ describe("pagesOf()", () => {
 		"balancing_plan_entries 7",
 		'balancing_memory_bytes{kind="resident"} 2000',
 		'balancing_memory_bytes{kind="heap"} 1000',
+		'balancing_policies{kind="LocalRedirectPolicy",state="programmed"} 1',
+		'balancing_policies{kind="BalancingPolicy",state="elsewhere"} 0',
 		'balancing_problems{reason="Duplicate"} 1',
 		'balancing_problems{reason="InvalidObject"} 2',
 		"balancing_sync_duration_seconds 0.0015",

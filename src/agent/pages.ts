@@ -3,6 +3,7 @@
 import { CAPACITY } from "../datapath/capacity.ts";
 import { MAP_NAMES, type MapName } from "../datapath/maps.ts";
 import type { Page, Pages } from "../observe/http.ts";
+import { POLICY_STATES, policyUse } from "../observe/policy_status.ts";
 import { type Metric, renderMetrics } from "../observe/prometheus.ts";
 import type { AgentStatus } from "../observe/status.ts";
 
@@ -40,6 +41,16 @@ function problemCounts({ problems }: AgentStatus): Metric {
 	for (const { reason } of problems) counts.set(reason, (counts.get(reason) ?? 0) + 1);
 	const samples = [...counts].sort().map(([reason, value]) => ({ labels: { reason }, value }));
 	return { name: "problems", help: "Objects, or parts of them, that are not programmed.", type: "gauge", samples };
+}
+
+function policyCounts({ policies }: AgentStatus): Metric {
+	const samples = (["LocalRedirectPolicy", "BalancingPolicy"] as const).flatMap((kind) =>
+		POLICY_STATES.map((state) => ({
+			labels: { kind, state },
+			value: policies.filter((policy) => policy.kind === kind && policyUse(policy) === state).length,
+		})),
+	);
+	return { name: "policies", help: "Policies, by what they come to on this host.", type: "gauge", samples };
 }
 
 function socketSamples({ sockets }: AgentStatus): Metric["samples"] {
@@ -113,6 +124,7 @@ function metricsOf(status: AgentStatus, sources: PageSources): readonly Metric[]
 		byMap("map_capacity", "Elements that the kernel's maps can hold.", CAPACITIES),
 		gauge("plan_entries", "Frontends that the plan wants.", sources.planned()),
 		memoryMetric(sources.memory()),
+		policyCounts(status),
 		problemCounts(status),
 		...(lastWrite
 			? [gauge("sync_duration_seconds", "How long the last plan and write took.", lastWrite.milliseconds / 1000)]

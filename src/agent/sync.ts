@@ -12,7 +12,7 @@ import type { Problem } from "../model/problem.ts";
 import { problemLine, type WriteStatus } from "../observe/status.ts";
 import { CANARY_OBJECT } from "../plan/canary.ts";
 import { createPlanner } from "../plan/plan.ts";
-import type { Plan, Self } from "../plan/plan_types.ts";
+import { EMPTY_PLAN, type Plan, type Self } from "../plan/plan_types.ts";
 import type { Hubs } from "./hubs.ts";
 
 export interface Sync {
@@ -24,6 +24,8 @@ export interface Sync {
 	failures(): number;
 	/** Elements that the maps hold. */
 	entries(): Readonly<Record<MapName, number>>;
+	/** What became of policies in the last plan; the identical map as long as nothing of it changes. */
+	policies(): Plan["policies"];
 	/** What users wrote, without our canaries: in the plan, and what the maps hold of it. */
 	counts(): { readonly planned: number; readonly frontends: number; readonly backends: number };
 	/** Why the kernel does not hold what is wanted; null if the last round left nothing to do. */
@@ -162,6 +164,7 @@ export function createSync({ hubs, writer, self, log, onNames, onFrontends }: Sy
 		problems: () => problems,
 		failures: () => failures,
 		entries: () => sizesOf(writer.actual()),
+		policies: () => (planned ?? EMPTY_PLAN).policies,
 		counts: () => ({
 			planned: planned === undefined ? 0 : countPlanned(planned),
 			frontends: countFrontends(writer.actual().frontends),

@@ -28,6 +28,7 @@ const STATUS: AgentStatus = {
 	faults: { slot: 0, storage: 1 },
 	unknownPortRefusals: 0,
 	sockets: { closed: { UDP: { closed: 3, failed: 0 }, TCP: { closed: 1, failed: 0 } }, limit: null },
+	policies: [],
 	problems: [],
 };
 
@@ -41,6 +42,16 @@ Programmed  2 frontends, 3 backends
 Last write  2026-01-02T03:04:06.100Z, 9 operations in 1.5 ms, 0 failed
 Faults      slot 0, storage 1
 Closed      3 UDP, 1 TCP
+Problems    0
+`);
+});
+
+test("renderStatus() has a table of policies where there are any", () => {
+	const policy = { name: "dns", hub: null, holdsHere: true, frontends: 2, backends: 1, reasons: [] } as const;
+	const text = renderStatus({ ...STATUS, policies: [{ kind: "LocalRedirectPolicy", ...policy }] });
+	expect(text).toEndWith(`Policies    1
+  POLICY                   HERE        FRONTENDS  BACKENDS  PROBLEMS
+  LocalRedirectPolicy dns  programmed  2          1         -
 Problems    0
 `);
 });

@@ -1,6 +1,7 @@
 // What the agent knows about itself, as data and as a page for people.
 
 import type { Problem } from "../model/problem.ts";
+import { type PolicyStatus, renderPolicies } from "./policy_status.ts";
 
 export interface HubStatus {
 	/** `manifests PATH`. */
@@ -65,6 +66,7 @@ export interface AgentStatus {
 	/** Connections to ports that a cluster IP does not have, since the maps were made. */
 	readonly unknownPortRefusals: number;
 	readonly sockets: SocketsStatus;
+	readonly policies: readonly PolicyStatus[];
 	readonly problems: readonly Problem[];
 }
 
@@ -119,8 +121,14 @@ export function renderStatus(status: AgentStatus): string {
 			? []
 			: [["Refused", `${status.unknownPortRefusals} connections to ports that a cluster IP does not have`] as const]),
 		["Closed", socketsLine(status.sockets)],
-		["Problems", String(status.problems.length)],
 	];
-	const lines = rows.map(([name, value]) => `${name.padEnd(12)}${value}\n`);
-	return [...lines, ...status.problems.map((problem) => `  ${problemLine(problem)}\n`)].join("");
+	const line = ([name, value]: readonly [string, string]) => `${name.padEnd(12)}${value}\n`;
+	const policies = status.policies.length === 0 ? [] : [line(["Policies", String(status.policies.length)])];
+	return [
+		...rows.map(line),
+		...policies,
+		renderPolicies(status.policies),
+		line(["Problems", String(status.problems.length)]),
+		...status.problems.map((problem) => `  ${problemLine(problem)}\n`),
+	].join("");
 }
