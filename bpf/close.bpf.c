@@ -59,16 +59,36 @@ static __always_inline bool is_to_close(const struct flow *flow, __u32 flags)
 	return !(flags & FLOW_KEEPS_UDP);
 }
 
-/* The agent alone writes frontends, and waits meanwhile: what is not found is gone. */
-static __always_inline bool is_stale(const struct flow *flow)
+/* By the address that its client used: it has that itself, or is next there, or it is the node's port. */
+static __always_inline bool find_frontend_of(const struct flow *flow,
+					     struct frontend *frontend)
 {
 	struct frontend_key dialled = {};
-	struct frontend frontend;
+	struct known_address known;
 
 	dialled.address = flow->frontend_address;
 	dialled.port = flow->frontend_port;
 	dialled.protocol = flow->flags & FLOW_TCP ? IPPROTO_TCP : IPPROTO_UDP;
-	if (!find_flow_frontend(&dialled, &frontend))
+	if (find_frontend(&dialled, frontend) &&
+	    frontend->id == flow->frontend_id)
+		return true;
+	dialled.rule = RULE_NEXT;
+	if (find_frontend(&dialled, frontend) &&
+	    frontend->id == flow->frontend_id)
+		return true;
+	dialled.rule = RULE_FIRST;
+	return find_address(&dialled.address, &known) &&
+	       !(known.flags & ADDRESS_CLUSTER_IP) &&
+	       find_node_port(&known, &dialled, frontend) &&
+	       frontend->id == flow->frontend_id;
+}
+
+/* The agent alone writes frontends, and waits meanwhile: what is not found is gone. */
+static __always_inline bool is_stale(const struct flow *flow)
+{
+	struct frontend frontend;
+
+	if (!find_frontend_of(flow, &frontend))
 		return is_to_close(flow, flow->flags);
 	return !is_current(&frontend, flow) &&
 	       is_to_close(flow, flow_flags(&frontend));

@@ -65,23 +65,6 @@ static __always_inline bool find_node_port(const struct known_address *known,
 	return find_frontend(&key, frontend);
 }
 
-/*
- * The frontend that a flow belongs to, for the address that its client used: a
- * cluster IP, say, or that of a node.
- */
-static __always_inline bool
-find_flow_frontend(const struct frontend_key *dialled,
-		   struct frontend *frontend)
-{
-	struct known_address known;
-
-	if (find_frontend(dialled, frontend))
-		return true;
-	return find_address(&dialled->address, &known) &&
-	       !(known.flags & ADDRESS_CLUSTER_IP) &&
-	       find_node_port(&known, dialled, frontend);
-}
-
 /* Loopback is this node to the host's own network, and something else to every pod. */
 static __always_inline bool is_in_host_netns(struct bpf_sock_addr *ctx)
 {
@@ -90,18 +73,13 @@ static __always_inline bool is_in_host_netns(struct bpf_sock_addr *ctx)
 	return bpf_get_netns_cookie(ctx) == host;
 }
 
-/* Fills in `frontend` if there is one. */
+/* Where no frontend has the port itself. */
 static __always_inline enum destination
-find_destination(struct bpf_sock_addr *ctx, const struct frontend_key *dialled,
-		 struct frontend *frontend)
+find_known(struct bpf_sock_addr *ctx, const struct frontend_key *dialled,
+	   struct frontend *frontend)
 {
 	struct known_address known;
 
-	/* All that an unrelated connect() pays ends here. */
-	if (!may_be_ours(&dialled->address))
-		return ELSEWHERE;
-	if (find_frontend(dialled, frontend))
-		return FRONTEND;
 	if (!find_address(&dialled->address, &known))
 		return ELSEWHERE;
 	if (known.flags & ADDRESS_CLUSTER_IP)
@@ -115,4 +93,35 @@ find_destination(struct bpf_sock_addr *ctx, const struct frontend_key *dialled,
 	    known.flags & ADDRESS_REMOTE_NODE)
 		return ELSEWHERE;
 	return FRONTEND;
+}
+
+/* Fills in `frontend` if there is one. */
+static __always_inline enum destination
+find_destination(struct bpf_sock_addr *ctx, const struct frontend_key *dialled,
+		 struct frontend *frontend)
+{
+	/* All that an unrelated connect() pays ends here. */
+	if (!may_be_ours(&dialled->address))
+		return ELSEWHERE;
+	if (find_frontend(dialled, frontend))
+		return FRONTEND;
+	return find_known(ctx, dialled, frontend);
+}
+
+/*
+ * As if there were no redirect. Where there has been one a moment ago, who was
+ * next has the address itself by now.
+ */
+static __always_inline enum destination
+find_next(struct bpf_sock_addr *ctx, const struct frontend_key *dialled,
+	  struct frontend *frontend)
+{
+	struct frontend_key key = *dialled;
+
+	key.rule = RULE_NEXT;
+	if (find_frontend(&key, frontend))
+		return FRONTEND;
+	if (find_frontend(dialled, frontend) && !frontend->guard)
+		return FRONTEND;
+	return find_known(ctx, dialled, frontend);
 }

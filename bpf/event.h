@@ -39,7 +39,7 @@ static __always_inline bool within_rate(__u64 now)
 static __always_inline void emit(struct bpf_sock_addr *ctx,
 				 const struct frontend *frontend,
 				 const struct flow *flow,
-				 enum event_result result)
+				 enum event_result result, bool limited)
 {
 	__u64 now, pid_tgid;
 	struct event *event;
@@ -77,5 +77,6 @@ static __always_inline void emit(struct bpf_sock_addr *ctx,
 	event->result = result;
 	event->mode =
 		frontend->flags >> FRONTEND_MODE_SHIFT & FRONTEND_MODE_MASK;
+	event->redirect_hit_limit = limited;
 	bpf_ringbuf_submit(event, 0);
 }

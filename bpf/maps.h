@@ -81,6 +81,31 @@ struct {
 	__type(value, struct affinity);
 } affinities SEC(".maps");
 
+/* Who goes past redirects. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct guard_key);
+	__type(value, struct guard);
+} guards SEC(".maps");
+
+/* What a redirect has taken of a second. */
+struct redirect_window {
+	struct bpf_spin_lock lock;
+	__u32 taken;
+	__u64 second; /* of CLOCK_MONOTONIC */
+};
+
+/* By frontend id; made by programs, for redirects with a limit. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct redirect_window);
+} redirect_windows SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

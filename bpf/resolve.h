@@ -20,7 +20,7 @@ static __always_inline bool key_equal(const struct frontend_key *a,
 				      const struct frontend_key *b)
 {
 	return address_equal(&a->address, &b->address) && a->port == b->port &&
-	       a->protocol == b->protocol;
+	       a->protocol == b->protocol && a->rule == b->rule;
 }
 
 /*

@@ -14,6 +14,7 @@
 #include "state.h"
 #include "event.h"
 #include "own_way.h"
+#include "redirect.h"
 #include "verdict.h"
 
 /* An MPTCP socket's first subflow is TCP to everyone it talks to. */
@@ -48,13 +49,29 @@ static __always_inline bool keep(struct bpf_sock *sk, __u32 index,
 	return false;
 }
 
+/*
+ * Once more, with `key` for the next time. A frontend changes its rule when a
+ * redirect comes before it, or goes: none takes a redirect for what it was.
+ */
+static __always_inline bool find_again(struct frontend_key *key,
+				       bool is_redirect,
+				       struct frontend *frontend)
+{
+	if (find_frontend(key, frontend) && (is_redirect || !frontend->guard))
+		return true;
+	key->rule ^= RULE_FIRST ^ RULE_NEXT;
+	return false;
+}
+
 /* The frontend is taken: to a backend chosen anew, or refused. */
 static __always_inline int choose_anew(struct bpf_sock_addr *ctx,
 				       struct frontend *frontend,
 				       const struct frontend_key *dialled,
-				       __u32 index, bool ip6, enum call call)
+				       __u32 index, bool limited, bool ip6,
+				       enum call call)
 {
 	struct frontend_key key = frontend->key;
+	bool is_redirect = frontend->guard;
 	struct bpf_sock *sk = ctx->sk;
 	struct flow flow = {};
 	int try;
@@ -62,7 +79,7 @@ static __always_inline int choose_anew(struct bpf_sock_addr *ctx,
 	if (!sk)
 		return PASS;
 	for (try = 0; try < RESOLVE_TRIES; try++) {
-		if (try && !find_frontend(&key, frontend))
+		if (try && !find_again(&key, is_redirect, frontend))
 			continue;
 		set_frontend(&flow, dialled, frontend);
 		if (!frontend->active) {
@@ -70,7 +87,7 @@ static __always_inline int choose_anew(struct bpf_sock_addr *ctx,
 				forget_peer(sk);
 			leave_trace(dialled);
 			count_refusal(frontend->id);
-			emit(ctx, frontend, &flow, EVENT_REFUSED);
+			emit(ctx, frontend, &flow, EVENT_REFUSED, limited);
 			return refuse(ctx, dialled, ip6, call);
 		}
 		if (frontend->affinity
@@ -84,32 +101,7 @@ static __always_inline int choose_anew(struct bpf_sock_addr *ctx,
 	return PASS;
 chosen:
 	count_choice(&flow, keep(sk, index, frontend, &flow, call));
-	emit(ctx, frontend, &flow, EVENT_RESOLVED);
-	write_address(ctx, &flow.backend_address, flow.backend_port, ip6);
-	return PASS;
-}
-
-/* A UDP socket goes on to the backend that it has as long as the frontend has it. */
-static __always_inline int translate(struct bpf_sock_addr *ctx,
-				     struct frontend *frontend,
-				     const struct frontend_key *dialled,
-				     bool ip6, enum call call)
-{
-	__u32 index = FLOWS_PER_SOCKET;
-	struct bpf_sock *sk = ctx->sk;
-	struct flow flow;
-
-	if (!sk)
-		return PASS;
-	if (frontend->key.protocol != IPPROTO_UDP)
-		return choose_anew(ctx, frontend, dialled, index, ip6, call);
-	index = ip6 ? flow_to6(ctx) : flow_to4(ctx);
-	if (!stick(sk, index, frontend, dialled, &flow))
-		return choose_anew(ctx, frontend, dialled, index, ip6, call);
-	if (call == CONNECT) {
-		count_choice(&flow, keep_peer(sk, &flow));
-		emit(ctx, frontend, &flow, EVENT_RESOLVED);
-	}
+	emit(ctx, frontend, &flow, EVENT_RESOLVED, limited);
 	write_address(ctx, &flow.backend_address, flow.backend_port, ip6);
 	return PASS;
 }
@@ -117,7 +109,7 @@ static __always_inline int translate(struct bpf_sock_addr *ctx,
 /* Nobody serves this port of a Service, and nothing else has the address: what is refused later elsewhere is refused here. */
 static __always_inline int refuse_port(struct bpf_sock_addr *ctx,
 				       const struct frontend_key *dialled,
-				       bool ip6, enum call call)
+				       bool limited, bool ip6, enum call call)
 {
 	struct frontend nothing = { .key = *dialled };
 	struct bpf_sock *sk = ctx->sk;
@@ -129,8 +121,79 @@ static __always_inline int refuse_port(struct bpf_sock_addr *ctx,
 		forget_peer(sk);
 	set_frontend(&flow, dialled, &nothing);
 	count_refusal_without_frontend(REFUSAL_UNKNOWN_PORT);
-	emit(ctx, &nothing, &flow, EVENT_UNKNOWN_PORT);
+	emit(ctx, &nothing, &flow, EVENT_UNKNOWN_PORT, limited);
 	return refuse(ctx, dialled, ip6, call);
+}
+
+/* It goes out as it is. A connect() to AF_UNSPEC runs no program: the peer is left when the socket goes on. */
+static __always_inline int let_pass(struct bpf_sock_addr *ctx, enum call call)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	if (sk && (call == CONNECT || sk->state != BPF_TCP_ESTABLISHED))
+		forget_peer(sk);
+	return PASS;
+}
+
+/* Of a redirect over its limit, where nobody else has the address: for people, it is its own backend. */
+static __always_inline void emit_passage(struct bpf_sock_addr *ctx,
+					 const struct frontend *redirect,
+					 const struct frontend_key *dialled)
+{
+	struct flow flow = {};
+
+	set_frontend(&flow, dialled, redirect);
+	flow.backend_address = dialled->address;
+	flow.backend_port = dialled->port;
+	emit(ctx, redirect, &flow, EVENT_RESOLVED, true);
+}
+
+/* A UDP socket goes on to the backend that it has as long as the frontend has it. */
+static __always_inline int translate(struct bpf_sock_addr *ctx,
+				     struct frontend *frontend,
+				     const struct frontend_key *dialled,
+				     bool limited, bool ip6, enum call call)
+{
+	__u32 index = FLOWS_PER_SOCKET;
+	struct bpf_sock *sk = ctx->sk;
+	struct flow flow;
+
+	if (!sk)
+		return PASS;
+	if (frontend->key.protocol != IPPROTO_UDP)
+		return choose_anew(ctx, frontend, dialled, index, limited, ip6,
+				   call);
+	index = ip6 ? flow_to6(ctx) : flow_to4(ctx);
+	if (!stick(sk, index, frontend, dialled, &flow))
+		return choose_anew(ctx, frontend, dialled, index, limited, ip6,
+				   call);
+	if (call == CONNECT) {
+		count_choice(&flow, keep_peer(sk, &flow));
+		emit(ctx, frontend, &flow, EVENT_RESOLVED, limited);
+	}
+	write_address(ctx, &flow.backend_address, flow.backend_port, ip6);
+	return PASS;
+}
+
+/* The redirect's place is taken by who is next, if it is gone past. */
+static __always_inline enum destination
+pass_redirect(struct bpf_sock_addr *ctx, const struct frontend_key *dialled,
+	      bool ip6, struct frontend *frontend, bool *limited)
+{
+	__u32 id = frontend->id, limit = frontend->limit;
+	__u64 guard = frontend->guard;
+	enum destination destination;
+	enum turn turn;
+
+	turn = ip6 ? turn_at6(ctx, guard, id, limit)
+		   : turn_at4(ctx, guard, id, limit);
+	if (turn == TAKE_REDIRECT)
+		return FRONTEND;
+	*limited = turn == GO_PAST_LIMIT;
+	destination = find_next(ctx, dialled, frontend);
+	if (destination == ELSEWHERE && *limited)
+		emit_passage(ctx, frontend, dialled);
+	return destination;
 }
 
 static __always_inline int forward(struct bpf_sock_addr *ctx, bool ip6,
@@ -141,6 +204,7 @@ static __always_inline int forward(struct bpf_sock_addr *ctx, bool ip6,
 	enum destination destination;
 	struct frontend_key key = {};
 	struct frontend frontend;
+	bool limited = false;
 
 	if (protocol == IPPROTO_MPTCP)
 		protocol = IPPROTO_TCP;
@@ -154,14 +218,17 @@ static __always_inline int forward(struct bpf_sock_addr *ctx, bool ip6,
 	if (call == CONNECT && protocol == IPPROTO_UDP)
 		turn_to_peer(sk);
 	destination = find_destination(ctx, &key, &frontend);
-	if (destination == FRONTEND && !goes_own_way(&frontend.key))
-		return translate(ctx, &frontend, &key, ip6, call);
-	if (destination == UNKNOWN_PORT && !goes_own_way(&key))
-		return refuse_port(ctx, &key, ip6, call);
-	/* A connect() to AF_UNSPEC runs no program: the peer is left when the socket goes on. */
-	if (call == CONNECT || sk->state != BPF_TCP_ESTABLISHED)
-		forget_peer(sk);
-	return PASS;
+	if (destination == ELSEWHERE ||
+	    goes_own_way(destination == FRONTEND ? &frontend.key : &key))
+		return let_pass(ctx, call);
+	if (destination == FRONTEND && frontend.guard)
+		destination =
+			pass_redirect(ctx, &key, ip6, &frontend, &limited);
+	if (destination == FRONTEND)
+		return translate(ctx, &frontend, &key, limited, ip6, call);
+	if (destination == UNKNOWN_PORT)
+		return refuse_port(ctx, &key, limited, ip6, call);
+	return let_pass(ctx, call);
 }
 
 /* The address that the client used, in place of the backend's. */

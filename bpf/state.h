@@ -253,3 +253,20 @@ static __always_inline bool stick(struct bpf_sock *sk, __u32 index,
 	flows->last = index;
 	return true;
 }
+
+/* Whether it has one, without a change. */
+static __always_inline bool keeps(struct bpf_sock *sk, __u32 index,
+				  const struct frontend *frontend,
+				  const struct frontend_key *dialled)
+{
+	struct flow *peer = bpf_sk_storage_get(&sock_peers, sk, NULL, 0);
+	struct flows *flows;
+
+	if (peer && is_frontend_of(peer, &dialled->address, dialled->port) &&
+	    is_current(frontend, peer))
+		return true;
+	if (index >= FLOWS_PER_SOCKET)
+		return false;
+	flows = bpf_sk_storage_get(&sock_flows, sk, NULL, 0);
+	return flows && is_current(frontend, flow_at(flows, index));
+}

@@ -17,8 +17,14 @@ struct frontend_key {
 	struct address address;
 	__be16 port;
 	__u8 protocol; /* IPPROTO_TCP or IPPROTO_UDP */
-	__u8 pad;
+	__u8 rule;
 };
+
+/* Who has the address. */
+#define RULE_FIRST 0
+/* Who has it where a redirect is gone past. */
+#define RULE_NEXT 1
+#define RULES 2
 
 /*
  * The key stands in the value again, first: a hash element may be reused for
@@ -42,6 +48,9 @@ struct frontend {
 	__u32 generation;
 	__u32 flags;
 	__u32 affinity_seconds; /* since the client's last connection */
+	__u64 guard; /* of a redirect: the group whose members go past it; else 0 */
+	__u32 limit; /* of a redirect: connections in a second; 0 for any number */
+	__u32 pad;
 };
 
 /* The frontend's TCP sockets remember it: getpeername, connection counts. */
@@ -97,6 +106,23 @@ struct known_address {
 #define ADDRESS_REMOTE_NODE (1U << 2)
 /* This node, for clients in the host's network namespace only: loopback. */
 #define ADDRESS_HOST_NETNS (1U << 3)
+
+/* One client that goes past the redirects of a group: their own backend. */
+struct guard_key {
+	__u64 group;
+	__u64 identity; /* a cgroup's id, or a network namespace's cookie */
+	__u32 kind; /* enum guard_kind */
+	__u32 pad;
+};
+
+enum guard_kind {
+	GUARD_CGROUP, /* with all that is below it */
+	GUARD_NETNS,
+};
+
+struct guard {
+	__u32 level; /* of the cgroup: the root's is 0 */
+};
 
 /* One client of a group of frontends with session affinity. */
 struct affinity_key {
@@ -253,6 +279,7 @@ struct event {
 	__u8 protocol;
 	__u8 result;
 	__u8 mode; /* enum frontend_mode */
-	__u8 pad[5];
+	__u8 redirect_hit_limit; /* 1: a redirect had taken its share of the second */
+	__u8 pad[4];
 	char comm[16];
 };

@@ -16,6 +16,8 @@ const HUB = "https://10.96.0.1";
 const HUB_KEY = keyOf("10.96.0.1", 443, "TCP");
 const DNS_KEY = keyOf("10.96.0.10", 53, "UDP");
 
+const PLAIN = { affinity: "", affinitySeconds: 0, guard: "", limit: 0 } as const;
+
 /** A kernel with frontends, and what a process does there. */
 function host(...keys: readonly string[]) {
 	const names = new Map<string, string>();
@@ -24,7 +26,7 @@ function host(...keys: readonly string[]) {
 	const put = (key: string, id: number, generation: number) => {
 		names.set(encodeId(id), encodeName(`demo/${id}:port`));
 		const numbers = { id, slotBase: 0, active: 0, members: 0, generation };
-		frontends.set(key, encodeFrontend(key, { ...numbers, flags: 1, affinity: "", affinitySeconds: 0 }));
+		frontends.set(key, encodeFrontend(key, { ...numbers, flags: 1, ...PLAIN }));
 	};
 	for (const [index, key] of keys.entries()) put(key, index + 1, 1);
 	const state = { met: 0, last: "", seen: true };

@@ -2,12 +2,13 @@
 
 import { collectGarbage, collectYoung } from "../lib/garbage.ts";
 import { addressKeyOf } from "./address_codec.ts";
+import { ruleOf, withRule } from "./codec.ts";
 import type { Contents, Keys } from "./contents.ts";
 import { emptyKeys } from "./contents.ts";
 import type { Difference } from "./diff.ts";
-import { sizeOf } from "./layout.ts";
+import { RULE_NUMBERS, sizeOf } from "./layout.ts";
 import type { AnyMapName, Entries, EntryFailure, MapName, Maps, StatsName } from "./maps.ts";
-import { addBackends, isFrontendSupported, isSlotSupported, reachableFrom } from "./references.ts";
+import { addBackends, hasNext, isFrontendSupported, isRedirect, isSlotSupported, reachableFrom } from "./references.ts";
 
 /** One element that could not be written or taken away; it is tried again in the next round. */
 export interface Failure {
@@ -71,10 +72,28 @@ export function apply(maps: Maps, difference: Difference, options: ApplyOptions)
 	putAll(round, "backends", difference.puts.backends);
 	putAll(round, "slots", supportedSlots(round, difference.puts.slots));
 	putAll(round, "names", difference.puts.names);
-	putAll(round, "frontends", supportedFrontends(round, difference.puts.frontends));
+	putFrontends(round, difference.puts.frontends);
 	putAll(round, "addresses", supportedAddresses(round, difference.puts.addresses));
 	deleteDownward(round, difference.deletes);
 	return { failures: round.failures, left: round.left, changes: round.changes };
+}
+
+/** Who is next before the redirect that is gone past. */
+function putFrontends(round: Round, frontends: Entries): void {
+	const { first, next } = byRule(frontends);
+	if (next.size > 0) putAll(round, "frontends", supportedFrontends(round, next));
+	putAll(round, "frontends", supportedRedirects(round, supportedFrontends(round, first)));
+}
+
+const NO_ENTRIES: Entries = new Map();
+
+function byRule(frontends: Entries): { readonly first: Entries; readonly next: Entries } {
+	const next = new Map<string, string>();
+	for (const [key, value] of frontends) if (ruleOf(key) === RULE_NUMBERS.NEXT) next.set(key, value);
+	if (next.size === 0) return { first: frontends, next: NO_ENTRIES };
+	const first = new Map<string, string>();
+	for (const [key, value] of frontends) if (!next.has(key)) first.set(key, value);
+	return { first, next };
 }
 
 /** Elements that are written before the next ones are looked at. */
@@ -141,6 +160,18 @@ function supportedFrontends(round: Round, frontends: Entries): Entries {
 	return holdBack(frontends, round.left.frontends, (value) => isFrontendSupported(value, round.actual, round.wanted));
 }
 
+/** Without the next one, what goes past a redirect would not find what it finds without the redirect. */
+function supportedRedirects(round: Round, frontends: Entries): Entries {
+	const { left, actual, wanted } = round;
+	if (left.frontends.size === 0) return frontends;
+	const supported = new Map<string, string>();
+	for (const [key, value] of frontends) {
+		if (isRedirect(value) && !hasNext(key, actual, wanted)) left.frontends.add(key);
+		else supported.set(key, value);
+	}
+	return supported;
+}
+
 /** An address that refuses the ports that it has no frontend for waits until all its frontends are there. */
 function supportedAddresses(round: Round, addresses: Entries): Entries {
 	if (addresses.size === 0 || round.left.frontends.size === 0) return addresses;
@@ -165,7 +196,7 @@ function holdBack(entries: Entries, left: Set<string>, isSupported: (value: stri
 
 function deleteDownward(round: Round, deletes: Keys): void {
 	deleteAll(round, "addresses", notKept(round, "addresses", deletes.addresses));
-	deleteAll(round, "frontends", notKept(round, "frontends", deletes.frontends));
+	deleteFrontends(round, notKept(round, "frontends", deletes.frontends));
 	// Frontends that are as wanted refer to wanted elements only, which nobody deletes.
 	const reached = reachableFrom(round.left.frontends, round.actual);
 	deleteAll(round, "slots", unreached(round, "slots", deletes.slots, reached));
@@ -174,6 +205,21 @@ function deleteDownward(round: Round, deletes: Keys): void {
 	for (const key of round.left.slots) reached.slots.add(key);
 	addBackends(reached, round.actual);
 	deleteAll(round, "backends", unreached(round, "backends", deletes.backends, reached));
+}
+
+/** The redirect before who is next, and not that one as long as the redirect stays. */
+function deleteFrontends(round: Round, keys: ReadonlySet<string>): void {
+	const { left, actual } = round;
+	const [first, next] = [new Set<string>(), new Set<string>()];
+	for (const key of keys) (ruleOf(key) === RULE_NUMBERS.FIRST ? first : next).add(key);
+	deleteAll(round, "frontends", first);
+	const free = new Set<string>();
+	for (const key of next) {
+		const redirect = withRule(key, RULE_NUMBERS.FIRST);
+		if (left.frontends.has(redirect) && isRedirect(actual.frontends.get(redirect))) left.frontends.add(key);
+		else free.add(key);
+	}
+	deleteAll(round, "frontends", free);
 }
 
 function notKept({ kept, left }: Round, map: keyof Found, keys: ReadonlySet<string>): ReadonlySet<string> {

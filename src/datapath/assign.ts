@@ -11,8 +11,8 @@ import type { Capacity } from "./capacity.ts";
 import type { Contents, Wanted } from "./contents.ts";
 import { createWanted } from "./contents.ts";
 import { createIds } from "./ids.ts";
-import type { BackendSet, Full, Places } from "./place.ts";
-import { place, release, settlePlaces } from "./place.ts";
+import type { BackendSet, Full, Layer, Places } from "./place.ts";
+import { layersOf, place, release, settlePlaces } from "./place.ts";
 import { createRanges } from "./ranges.ts";
 import { createRest } from "./rest.ts";
 import type { Restored, RestoredFrontend, RestoredSet } from "./restore.ts";
@@ -85,8 +85,8 @@ export function createAssignment(options: AssignmentOptions): Assignment {
 function update(state: State, chunks: ReadonlyMap<string, Chunk>): void {
 	if (chunks !== state.chunks) {
 		const { changed, gone } = compare(state.chunks, chunks);
-		for (const address of gone) {
-			release(state.places, address);
+		for (const { layer, address } of gone) {
+			release(state.places, layer);
 			state.unplaced.delete(address);
 		}
 		const tidy = createTidying();
@@ -118,28 +118,35 @@ function settle(state: State, actual: Contents): void {
 }
 
 /**
- * The chunks that are not as they were, and the addresses that an object no longer has. If another one has such an
- * address now, it finds the id again, but never lives on with the former owner's backends.
+ * The chunks that are not as they were, and what an object no longer has. If another one has such an address now, it
+ * finds the id again, but never lives on with the former owner's backends.
  */
 function compare(
 	before: ReadonlyMap<string, Chunk>,
 	after: ReadonlyMap<string, Chunk>,
-): { readonly changed: readonly Chunk[]; readonly gone: readonly L4Address[] } {
+): { readonly changed: readonly Chunk[]; readonly gone: readonly Lost[] } {
 	const changed: Chunk[] = [];
-	const gone: L4Address[] = [];
+	const gone: Lost[] = [];
 	for (const key of keysBetween(before, after) ?? new Set([...before.keys(), ...after.keys()])) {
 		const [chunk, next] = [before.get(key), after.get(key)];
 		if (next === chunk) continue;
 		if (next !== undefined) changed.push(next);
-		gone.push(...addressesLost(chunk, next));
+		gone.push(...layersLost(chunk, next));
 	}
 	return { changed, gone };
 }
 
-function addressesLost(before: Chunk | undefined, after: Chunk | undefined): readonly L4Address[] {
+interface Lost {
+	readonly layer: Layer;
+	readonly address: L4Address;
+}
+
+function layersLost(before: Chunk | undefined, after: Chunk | undefined): readonly Lost[] {
 	if (before === undefined) return [];
-	const kept = new Set(after?.frontends.map(({ address }) => address));
-	return before.frontends.flatMap(({ address }) => (kept.has(address) ? [] : address));
+	const kept = new Set(after?.frontends.flatMap(layersOf));
+	return before.frontends.flatMap((frontend) =>
+		layersOf(frontend).flatMap((layer) => (kept.has(layer) ? [] : { layer, address: frontend.address })),
+	);
 }
 
 function createPlaces({ capacity, restored, firstGeneration }: AssignmentOptions): Places {
@@ -151,7 +158,7 @@ function createPlaces({ capacity, restored, firstGeneration }: AssignmentOptions
 		backends,
 		ids: createIds(capacity.frontends, new Set(restored.frontends.map((frontend) => frontend.id))),
 		ranges: createRanges(capacity.slots, [...sets, ...restored.looseSlots]),
-		byAddress: new Map(),
+		byLayer: new Map(),
 		leaving: createRest(),
 		leavingRanges: createRest(),
 		generation: firstOf(restored.generation, firstGeneration),
@@ -169,12 +176,12 @@ function firstOf(restored: number, given: number): number {
 
 /** A restored frontend is there without being wanted: a plan that has its address finds it again. */
 function restorePlaced(places: Places, restored: RestoredFrontend): void {
-	const { id, key, address } = restored;
+	const { id, key, layer } = restored;
 	const set = restored.set === undefined ? undefined : restoreSet(restored.set, places.backends);
 	if (restored.set !== undefined && set === undefined && restored.set.members.length > 0)
 		places.leavingRanges.add(rangeOf(restored.set));
-	const placed = { id, key, address, set, live: false };
-	if (address !== undefined) places.byAddress.set(address, placed);
+	const placed = { id, key, layer, set, live: false };
+	if (layer !== undefined) places.byLayer.set(layer, placed);
 	places.leaving.add(placed);
 }
 

@@ -50,7 +50,7 @@ export function isSince({ freed }: BackendTable, id: number, time: number): bool
 	return (freed[id] ?? 0) <= time;
 }
 
-/** Their ids; undefined if an address is not known yet; otherwise sorted, as programs search them. */
+/** Their ids; undefined if an address is not known yet; otherwise sorted, as programs search them. An address that stands there twice does so in the ids. */
 export function knownBackends(table: BackendTable, addresses: readonly L4Address[]): readonly number[] | undefined {
 	const known: number[] = [];
 	for (const address of addresses) {
@@ -65,9 +65,9 @@ export function knownBackends(table: BackendTable, addresses: readonly L4Address
 export function hasRoomFor(table: BackendTable, addresses: readonly L4Address[]): boolean {
 	const free = table.ids.available();
 	if (addresses.length <= free) return true;
-	let needed = 0;
-	for (const address of addresses) if (table.elements.find(encodeBackend(address)) === undefined) needed += 1;
-	return needed <= free;
+	const needed = new Set<L4Address>();
+	for (const address of addresses) if (table.elements.find(encodeBackend(address)) === undefined) needed.add(address);
+	return needed.size <= free;
 }
 
 /** One more frontend wants these; call it only if there is room. Their ids, sorted. */

@@ -15,5 +15,8 @@ export interface Capacity {
 /** Clients of all frontends with session affinity together; who has not connected for the longest time is forgotten. */
 export const AFFINITIES = 16_384;
 
+/** Identities of all redirects' backends together. */
+export const GUARDS = 16_384;
+
 /** What bpf/maps.h declares. */
 export const CAPACITY: Capacity = { frontends: 65_535, backends: 131_071, slots: 524_288, addresses: 65_536 };

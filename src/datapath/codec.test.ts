@@ -17,6 +17,8 @@ import {
 	encodeName,
 	encodeSlot,
 	groupBytesOf,
+	ruleOf,
+	withRule,
 } from "./codec.ts";
 
 function hex(bytes: string): string {
@@ -58,6 +60,15 @@ describe("addresses", () => {
 	});
 });
 
+test("withRule() changes the rule of a key alone, and ruleOf() tells it", () => {
+	const first = encodeFrontendKey(l4("10.96.0.1:80/TCP"));
+	const next = withRule(first, 1);
+	expect(hex(next)).toBe("00000000000000000000ffff0a60000100500601");
+	expect([ruleOf(first), ruleOf(next), decodeFrontendKey(next)]).toEqual([0, 1, l4("10.96.0.1:80/TCP")]);
+	expect(withRule(next, 0)).toBe(first);
+	expect(decodeFrontendKey(`${first.slice(0, -1)}\x02`)).toBeUndefined();
+});
+
 test.each([0, 1, 255, 256, 65_535, 131_071, 0xffff_ffff])("decodeId() gives back %d", (id) => {
 	expect(decodeId(encodeId(id))).toBe(id);
 	expect(Buffer.from(encodeId(id), "latin1").readUInt32LE()).toBe(id);
@@ -71,15 +82,18 @@ test("encodeSlot() is backend id and owner", () => {
 test.each([
 	["", 0, "0000000000000000", "00000000"],
 	["0123456789abcdef", 86_400, "0123456789abcdef", "80510100"],
-])("encodeFrontend() is the key, then the numbers; affinity %p", (affinity, affinitySeconds, group, seconds) => {
-	const key = encodeFrontendKey(l4("10.96.0.1:80/TCP"));
-	const numbers = { id: 1, slotBase: 0x80000, active: 3, members: 4, generation: 0xffff_ffff };
-	const value = { ...numbers, flags: 0x0102, affinity, affinitySeconds };
-	const bytes = `01000000${group}000008000300000004000000ffffffff02010000${seconds}`;
-	expect(hex(encodeFrontend(key, value))).toBe(hex(key) + bytes);
-	expect(hex(groupBytesOf(encodeFrontend(key, value)))).toBe(group);
-	expect(decodeFrontend(encodeFrontend(key, value))).toEqual(value);
-});
+])(
+	"encodeFrontend() is the key, then the numbers; affinity and guard %p",
+	(affinity, affinitySeconds, group, seconds) => {
+		const key = encodeFrontendKey(l4("10.96.0.1:80/TCP"));
+		const numbers = { id: 1, slotBase: 0x80000, active: 3, members: 4, generation: 0xffff_ffff };
+		const value = { ...numbers, flags: 0x0102, affinity, affinitySeconds, guard: affinity, limit: affinitySeconds };
+		const bytes = `01000000${group}000008000300000004000000ffffffff02010000${seconds}${group}${seconds}00000000`;
+		expect(hex(encodeFrontend(key, value))).toBe(hex(key) + bytes);
+		expect(hex(groupBytesOf(encodeFrontend(key, value)))).toBe(group);
+		expect(decodeFrontend(encodeFrontend(key, value))).toEqual(value);
+	},
+);
 
 describe("names", () => {
 	test.each(["", "demo/web:http", "x".repeat(159)])("decodeName() gives back %p", (name) => {

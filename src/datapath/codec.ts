@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import type { L4Address, Protocol } from "../model/address.ts";
 import { ipBytes, ipFromBytes, l4Address, l4Parts, parsePort } from "../model/address.ts";
-import { offsetOf, sizeOf } from "./layout.ts";
+import { offsetOf, RULE_NUMBERS, sizeOf } from "./layout.ts";
 
 /** The value of one element of `frontends`, without the key that stands first in it. */
 export interface FrontendValue {
@@ -18,7 +18,14 @@ export interface FrontendValue {
 	readonly affinity: string;
 	/** Since the client's last connection; 0 without affinity. */
 	readonly affinitySeconds: number;
+	/** Of a redirect: the group whose members go past it, as 16 hexadecimal digits; "" for none, which is no redirect. */
+	readonly guard: string;
+	/** Of a redirect: connections in a second; 0 for any number. */
+	readonly limit: number;
 }
+
+/** 0: who has an address. 1: who has it where a redirect is gone past. */
+export type Rule = (typeof RULE_NUMBERS)[keyof typeof RULE_NUMBERS];
 
 /** The value of one element of `slots`. */
 export interface SlotValue {
@@ -33,6 +40,7 @@ const IPPROTO: Readonly<Record<Protocol, number>> = { TCP: 6, UDP: 17 };
 const KEY_SIZE = sizeOf("frontend_key");
 const PORT = offsetOf("frontend_key", "port");
 const PROTOCOL = offsetOf("frontend_key", "protocol");
+const RULE = offsetOf("frontend_key", "rule");
 const BACKEND_SIZE = sizeOf("backend");
 
 const FRONTEND_SIZE = sizeOf("frontend");
@@ -44,9 +52,11 @@ const GENERATION = offsetOf("frontend", "generation");
 const FLAGS = offsetOf("frontend", "flags");
 const AFFINITY = offsetOf("frontend", "affinity");
 const AFFINITY_SECONDS = offsetOf("frontend", "affinity_seconds");
+const GUARD = offsetOf("frontend", "guard");
+const LIMIT = offsetOf("frontend", "limit");
 /** Bytes of a group of clients. */
 export const GROUP_SIZE = 8;
-/** A frontend without affinity. */
+/** A frontend without affinity, or without a guard. */
 export const NO_GROUP = "\0".repeat(GROUP_SIZE);
 
 const SLOT_SIZE = sizeOf("slot");
@@ -69,13 +79,24 @@ export function decodeId(bytes: string): number {
 	return u32(bytes, 0);
 }
 
+/** Of who has the address, whatever rule is gone by. */
 export function encodeFrontendKey(address: L4Address): string {
 	return encodeAddress(address, KEY_SIZE);
 }
 
 /** Undefined if the bytes are no address of TCP or UDP. */
 export function decodeFrontendKey(bytes: string): L4Address | undefined {
-	return decodeAddress(bytes, KEY_SIZE);
+	return bytes.charCodeAt(RULE) > RULE_NUMBERS.NEXT ? undefined : decodeAddress(bytes, KEY_SIZE);
+}
+
+/** Of a frontend's key that can be decoded. */
+export function ruleOf(key: string): Rule {
+	return key.charCodeAt(RULE) === RULE_NUMBERS.FIRST ? RULE_NUMBERS.FIRST : RULE_NUMBERS.NEXT;
+}
+
+/** The key of another rule for the same address. */
+export function withRule(key: string, rule: Rule): string {
+	return key.slice(0, RULE) + String.fromCharCode(rule) + key.slice(RULE + 1);
 }
 
 export function encodeBackend(address: L4Address): string {
@@ -96,9 +117,10 @@ export function encodeFrontend(key: string, value: FrontendValue): string {
 	frontendScratch.writeUInt32LE(value.members, MEMBERS);
 	frontendScratch.writeUInt32LE(value.generation, GENERATION);
 	frontendScratch.writeUInt32LE(value.flags, FLAGS);
-	if (value.affinity === "") frontendScratch.fill(0, AFFINITY, AFFINITY + GROUP_SIZE);
-	else frontendScratch.write(value.affinity, AFFINITY, GROUP_SIZE, "hex");
+	writeGroup(value.affinity, AFFINITY);
 	frontendScratch.writeUInt32LE(value.affinitySeconds, AFFINITY_SECONDS);
+	writeGroup(value.guard, GUARD);
+	frontendScratch.writeUInt32LE(value.limit, LIMIT);
 	return frontendScratch.toString("latin1");
 }
 
@@ -110,8 +132,10 @@ export function decodeFrontend(bytes: string): FrontendValue {
 		members: u32(bytes, MEMBERS),
 		generation: u32(bytes, GENERATION),
 		flags: u32(bytes, FLAGS),
-		affinity: affinityOf(bytes),
+		affinity: groupText(groupBytesOf(bytes)),
 		affinitySeconds: u32(bytes, AFFINITY_SECONDS),
+		guard: groupText(guardBytesOf(bytes)),
+		limit: limitOf(bytes),
 	};
 }
 
@@ -120,8 +144,27 @@ export function groupBytesOf(bytes: string): string {
 	return bytes.slice(AFFINITY, AFFINITY + GROUP_SIZE);
 }
 
-function affinityOf(bytes: string): string {
-	const group = groupBytesOf(bytes);
+/** Of a frontend's value: the group of its guard, as guards have it; zeros if it is no redirect. */
+export function guardBytesOf(bytes: string): string {
+	return bytes.slice(GUARD, GUARD + GROUP_SIZE);
+}
+
+/** Of a frontend's value. */
+export function limitOf(bytes: string): number {
+	return u32(bytes, LIMIT);
+}
+
+/** Of a frontend's value. */
+export function idOf(bytes: string): number {
+	return u32(bytes, ID);
+}
+
+function writeGroup(group: string, at: number): void {
+	if (group === "") frontendScratch.fill(0, at, at + GROUP_SIZE);
+	else frontendScratch.write(group, at, GROUP_SIZE, "hex");
+}
+
+function groupText(group: string): string {
 	return group === NO_GROUP ? "" : Buffer.from(group, "latin1").toString("hex");
 }
 

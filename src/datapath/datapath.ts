@@ -16,6 +16,7 @@ import objectPath from "../../dist/bpf/sock.bpf.o" with { type: "file" };
 import { withAddressFilter } from "./address_filter.ts";
 import { type Attached, attachPrograms, type ProgramName } from "./attach.ts";
 import { encodeId } from "./codec.ts";
+import { createGuards, type Guards } from "./guards.ts";
 import { createKernelMaps } from "./kernel_maps.ts";
 import { ENUMS } from "./layout.ts";
 import { MAP_NAMES, type Maps } from "./maps.ts";
@@ -59,10 +60,22 @@ export interface Datapath extends OpenMaps {
 	reattach(): ReadonlyMap<ProgramName, Attached>;
 	/** Lets a process past the frontends for a while. */
 	readonly passage: Passage;
+	/** Lets redirects' own backends past them. */
+	readonly guards: Guards;
 }
 
 /** What the agent and its commands open. */
-const OPENED = [...MAP_NAMES, "affinities", "backend_stats", "frontend_stats", "faults", "refusals", "events"] as const;
+const OPENED = [
+	...MAP_NAMES,
+	"affinities",
+	"redirect_windows",
+	"guards",
+	"backend_stats",
+	"frontend_stats",
+	"faults",
+	"refusals",
+	"events",
+] as const;
 /** The rest is pinned for the next agent's programs: sockets keep their state, the event rate its credit, the filter what passes it. */
 export const PINNED = [...OPENED, "sock_peers", "sock_flows", "event_budgets", "address_filter"] as const;
 
@@ -81,6 +94,19 @@ function setVariable(object: BpfObject, name: string, value: number | bigint): v
 	const variable = object.variables.get(name);
 	if (!variable) throw new Error(`Cannot set ${name}: the object has no such variable`);
 	variable.set(value);
+}
+
+/** Handles of a loaded object's data; to be closed. */
+function openSection(object: BpfObject, name: string): BpfMap {
+	const map = object.maps.get(name);
+	if (!map) throw new Error(`Cannot open ${name}: the object has no such section`);
+	return map.open();
+}
+
+const FIRST = encoded(0);
+
+function encoded(number: number): Buffer {
+	return Buffer.from(encodeId(number), "latin1");
 }
 
 type Abilities = Readonly<Record<keyof typeof HELPERS, boolean>>;
@@ -112,7 +138,7 @@ function configure(
 
 /** Of all processors together. */
 function readCount(map: BpfMap, index: number): number {
-	const value = map.lookup(Buffer.from(encodeId(index), "latin1"));
+	const value = map.lookup(encoded(index));
 	return value === undefined ? 0 : Number(sumPerCpu(value, 8)[0]);
 }
 
@@ -139,6 +165,8 @@ export function openMaps(pinPath: string): OpenMaps {
 		frontends: open("frontends"),
 		addresses: open("addresses"),
 		affinities: open("affinities"),
+		redirect_windows: open("redirect_windows"),
+		guards: open("guards"),
 		backend_stats: open("backend_stats"),
 		frontend_stats: open("frontend_stats"),
 	};
@@ -188,6 +216,8 @@ export function openDatapath(options: DatapathOptions): Datapath {
 	const { maps: unfiltered, events, faults, unknownPortRefusals } = stack.use(openMaps(pinPath));
 	// Before the programs are attached: what is in the maps must pass their filter.
 	const maps = withAddressFilter(unfiltered, stack.use(openPinnedMap(mapPin(pinPath, "address_filter"))));
+	const levels = stack.use(openSection(object, ".data.guard_levels"));
+	const guards = createGuards({ maps, setLevels: (mask) => levels.update(FIRST, encoded(mask)) });
 	const attached = attachPrograms(object.programs, { cgroup, pinPath });
 	const passage = stack.use(
 		openPassage(object, { supported: abilities.can_get_pid, quiet: !abilities.can_set_retval }),
@@ -200,6 +230,7 @@ export function openDatapath(options: DatapathOptions): Datapath {
 		unknownPortRefusals,
 		attached,
 		passage,
+		guards,
 		reattach: () => attachPrograms(object.programs, { cgroup, pinPath }),
 		[Symbol.dispose]: () => held.dispose(),
 	};

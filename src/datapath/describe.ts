@@ -11,12 +11,14 @@ import {
 	decodeName,
 	decodeSlot,
 	GROUP_SIZE,
+	ruleOf,
 } from "./codec.ts";
-import { type FieldName, offsetOf, type StructName, sizeOf } from "./layout.ts";
+import { describeGuard } from "./guards.ts";
+import { type FieldName, offsetOf, RULE_NUMBERS, type StructName, sizeOf } from "./layout.ts";
 import { MAP_NAMES, type Maps } from "./maps.ts";
 import { clientOf, traitsOf } from "./traits.ts";
 
-export const READABLE_MAPS = [...MAP_NAMES, "affinities", "frontend_stats", "backend_stats"] as const;
+export const READABLE_MAPS = [...MAP_NAMES, "affinities", "guards", "frontend_stats", "backend_stats"] as const;
 export type ReadableMap = (typeof READABLE_MAPS)[number];
 
 const NANOSECONDS = 1_000_000_000;
@@ -27,12 +29,14 @@ function u64<S extends StructName>(bytes: string, struct: S, field: FieldName<S>
 	return Number(Buffer.from(bytes, "latin1").readBigUInt64LE(offsetOf(struct, field)));
 }
 
-/** What does not concern a frontend without session affinity is left out. */
+/** What does not concern a frontend without session affinity, or without a redirect, is left out. */
 function frontendElement(key: string, value: string): Element {
-	const { flags, affinity, affinitySeconds, ...numbers } = decodeFrontend(value);
+	const { flags, affinity, affinitySeconds, guard, limit, ...numbers } = decodeFrontend(value);
 	const { client, ...traits } = traitsOf(flags);
 	const clients = affinity === "" ? {} : { affinity, affinitySeconds, client };
-	return { address: decodeFrontendKey(key) ?? null, ...numbers, ...traits, ...clients };
+	const redirect = guard === "" ? {} : { guard, limit };
+	const rule = ruleOf(key) === RULE_NUMBERS.FIRST ? {} : { rule: "next" };
+	return { address: decodeFrontendKey(key) ?? null, ...numbers, ...traits, ...clients, ...redirect, ...rule };
 }
 
 /** `used` in seconds since the system started, suspended or not (CLOCK_BOOTTIME). */
@@ -65,6 +69,8 @@ function element(map: ReadableMap, key: string, value: string): Element {
 			return { id: decodeId(key), name: decodeName(value) };
 		case "affinities":
 			return affinityElement(key, value);
+		case "guards":
+			return describeGuard(key, value);
 		case "frontend_stats":
 			return {
 				id: decodeId(key),
@@ -84,7 +90,7 @@ function element(map: ReadableMap, key: string, value: string): Element {
 /** Sorted by id or index; frontends by id, addresses and clients by their bytes. */
 export function describeMap(maps: Maps, map: ReadableMap): readonly Element[] {
 	const entries = [...maps.dump(map)];
-	if (map === "addresses" || map === "affinities") entries.sort(([a], [b]) => (a < b ? -1 : 1));
+	if (map === "addresses" || map === "affinities" || map === "guards") entries.sort(([a], [b]) => (a < b ? -1 : 1));
 	const order = (item: Element) => Number(item["index"] ?? item["id"] ?? 0);
 	return entries.map(([key, value]) => element(map, key, value)).sort((a, b) => order(a) - order(b));
 }

@@ -54,6 +54,7 @@ describe("decodeEvent()", () => {
 			backendId: 9,
 			original: { ip: ip("10.96.0.10"), port: 80 },
 			backend: { ip: ip("10.244.1.11"), port: 65535 },
+			redirectHitLimit: false,
 			pid: 100,
 			tid: 101,
 			uid: 0xffff_ffff,

@@ -23,11 +23,13 @@ export interface ResolutionEvent {
 	readonly protocol: Protocol;
 	/** 0 for a port that a cluster IP has no frontend for. */
 	readonly frontendId: number;
-	/** 0 where the connection was refused. */
+	/** 0 where the connection was refused, or went to the address itself. */
 	readonly backendId: number;
 	readonly original: Endpoint;
-	/** Undefined where the connection was refused. */
+	/** Undefined where the connection was refused. Of a redirect over its limit that nobody is next to, the address itself. */
 	readonly backend: Endpoint | undefined;
+	/** A redirect had taken its share of the second: this says who had the address next. */
+	readonly redirectHitLimit: boolean;
 	/** 0 where the kernel cannot tell (before 5.10). */
 	readonly pid: number;
 	readonly tid: number;
@@ -54,6 +56,7 @@ const AT = {
 	protocol: offsetOf("event", "protocol"),
 	result: offsetOf("event", "result"),
 	mode: offsetOf("event", "mode"),
+	redirectHitLimit: offsetOf("event", "redirect_hit_limit"),
 	comm: offsetOf("event", "comm"),
 } as const;
 const COMM_SIZE = 16;
@@ -86,6 +89,7 @@ export function decodeEvent(record: Uint8Array): ResolutionEvent | undefined {
 		backendId: view.readUInt32LE(AT.backendId),
 		original: endpoint(view, AT.frontendAddress, AT.frontendPort),
 		backend: refused ? undefined : endpoint(view, AT.backendAddress, AT.backendPort),
+		redirectHitLimit: view[AT.redirectHitLimit] !== 0,
 		pid: view.readUInt32LE(AT.pid),
 		tid: view.readUInt32LE(AT.tid),
 		uid: view.readUInt32LE(AT.uid),

@@ -11,7 +11,7 @@ export const STRUCTS = {
 		["address", ADDRESS],
 		["port", "__be16"],
 		["protocol", "__u8"],
-		["pad", "__u8"],
+		["rule", "__u8"],
 	],
 	frontend: [
 		["key", "struct frontend_key"],
@@ -23,7 +23,17 @@ export const STRUCTS = {
 		["generation", "__u32"],
 		["flags", "__u32"],
 		["affinity_seconds", "__u32"],
+		["guard", "__u64"],
+		["limit", "__u32"],
+		["pad", "__u32"],
 	],
+	guard_key: [
+		["group", "__u64"],
+		["identity", "__u64"],
+		["kind", "__u32"],
+		["pad", "__u32"],
+	],
+	guard: [["level", "__u32"]],
 	known_address: [
 		["address", ADDRESS],
 		["node_ports", ADDRESS],
@@ -110,7 +120,8 @@ export const STRUCTS = {
 		["protocol", "__u8"],
 		["result", "__u8"],
 		["mode", "__u8"],
-		["pad", "__u8", 5],
+		["redirect_hit_limit", "__u8"],
+		["pad", "__u8", 4],
 		["comm", "char", 16],
 	],
 } as const satisfies Record<string, readonly Field[]>;
@@ -127,6 +138,7 @@ export const ENUMS = {
 	refusal: { REFUSAL_UNKNOWN_PORT: 0, REFUSAL_MAX: 1 },
 	events_mode: { EVENTS_OFF: 0, EVENTS_FAILURES: 1, EVENTS_ALL: 2 },
 	event_result: { EVENT_RESOLVED: 1, EVENT_REFUSED: 2, EVENT_UNKNOWN_PORT: 3 },
+	guard_kind: { GUARD_CGROUP: 0, GUARD_NETNS: 1 },
 	client_identity: { CLIENT_NETNS: 0, CLIENT_CGROUP: 1, CLIENT_UID: 2, CLIENT_PROCESS: 3 },
 	frontend_mode: {
 		MODE_CLUSTER_IP: 0,
@@ -147,6 +159,8 @@ export const ENUMS = {
 export const FRONTEND_FLAGS = { KEEPS_PEER: 1, OWN_NODE_ONLY: 1 << 1, CLOSES_TCP: 1 << 4, KEEPS_UDP: 1 << 5 } as const;
 /** The numbers in `flags` of struct frontend: enum client_identity, enum frontend_mode. */
 export const FRONTEND_NUMBERS = { CLIENT_SHIFT: 2, CLIENT_MASK: 3, MODE_SHIFT: 8, MODE_MASK: 15 } as const;
+/** Who has an address: by `rule` in struct frontend_key. */
+export const RULE_NUMBERS = { FIRST: 0, NEXT: 1 } as const;
 /** Bits of the hash of an address that address_filter is indexed by. */
 export const ADDRESS_NUMBERS = { HASH_BITS: 18 } as const;
 /** The bits of `flags` in struct known_address. */

@@ -7,9 +7,11 @@ export const MAP_NAMES = ["backends", "slots", "names", "frontends", "addresses"
 export type MapName = (typeof MAP_NAMES)[number];
 /** Written by programs; user space zeroes an element when its id gets a new owner. */
 export type StatsName = "backend_stats" | "frontend_stats";
-/** Written by programs, but for those that user space deletes: which client has which backend. */
-export type ClientsName = "affinities";
-export type AnyMapName = MapName | StatsName | ClientsName;
+/** Written by programs, but for those that user space deletes: which client has which backend, what redirects took of a second. */
+export type MemoryName = "affinities" | "redirect_windows";
+/** Who goes past redirects: written by user space, besides any plan's round. */
+export type GuardsName = "guards";
+export type AnyMapName = MapName | StatsName | MemoryName | GuardsName;
 
 /**
  * Keys and values are the kernel's bytes as binary (latin1) strings: they compare by ===, key a Map and cannot be

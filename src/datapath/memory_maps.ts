@@ -1,13 +1,16 @@
 // The kernel's maps in memory, by the kernel's rules: for tests, and for everything that wants to know what would be written.
 
 import type { Capacity } from "./capacity.ts";
-import { AFFINITIES, CAPACITY } from "./capacity.ts";
+import { AFFINITIES, CAPACITY, GUARDS } from "./capacity.ts";
 import { decodeId } from "./codec.ts";
 import { sizeOf } from "./layout.ts";
 import type { AnyMapName, Entries, EntryFailure, Maps } from "./maps.ts";
 
 const E2BIG = -7;
 const EINVAL = -22;
+
+/** Of struct redirect_window in bpf/maps.h: user space does not look into it. */
+const WINDOW_SIZE = 16;
 
 interface Definition {
 	readonly type: "hash" | "array";
@@ -96,6 +99,13 @@ function createTwins(capacity: Capacity): Readonly<Record<AnyMapName, Twin>> {
 			valueSize: sizeOf("affinity"),
 			maxEntries: AFFINITIES,
 		}),
+		guards: createTwin({
+			type: "hash",
+			keySize: sizeOf("guard_key"),
+			valueSize: sizeOf("guard"),
+			maxEntries: GUARDS,
+		}),
+		redirect_windows: createTwin({ type: "hash", ...frontendIds, valueSize: WINDOW_SIZE }),
 		backend_stats: createTwin({ type: "array", ...backendIds, valueSize: sizeOf("backend_stats") }),
 		frontend_stats: createTwin({ type: "array", ...frontendIds, valueSize: sizeOf("frontend_stats") }),
 	};

@@ -1,12 +1,23 @@
-// Gives one frontend an id and its backends a range of slots; a changed set gets a new range, never an edit.
+// Gives one frontend, and who is next to it, ids and ranges of slots; a changed set gets a new range, never an edit.
 
 import type { L4Address } from "../model/address.ts";
 import type { Frontend } from "../plan/plan_types.ts";
 import type { BackendTable } from "./backend_table.ts";
 import { claim, claimAddresses, hasRoomFor, isSince, knownBackends, unclaim } from "./backend_table.ts";
-import { encodeFrontend, encodeFrontendKey, encodeId, encodeName, encodeSlot } from "./codec.ts";
+import type { Rule } from "./codec.ts";
+import {
+	encodeFrontend,
+	encodeFrontendKey,
+	encodeId,
+	encodeName,
+	encodeSlot,
+	idOf,
+	ruleOf,
+	withRule,
+} from "./codec.ts";
 import type { Contents, Wanted } from "./contents.ts";
 import type { Ids } from "./ids.ts";
+import { RULE_NUMBERS } from "./layout.ts";
 import type { Range, Ranges } from "./ranges.ts";
 import type { Rest } from "./rest.ts";
 import { flagsOf, groupOf } from "./traits.ts";
@@ -21,13 +32,29 @@ export interface BackendSet extends Range {
 	readonly generation: number;
 }
 
-/** One frontend for as long as it has its id. */
+/**
+ * What an address leads to, or the redirect before that: each has an id of its own, whatever comes before it or goes. So the
+ * flows and the counters of a Service stay while a redirect has its address.
+ */
+export type Layer = L4Address | `redirect ${L4Address}`;
+
+export function redirectLayer(address: L4Address): Layer {
+	return `redirect ${address}`;
+}
+
+/** Those that a frontend of a plan stands for. */
+export function layersOf({ address, redirect }: Frontend): readonly Layer[] {
+	if (redirect === undefined) return [address];
+	return redirect.next === undefined ? [redirectLayer(address)] : [redirectLayer(address), address];
+}
+
+/** One layer of an address for as long as it has its id. */
 export interface Placed {
 	readonly id: number;
-	/** The key of its element in `frontends`; "" if there is none. */
-	readonly key: string;
+	/** The key of its element in `frontends`, which is another one when a redirect comes or goes; "" if there is none. */
+	key: string;
 	/** Undefined: an id that is only kept from being given. */
-	readonly address: L4Address | undefined;
+	readonly layer: Layer | undefined;
 	/** Undefined: not known to be whole in the kernel. */
 	set: BackendSet | undefined;
 	/** Part of the wanted state; its set counts as references of its backends. */
@@ -42,7 +69,7 @@ export interface Places {
 	readonly backends: BackendTable;
 	readonly ids: Ids;
 	readonly ranges: Ranges;
-	readonly byAddress: Map<L4Address, Placed>;
+	readonly byLayer: Map<Layer, Placed>;
 	/** Those that are not live; they keep their range. */
 	readonly leaving: Rest<Placed>;
 	/** Ranges that a live frontend has left. */
@@ -51,12 +78,33 @@ export interface Places {
 	generation: number;
 }
 
-/** Makes a frontend wanted as it is said here. If something is used up, says so and changes nothing. */
+/**
+ * Makes a frontend wanted as it is said here, with who is next if it is a redirect. What there is no room for keeps the set that it
+ * had; a redirect that has none is left out, and who is next has the address. Says what is used up.
+ */
 export function place(places: Places, frontend: Frontend): Full | undefined {
-	const old = places.byAddress.get(frontend.address);
+	const { address, redirect } = frontend;
+	if (redirect === undefined) {
+		const full = secure(places, address, frontend);
+		publish(places, address, RULE_NUMBERS.FIRST, frontend);
+		return full;
+	}
+	const layer = redirectLayer(address);
+	const { next } = redirect;
+	const full = secure(places, layer, frontend);
+	const fullNext = next === undefined ? undefined : secure(places, address, next);
+	const isThere = places.byLayer.get(layer)?.live === true;
+	// Who leaves an element goes before who comes there.
+	if (next !== undefined) publish(places, address, isThere ? RULE_NUMBERS.NEXT : RULE_NUMBERS.FIRST, next);
+	publish(places, layer, RULE_NUMBERS.FIRST, frontend);
+	return full ?? fullNext;
+}
+
+/** Sees to it that a layer has the set that is wanted. If something is used up, says so and changes nothing. */
+function secure(places: Places, layer: Layer, frontend: Frontend): Full | undefined {
+	const old = places.byLayer.get(layer);
 	if (old?.set !== undefined && isSameSet(places, old.set, frontend)) {
 		if (!old.live) revive(places, old, old.set);
-		publish(places, old, old.set, frontend);
 		return undefined;
 	}
 	const addresses = [...frontend.active, ...frontend.terminating];
@@ -64,7 +112,7 @@ export function place(places: Places, frontend: Frontend): Full | undefined {
 	if (!hasRoomFor(places.backends, addresses)) return "backends";
 	const base = addresses.length === 0 ? 0 : places.ranges.take(addresses.length);
 	if (base === undefined) return "slots";
-	const placed = old ?? create(places, frontend.address);
+	const placed = old ?? create(places, layer, encodeFrontendKey(frontend.address));
 	// The new set claims its backends before the old one lets go of them: what both have never leaves.
 	const set = newSet(places, frontend, base);
 	leaveSet(places, placed);
@@ -72,13 +120,12 @@ export function place(places: Places, frontend: Frontend): Full | undefined {
 	placed.set = set;
 	placed.live = true;
 	places.leaving.remove(placed);
-	publish(places, placed, set, frontend);
 	return undefined;
 }
 
-/** Makes the frontend of an address unwanted. Its id and its range stay with it until they have rested. */
-export function release(places: Places, address: L4Address): void {
-	const placed = places.byAddress.get(address);
+/** Makes a layer unwanted. Its id and its range stay with it until they have rested. */
+export function release(places: Places, layer: Layer): void {
+	const placed = places.byLayer.get(layer);
 	if (placed?.set === undefined || !placed.live) return;
 	places.wanted.delete("frontends", placed.key);
 	places.wanted.delete("names", encodeId(placed.id));
@@ -92,7 +139,7 @@ export function release(places: Places, address: L4Address): void {
 export function settlePlaces(places: Places, actual: Contents): number {
 	const gone = places.leaving.settle((placed) => isGone(placed, actual));
 	for (const placed of gone) {
-		if (placed.address !== undefined) places.byAddress.delete(placed.address);
+		if (placed.layer !== undefined) places.byLayer.delete(placed.layer);
 		places.ids.give(placed.id);
 		if (placed.set !== undefined && placed.set.length > 0) places.ranges.give(placed.set);
 	}
@@ -122,11 +169,11 @@ function newSet(places: Places, { active, terminating }: Frontend, base: number)
 	return { base, length: members.length, members, active: active.length, generation, since: places.backends.frees };
 }
 
-function create(places: Places, address: L4Address): Placed {
+function create(places: Places, layer: Layer, key: string): Placed {
 	const id = places.ids.take();
-	if (id === undefined) throw new Error(`Cannot give ${address} an id: none is left, though there was room`);
-	const placed: Placed = { id, key: encodeFrontendKey(address), address, set: undefined, live: false };
-	places.byAddress.set(address, placed);
+	if (id === undefined) throw new Error(`Cannot give ${layer} an id: none is left, though there was room`);
+	const placed: Placed = { id, key, layer, set: undefined, live: false };
+	places.byLayer.set(layer, placed);
 	return placed;
 }
 
@@ -148,10 +195,18 @@ function leaveSet(places: Places, placed: Placed): void {
 	if (set.length > 0) places.leavingRanges.add(set);
 }
 
-function publish(places: Places, placed: Placed, set: BackendSet, frontend: Frontend): void {
-	const { affinity } = frontend;
-	const value = encodeFrontend(placed.key, {
-		id: placed.id,
+/** Says it of the set that the layer has; nothing if it has none. */
+function publish(places: Places, layer: Layer, rule: Rule, frontend: Frontend): void {
+	const placed = places.byLayer.get(layer);
+	if (placed?.set === undefined || !placed.live) return;
+	if (ruleOf(placed.key) !== rule) {
+		places.wanted.delete("frontends", placed.key);
+		placed.key = withRule(placed.key, rule);
+	}
+	const { id, key, set } = placed;
+	const { affinity, redirect } = frontend;
+	const value = encodeFrontend(key, {
+		id,
 		slotBase: set.base,
 		active: set.active,
 		members: set.length,
@@ -159,9 +214,11 @@ function publish(places: Places, placed: Placed, set: BackendSet, frontend: Fron
 		flags: flagsOf(frontend),
 		affinity: affinity === undefined ? "" : groupOf(affinity.group),
 		affinitySeconds: affinity?.seconds ?? 0,
+		guard: redirect === undefined ? "" : groupOf(redirect.guard),
+		limit: redirect?.limit ?? 0,
 	});
-	places.wanted.put("names", encodeId(placed.id), encodeName(frontend.name));
-	places.wanted.put("frontends", placed.key, value);
+	places.wanted.put("names", encodeId(id), encodeName(frontend.name));
+	places.wanted.put("frontends", key, value);
 }
 
 function wantSlots(places: Places, owner: number, set: BackendSet): void {
@@ -174,8 +231,16 @@ function unwantSlots(places: Places, { base, length }: Range): void {
 }
 
 function isGone({ id, key, set }: Placed, actual: Contents): boolean {
-	if (actual.frontends.has(key) || actual.names.has(encodeId(id))) return false;
+	if (actual.names.has(encodeId(id))) return false;
+	const keys = [key, withRule(key, RULE_NUMBERS.FIRST), withRule(key, RULE_NUMBERS.NEXT)];
+	if (keys.some((each) => isIn(actual, each, id))) return false;
 	return set === undefined || isEmpty(set, actual);
+}
+
+/** Whether this element is that of the id, not one that has come there since. */
+function isIn({ frontends }: Contents, key: string, id: number): boolean {
+	const value = frontends.get(key);
+	return value !== undefined && idOf(value) === id;
 }
 
 function isEmpty({ base, length }: Range, actual: Contents): boolean {

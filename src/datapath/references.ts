@@ -1,8 +1,9 @@
 // Who refers to whom in the maps' bytes: a frontend to its name and slots, a slot to its backend.
 
-import { decodeFrontend, decodeSlot, encodeId } from "./codec.ts";
+import { decodeFrontend, decodeSlot, encodeId, guardBytesOf, NO_GROUP, withRule } from "./codec.ts";
 import type { Contents, Keys } from "./contents.ts";
 import { emptyKeys } from "./contents.ts";
+import { RULE_NUMBERS } from "./layout.ts";
 
 /** Whether the backend that this value of a slot refers to stands in `actual` as it is wanted. */
 export function isSlotSupported(value: string, actual: Contents, wanted: Contents): boolean {
@@ -25,6 +26,17 @@ export function isFrontendSupported(value: string, actual: Contents, wanted: Con
 		if (slot === undefined || slot !== wanted.slots.get(key) || !isSlotSupported(slot, actual, wanted)) return false;
 	}
 	return true;
+}
+
+/** Whether this value of a frontend is a redirect's: programs that go past it look for the next rule. */
+export function isRedirect(value: string | undefined): boolean {
+	return value !== undefined && guardBytesOf(value) !== NO_GROUP;
+}
+
+/** Whether there is somebody to go on to past this frontend, if somebody is wanted. */
+export function hasNext(key: string, actual: Contents, wanted: Contents): boolean {
+	const next = withRule(key, RULE_NUMBERS.NEXT);
+	return actual.frontends.has(next) || !wanted.frontends.has(next);
 }
 
 /**

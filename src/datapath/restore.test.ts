@@ -25,7 +25,15 @@ function sound(): Contents {
 
 function frontend(fields: Partial<Parameters<typeof encodeFrontend>[1]>): string {
 	const numbers = { id: 1, slotBase: 0, active: 1, members: 2, generation: 7 };
-	return encodeFrontend(KEY, { ...numbers, flags: 1, affinity: "", affinitySeconds: 0, ...fields });
+	return encodeFrontend(KEY, {
+		...numbers,
+		flags: 1,
+		affinity: "",
+		affinitySeconds: 0,
+		guard: "",
+		limit: 0,
+		...fields,
+	});
 }
 
 const SET = { base: 0, active: 1, members: [1, 2], generation: 7 };
@@ -47,7 +55,7 @@ describe("restore()", () => {
 				{ id: 1, address: A },
 				{ id: 2, address: B },
 			],
-			frontends: [{ id: 1, key: KEY, address: WEB, set: SET }],
+			frontends: [{ id: 1, key: KEY, layer: WEB, set: SET }],
 			looseSlots: [],
 			danglingIds: [],
 			generation: 7,
@@ -63,7 +71,7 @@ describe("restore()", () => {
 		const contents = sound();
 		contents.frontends.set(KEY, value);
 		const restored = restore(contents, CAPACITY);
-		expect(restored.frontends).toEqual([{ id: 1, key: KEY, address: WEB, set: undefined }]);
+		expect(restored.frontends).toEqual([{ id: 1, key: KEY, layer: WEB, set: undefined }]);
 		expect(restored.looseSlots).toEqual([
 			{ base: 0, length: 1 },
 			{ base: 1, length: 1 },
@@ -83,13 +91,13 @@ describe("restore()", () => {
 	test.each([0, 10, 0xffff_ffff])("gives a frontend with id %d a new one", (id) => {
 		const contents = sound();
 		contents.frontends.set(KEY, frontend({ id }));
-		expect(restore(contents, CAPACITY).frontends).toEqual([{ id: 1, key: "", address: undefined, set: undefined }]);
+		expect(restore(contents, CAPACITY).frontends).toEqual([{ id: 1, key: "", layer: undefined, set: undefined }]);
 	});
 
 	test("lets the first of two frontends have an id that both have", () => {
 		const contents = sound();
 		contents.frontends.set(encodeFrontendKey(l4("10.96.0.2:80/TCP")), frontend({}));
-		expect(restore(contents, CAPACITY).frontends.map(({ address }) => address)).toEqual([WEB]);
+		expect(restore(contents, CAPACITY).frontends.map(({ layer }) => layer)).toEqual([WEB]);
 	});
 
 	test("keeps the id of a name without a frontend, and of unreadable elements, from being given", () => {
@@ -98,7 +106,7 @@ describe("restore()", () => {
 		contents.frontends.set("\0".repeat(20), frontend({ id: 4, members: 0, active: 0 }));
 		contents.backends.set(encodeId(5), "\x01".padEnd(24, "\0"));
 		const restored = restore(contents, CAPACITY);
-		expect(restored.frontends.map(({ id, address }) => [id, address])).toEqual([
+		expect(restored.frontends.map(({ id, layer }) => [id, layer])).toEqual([
 			[1, WEB],
 			[4, undefined],
 			[3, undefined],

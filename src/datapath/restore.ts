@@ -3,9 +3,14 @@
 import type { L4Address } from "../model/address.ts";
 import type { Capacity } from "./capacity.ts";
 import type { FrontendValue, SlotValue } from "./codec.ts";
-import { decodeBackend, decodeFrontend, decodeFrontendKey, decodeId, decodeSlot, encodeId } from "./codec.ts";
+import { decodeBackend, decodeFrontend, decodeFrontendKey, decodeId, decodeSlot, encodeId, ruleOf } from "./codec.ts";
 import type { Contents } from "./contents.ts";
+import type { ReadonlyElements } from "./elements.ts";
+import { RULE_NUMBERS } from "./layout.ts";
+import type { Layer } from "./place.ts";
+import { redirectLayer } from "./place.ts";
 import type { Range } from "./ranges.ts";
+import { isRedirect } from "./references.ts";
 
 /** A backend id that is in use. */
 export interface RestoredBackend {
@@ -28,8 +33,8 @@ export interface RestoredFrontend {
 	readonly id: number;
 	/** The element's key; "" if there is only a name. */
 	readonly key: string;
-	/** Undefined: unreadable, or only a name. */
-	readonly address: L4Address | undefined;
+	/** Undefined: unreadable, only a name, or another id has the same. */
+	readonly layer: Layer | undefined;
 	/** Undefined: broken, to be made anew. */
 	readonly set: RestoredSet | undefined;
 }
@@ -73,15 +78,39 @@ function restoreBackends(actual: Contents, capacity: Capacity): readonly Restore
 
 function restoreFrontends(actual: Contents, capacity: Capacity): readonly RestoredFrontend[] {
 	const restored: RestoredFrontend[] = [];
-	const seen = new Set<number>();
-	for (const [key, bytes] of actual.frontends) {
+	const ids = new Set<number>();
+	const layers = new Set<Layer>();
+	for (const [key, bytes] of inOrder(actual.frontends)) {
 		const value = decodeFrontend(bytes);
 		// Two frontends with one id: their slots would prove nothing; the second one gets an id of its own.
-		if (!isId(value.id, capacity.frontends) || seen.has(value.id)) continue;
-		seen.add(value.id);
-		restored.push({ id: value.id, key, address: decodeFrontendKey(key), set: restoreSet(actual, capacity, value) });
+		if (!isId(value.id, capacity.frontends) || ids.has(value.id)) continue;
+		ids.add(value.id);
+		const layer = layerOf(key, bytes);
+		const isFirst = layer === undefined || !layers.has(layer);
+		if (layer !== undefined) layers.add(layer);
+		const set = restoreSet(actual, capacity, value);
+		restored.push({ id: value.id, key, layer: isFirst ? layer : undefined, set });
 	}
 	return restored;
+}
+
+/**
+ * Where a redirect came or went when its writer was killed, what it stands before is there by both rules, with one id: programs
+ * go by the first.
+ */
+function* inOrder(frontends: ReadonlyElements): Iterable<readonly [key: string, value: string]> {
+	const later: (readonly [string, string])[] = [];
+	for (const entry of frontends) {
+		if (ruleOf(entry[0]) === RULE_NUMBERS.FIRST) yield entry;
+		else later.push(entry);
+	}
+	yield* later;
+}
+
+function layerOf(key: string, value: string): Layer | undefined {
+	const address = decodeFrontendKey(key);
+	if (address === undefined) return undefined;
+	return ruleOf(key) === RULE_NUMBERS.FIRST && isRedirect(value) ? redirectLayer(address) : address;
 }
 
 function restoreSet(actual: Contents, capacity: Capacity, value: FrontendValue): RestoredSet | undefined {
@@ -106,7 +135,7 @@ function restoreNames(
 	return [...actual.names.keys()]
 		.map(decodeId)
 		.filter((id) => isId(id, capacity.frontends) && !used.has(id))
-		.map((id) => ({ id, key: "", address: undefined, set: undefined }));
+		.map((id) => ({ id, key: "", layer: undefined, set: undefined }));
 }
 
 function restoreLooseSlots(

@@ -60,6 +60,8 @@ describe("viewFrontends()", () => {
 			name: `test/${WEB}`,
 			mode: "ServiceClusterIP",
 			keepsPeer: false,
+			limit: null,
+			isNext: false,
 			resolved: 12,
 			refused: 3,
 		});
@@ -142,6 +144,7 @@ describe("describeMap()", () => {
 	test("names the fields of every map", () => {
 		const maps = written({ ...planOf(SPECS), addresses: new Map([[l4Parts(l4(WEB)).ip, { kind: "clusterIp" }]]) });
 		maps.put("affinities", new Map([[encodeId(1).padEnd(sizeOf("affinity_key"), "\0"), AFFINITY]]));
+		maps.put("guards", new Map([[encodeId(1).padEnd(sizeOf("guard_key"), "\0"), encodeId(3)]]));
 		put(maps, "frontend_stats", 1, [1, 2]);
 		put(maps, "backend_stats", 1, [3, 2, 1]);
 		const fields = Object.fromEntries(
@@ -157,6 +160,7 @@ describe("describeMap()", () => {
 			],
 			addresses: ["address", "kind"],
 			affinities: ["affinity", "identity", "client", "backend", "backendId", "used"],
+			guards: ["guard", "kind", "identity", "level"],
 			frontend_stats: ["id", "resolved", "refused"],
 			backend_stats: ["id", "connections", "opened", "closed"],
 		});

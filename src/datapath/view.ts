@@ -15,10 +15,12 @@ import {
 	encodeFrontendKey,
 	encodeId,
 	type FrontendValue,
+	ruleOf,
 } from "./codec.ts";
 import type { ReadonlyElements } from "./elements.ts";
-import { offsetOf } from "./layout.ts";
+import { offsetOf, RULE_NUMBERS } from "./layout.ts";
 import type { Maps } from "./maps.ts";
+import { isRedirect } from "./references.ts";
 import { traitsOf } from "./traits.ts";
 
 export interface BackendRef {
@@ -27,6 +29,8 @@ export interface BackendRef {
 	readonly address: L4Address | null;
 	/** `terminating`: keeps the UDP flows it has. */
 	readonly state: "active" | "terminating";
+	/** How many new connections it gets, against the others; 0 if it is terminating. */
+	readonly weight: number;
 }
 
 export interface FrontendView {
@@ -40,6 +44,10 @@ export interface FrontendView {
 	readonly generation: number;
 	/** TCP sockets remember the frontend. */
 	readonly keepsPeer: boolean;
+	/** Of a redirect: connections in a second, 0 for any number; null if it is none. */
+	readonly limit: number | null;
+	/** It has the address only for those who go past the redirect there. */
+	readonly isNext: boolean;
 	readonly backends: readonly BackendRef[];
 	/** Connections and UDP flows that were given a backend, since the frontend got its id. */
 	readonly resolved: number;
@@ -75,14 +83,12 @@ const CONNECTIONS = offsetOf("backend_stats", "connections");
 const OPENED = offsetOf("backend_stats", "opened");
 const CLOSED = offsetOf("backend_stats", "closed");
 
+/** What one slot says. */
+type SlotRef = Omit<BackendRef, "weight">;
+
 /** The slots of a frontend, as far as they are there. */
-function backendsOf(
-	frontend: FrontendValue,
-	slots: ReadonlyElements,
-	backends: ReadonlyElements,
-): readonly BackendRef[] {
+function* slotsOf(frontend: FrontendValue, slots: ReadonlyElements, backends: ReadonlyElements): Iterable<SlotRef> {
 	const { slotBase, active, members } = frontend;
-	const refs: BackendRef[] = [];
 	// No more than there are, whatever a damaged element says.
 	for (let index = 0; index < Math.min(members, slots.size); index++) {
 		const slot = slots.get(encodeId(slotBase + index));
@@ -90,12 +96,24 @@ function backendsOf(
 		const id = decodeSlot(slot).backendId;
 		const backend = backends.get(encodeId(id));
 		const address = backend === undefined ? undefined : decodeBackend(backend);
-		refs.push({ id, address: address ?? null, state: index < active ? "active" : "terminating" });
+		yield { id, address: address ?? null, state: index < active ? "active" : "terminating" };
 	}
-	return refs;
 }
 
-/** Sorted by name, then address. */
+/** Each backend once: what repeats stands side by side, since both runs are sorted. */
+function backendsOf(refs: Iterable<SlotRef>): readonly BackendRef[] {
+	const found: BackendRef[] = [];
+	for (const ref of refs) {
+		const last = found.at(-1);
+		const isSame = last?.id === ref.id && last.state === ref.state;
+		if (isSame) found.pop();
+		const weight = ref.state === "active" ? 1 : 0;
+		found.push({ ...ref, weight: isSame ? last.weight + weight : weight });
+	}
+	return found;
+}
+
+/** Sorted by name, then address; a redirect before who is next. */
 export function viewFrontends(maps: Maps): readonly FrontendView[] {
 	const [names, slots, backends] = [frontendNames(maps), maps.dump("slots"), maps.dump("backends")];
 	const stats = maps.dump("frontend_stats");
@@ -106,6 +124,7 @@ export function viewFrontends(maps: Maps): readonly FrontendView[] {
 		const frontend = decodeFrontend(bytes);
 		const { id, generation } = frontend;
 		const { mode, keepsPeer } = traitsOf(frontend.flags);
+		const isNext = ruleOf(key) === RULE_NUMBERS.NEXT;
 		const counts = stats.get(encodeId(id));
 		views.push({
 			address,
@@ -114,12 +133,15 @@ export function viewFrontends(maps: Maps): readonly FrontendView[] {
 			id,
 			generation,
 			keepsPeer,
-			backends: backendsOf(frontend, slots, backends),
+			limit: isRedirect(bytes) ? frontend.limit : null,
+			isNext,
+			backends: backendsOf(slotsOf(frontend, slots, backends)),
 			resolved: numberAt(counts, RESOLVED),
 			refused: numberAt(counts, REFUSED),
 		});
 	}
-	return views.sort((a, b) => compare(a.name, b.name) || compare(a.address, b.address));
+	const order = (a: FrontendView, b: FrontendView) => Number(a.isNext) - Number(b.isNext);
+	return views.sort((a, b) => compare(a.name, b.name) || compare(a.address, b.address) || order(a, b));
 }
 
 interface User {

@@ -12,10 +12,11 @@ import type { Capacity } from "./capacity.ts";
 import type { Contents } from "./contents.ts";
 import { readContents } from "./contents.ts";
 import { diff } from "./diff.ts";
-import type { MapName, Maps } from "./maps.ts";
+import type { MapName, Maps, MemoryName } from "./maps.ts";
 import { MAP_NAMES } from "./maps.ts";
 import type { Full } from "./place.ts";
 import { restore } from "./restore.ts";
+import { losesLimit, purgeWindows } from "./windows.ts";
 
 /** What one round has done. */
 export interface Written {
@@ -57,8 +58,8 @@ interface State extends WriterOptions {
 	actual: Contents;
 	/** `actual` may be wrong: read it back. */
 	isStale: boolean;
-	/** Programs may know clients of groups that are no more. */
-	hasLostGroups: boolean;
+	/** Programs may remember something of frontends that are no more: by map. */
+	readonly hasLost: Record<MemoryName, boolean>;
 }
 
 /** The maps whose elements a hub that is not read yet may want; all else follows from frontends. */
@@ -80,7 +81,7 @@ export function createWriter(options: WriterOptions): Writer {
 		former: new Map(),
 		found,
 		isStale: false,
-		hasLostGroups: true,
+		hasLost: { affinities: true, redirect_windows: true },
 	};
 	return {
 		write: (plan, { synced }) => write(state, plan, synced),
@@ -99,7 +100,8 @@ function write(state: State, plan: Plan, synced: boolean): Written {
 	const wanted = assignment.wanted.contents;
 	forgetWanted(state);
 	const difference = diff(actual, wanted, assignment.wanted.dirty());
-	state.hasLostGroups ||= losesGroup(difference, actual.frontends);
+	state.hasLost.affinities ||= losesGroup(difference, actual.frontends);
+	state.hasLost.redirect_windows ||= losesLimit(difference, actual.frontends);
 	state.isStale = true;
 	const applied = apply(maps, difference, { actual, wanted, former, kept: synced ? NOTHING : state.found });
 	const purged = purge(state);
@@ -110,12 +112,18 @@ function write(state: State, plan: Plan, synced: boolean): Written {
 	return report(assignment, { ...applied, failures: [...applied.failures, ...purged] });
 }
 
-/** Once the frontends are written: a program that knows the old ones would go on to remember clients. */
-function purge(state: State): readonly Failure[] {
-	if (!state.hasLostGroups) return [];
-	const failures = purgeAffinities(state.maps, state.actual.frontends);
-	state.hasLostGroups = failures.length > 0;
-	return failures.map(({ key, errno }) => ({ map: "affinities", verb: "delete", key, errno }));
+const PURGES = { affinities: purgeAffinities, redirect_windows: purgeWindows } as const;
+
+/** Once the frontends are written: a program that knows the old ones would go on to remember. */
+function purge({ hasLost, maps, actual }: State): readonly Failure[] {
+	const all: Failure[] = [];
+	for (const map of ["affinities", "redirect_windows"] as const) {
+		if (!hasLost[map]) continue;
+		const failures = PURGES[map](maps, actual.frontends);
+		hasLost[map] = failures.length > 0;
+		for (const { key, errno } of failures) all.push({ map, verb: "delete", key, errno });
+	}
+	return all;
 }
 
 /** What others have put there was found as well. */
@@ -125,7 +133,8 @@ function readBack(state: State): void {
 	for (const map of FOUND_MAPS)
 		for (const key of state.actual[map].keys()) if (!before[map].has(key)) found[map].add(key);
 	assignment.wanted.keep("all");
-	state.hasLostGroups = true;
+	state.hasLost.affinities = true;
+	state.hasLost.redirect_windows = true;
 }
 
 /** What a plan has is no longer merely found. */
@@ -162,7 +171,9 @@ function addressProblems(unplaced: number): readonly Problem[] {
 function toProblem({ chunk, frontend, full }: Unplaced): Problem {
 	const message = `Frontend ${frontend.address} is not programmed as it should be: ${whatIsFull(full)}`;
 	const source = chunk.hub === undefined ? {} : { source: chunk.hub };
-	return { object: `Service ${chunk.object}`, ...source, reason: "TooLarge", message };
+	// A policy's key says its kind.
+	const object = chunk.object.includes(" ") ? chunk.object : `Service ${chunk.object}`;
+	return { object, ...source, reason: "TooLarge", message };
 }
 
 function whatIsFull(full: Full): string {

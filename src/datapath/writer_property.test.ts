@@ -80,6 +80,8 @@ const frontend = fc
 		flags: fc.integer({ min: 0, max: 0xffff }),
 		affinity: fc.constantFrom("", "0123456789abcdef"),
 		affinitySeconds: fc.constantFrom(0, 10_800),
+		guard: fc.constantFrom("", "fedcba9876543210"),
+		limit: fc.constantFrom(0, 100),
 	})
 	.chain((value) => frontendKey.map((key) => ({ map: "frontends" as const, key, value: encodeFrontend(key, value) })));
 const garbage: fc.Arbitrary<readonly { map: MapName; key: string; value: string }[]> = fc.array(

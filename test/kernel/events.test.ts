@@ -96,6 +96,7 @@ describe.each(FAMILIES)("an event over $name", (family) => {
 			backendId: heard.bpf.backend(row.to).id,
 			original: { ip: ip(family.vip(1)), port: row.port },
 			backend: { ip: ip(family.backend(row.backend[0])), port: row.backend[1] },
+			redirectHitLimit: false,
 			pid: client.pid,
 			tid: client.pid,
 			uid: 0,

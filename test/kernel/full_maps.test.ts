@@ -29,6 +29,8 @@ function kernelMaps(): Maps {
 		frontends: hash(sizeOf("frontend_key"), sizeOf("frontend")),
 		addresses: hash(sizeOf("address"), sizeOf("known_address")),
 		affinities: hash(sizeOf("affinity_key"), sizeOf("affinity")),
+		redirect_windows: hash(4, 16),
+		guards: hash(sizeOf("guard_key"), sizeOf("guard")),
 		backend_stats: array(sizeOf("backend_stats"), ROOM),
 		frontend_stats: array(sizeOf("frontend_stats"), ROOM),
 	});

@@ -3,7 +3,15 @@
 import { Buffer } from "node:buffer";
 import { type BpfMap, openPinnedMap } from "bun-ffi-libbpf";
 import { CAPACITY } from "../../src/datapath/capacity.ts";
-import { decodeFrontend, decodeId, encodeBackend, encodeFrontendKey, encodeId } from "../../src/datapath/codec.ts";
+import type { Rule } from "../../src/datapath/codec.ts";
+import {
+	decodeFrontend,
+	decodeId,
+	encodeBackend,
+	encodeFrontendKey,
+	encodeId,
+	withRule,
+} from "../../src/datapath/codec.ts";
 import { type Datapath, openDatapath } from "../../src/datapath/datapath.ts";
 import { offsetOf } from "../../src/datapath/layout.ts";
 import { mapPin } from "../../src/datapath/pins.ts";
@@ -32,6 +40,16 @@ export interface Spec {
 	readonly mode?: FrontendMode;
 	readonly ownNodeOnly?: true;
 	readonly affinity?: Affinity;
+	readonly redirect?: SpecRedirect;
+}
+
+export interface SpecRedirect {
+	/** The group of its guard; `test` by default. */
+	readonly guard?: string;
+	/** None by default. */
+	readonly limit?: number;
+	/** Has the same address. */
+	readonly next?: Omit<Spec, "at" | "redirect">;
 }
 
 export interface TestSettings {
@@ -50,7 +68,8 @@ export interface TestDatapath extends Datapath {
 	program(...specs: readonly Spec[]): void;
 	/** What is known of addresses from now on, as withAddresses() has it; the frontends stay as they are. */
 	know(known: Readonly<Record<string, string>>): void;
-	frontend(at: string): { readonly id: number; readonly resolved: number; readonly refused: number };
+	/** Who has the address, or is next there. */
+	frontend(at: string, rule?: Rule): { readonly id: number; readonly resolved: number; readonly refused: number };
 	backend(at: string): { readonly id: number; readonly connections: number; readonly open: number };
 	/** One of the maps. */
 	map(name: string): BpfMap;
@@ -66,20 +85,29 @@ export function l4(text: string): L4Address {
 /** A plan with one object for each frontend. */
 export function planOf(specs: readonly Spec[]): Plan {
 	const chunks = new Map<string, Chunk>();
-	for (const { at, to, terminating = [], keepsPeer = true, mode = "ServiceClusterIP", ...traits } of specs) {
-		const object = `test/${at}`;
-		const frontend: Frontend = {
-			address: l4(at),
-			name: object,
-			mode,
-			active: to.map(l4).sort(),
-			terminating: terminating.map(l4).sort(),
-			keepsPeer,
-			...traits,
-		};
-		chunks.set(object, { object, frontends: [frontend] });
+	for (const spec of specs) {
+		const object = `test/${spec.at}`;
+		chunks.set(object, { object, frontends: [frontendOf(spec)] });
 	}
 	return { ...EMPTY_PLAN, chunks };
+}
+
+/** A redirect's name is not that of who is next. */
+function frontendOf(spec: Spec): Frontend {
+	const { at, to, terminating = [], keepsPeer = true, mode = "ServiceClusterIP", redirect, ...traits } = spec;
+	const frontend: Frontend = {
+		address: l4(at),
+		name: `test/${at}`,
+		mode,
+		active: to.map(l4).sort(),
+		terminating: terminating.map(l4).sort(),
+		keepsPeer,
+		...traits,
+	};
+	if (redirect === undefined) return frontend;
+	const { guard = "test", limit = 0, next } = redirect;
+	const beyond = next === undefined ? {} : { next: frontendOf({ ...next, at }) };
+	return { ...frontend, name: `redirect/${at}`, redirect: { guard, limit, ...beyond } };
 }
 
 /** Attached to the cgroup until disposed; then nothing of it is left. */
@@ -115,8 +143,8 @@ export function datapath(cgroup: string, settings: TestSettings = {}): TestDatap
 		program(...last);
 	}
 
-	function frontend(at: string) {
-		const found = map("frontends").lookup(Buffer.from(encodeFrontendKey(l4(at)), "latin1"));
+	function frontend(at: string, rule: Rule = 0) {
+		const found = map("frontends").lookup(Buffer.from(withRule(encodeFrontendKey(l4(at)), rule), "latin1"));
 		if (found === undefined) throw new Error(`Cannot find frontend ${at}`);
 		const { id } = decodeFrontend(Buffer.from(found).toString("latin1"));
 		const stats = statsOf(map("frontend_stats"), id);

@@ -11,9 +11,10 @@ const SIZES: readonly { map: AnyMapName; type: "array" | "hash"; key: number; va
 	{ map: "backends", type: "array", key: 4, value: 24 },
 	{ map: "slots", type: "array", key: 4, value: 8 },
 	{ map: "names", type: "hash", key: 4, value: 160 },
-	{ map: "frontends", type: "hash", key: 20, value: 56 },
+	{ map: "frontends", type: "hash", key: 20, value: 72 },
 	{ map: "addresses", type: "hash", key: 16, value: 36 },
 	{ map: "affinities", type: "hash", key: 24, value: 32 },
+	{ map: "guards", type: "hash", key: 24, value: 4 },
 	{ map: "backend_stats", type: "array", key: 4, value: 24 },
 	{ map: "frontend_stats", type: "array", key: 4, value: 16 },
 ];

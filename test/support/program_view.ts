@@ -5,7 +5,7 @@ import type { Maps } from "../../src/datapath/maps.ts";
 
 /** A frontend as a program has copied it. */
 export interface FrontendCopy {
-	/** `10.96.0.1:80/TCP`. */
+	/** `10.96.0.1:80/TCP`; with ` next` behind it if it is found only past the redirect there. */
 	readonly address: string;
 	/** The value's bytes. */
 	readonly bytes: string;
@@ -18,6 +18,9 @@ export interface FrontendCopy {
 	/** Eight bytes. */
 	readonly affinity: bigint;
 	readonly affinitySeconds: number;
+	/** Eight bytes; not zero: a redirect. */
+	readonly guard: bigint;
+	readonly limit: number;
 }
 
 /** What a program finds in one slot; undefined: a miss that it notices. */
@@ -94,9 +97,9 @@ export function describeSet(memory: Memory, frontend: FrontendCopy): string {
 	return `${sorted(found.slice(0, frontend.active))}|${sorted(found.slice(frontend.active))}`;
 }
 
-/** Flags in binary, the group in hexadecimal digits, and its seconds. */
-export function describeTraits({ flags, affinity, affinitySeconds }: FrontendCopy): string {
-	return `${flags.toString(2)} ${affinity.toString(16)} ${affinitySeconds}`;
+/** Flags in binary, the group of clients in hexadecimal digits and its seconds, the guard and the limit. */
+export function describeTraits({ flags, affinity, affinitySeconds, guard, limit }: FrontendCopy): string {
+	return `${flags.toString(2)} ${affinity.toString(16)} ${affinitySeconds} ${guard.toString(16)} ${limit}`;
 }
 
 /** Backend ids of the two runs, in the order of slots. */
@@ -112,12 +115,12 @@ export function u32Key(value: number): string {
 }
 
 function readFrontend(key: string, value: string): FrontendCopy {
-	if (key.length !== 20 || value.length !== 56 || !value.startsWith(key))
+	if (key.length !== 20 || value.length !== 72 || !value.startsWith(key))
 		throw new Error("A frontend of another shape");
 	const bytes = view(value);
 	const field = (index: number) => bytes.getUint32(32 + 4 * index, true);
 	return {
-		address: readAddress(key),
+		address: readAddress(key) + readRule(key),
 		bytes: value,
 		id: bytes.getUint32(20, true),
 		affinity: bytes.getBigUint64(24),
@@ -127,7 +130,15 @@ function readFrontend(key: string, value: string): FrontendCopy {
 		generation: field(3),
 		flags: field(4),
 		affinitySeconds: field(5),
+		guard: bytes.getBigUint64(56),
+		limit: bytes.getUint32(64, true),
 	};
+}
+
+function readRule(key: string): string {
+	const rule = view(key).getUint8(19);
+	if (rule > 1) throw new Error(`Rule ${rule}`);
+	return rule === 0 ? "" : " next";
 }
 
 /** Sixteen bytes of address, two of port, one of protocol. */

@@ -2,11 +2,18 @@
 
 import type { Frontend, KnownAddress } from "../../src/plan/plan_types.ts";
 
-const MODES = ["ServiceClusterIP", "ServiceNodeport", "ServiceLoadbalancer", "ServiceExternalIP", "Canary"];
+const MODES = [
+	...["ServiceClusterIP", "ServiceNodeport", "ServiceLoadbalancer", "ServiceExternalIP", "Canary"],
+	...["localRedirectService", "localRedirectAddress"],
+	...["balancingPod", "balancingHostPort", "balancingNodeProxy", "balancingAddress"],
+];
 const CLIENTS = ["netns", "cgroup", "uid", "process"];
 
-/** Flags (mode, keeps UDP, closes TCP, client identity, own node only, keeps peer), group and seconds, as bpf/types.h has them. */
-export function wantedTraits({ mode, keepsPeer, ownNodeOnly, closeOnRemove, affinity }: Frontend): string {
+/**
+ * Flags (mode, keeps UDP, closes TCP, client identity, own node only, keeps peer), group and seconds, guard and limit, as bpf/types.h
+ * has them.
+ */
+export function wantedTraits({ mode, keepsPeer, ownNodeOnly, closeOnRemove, affinity, redirect }: Frontend): string {
 	const bit = (is: boolean) => (is ? "1" : "0");
 	const client = CLIENTS.indexOf(affinity?.client ?? "netns")
 		.toString(2)
@@ -16,10 +23,14 @@ export function wantedTraits({ mode, keepsPeer, ownNodeOnly, closeOnRemove, affi
 		`${MODES.indexOf(mode).toString(2)}00`,
 		`${close}${client}${bit(ownNodeOnly === true)}${bit(keepsPeer || closeOnRemove === "all")}`,
 	];
-	const digest = affinity === undefined ? undefined : new Bun.CryptoHasher("sha256").update(affinity.group).digest();
-	const group = digest?.readBigUint64BE(0) ?? 0n;
 	const number = Number.parseInt(flags.join(""), 2);
-	return `${number.toString(2)} ${group.toString(16)} ${affinity?.seconds ?? 0}`;
+	const clients = `${hashOf(affinity?.group)} ${affinity?.seconds ?? 0}`;
+	return `${number.toString(2)} ${clients} ${hashOf(redirect?.guard)} ${redirect?.limit ?? 0}`;
+}
+
+function hashOf(group: string | undefined): string {
+	if (group === undefined) return "0";
+	return new Bun.CryptoHasher("sha256").update(group).digest().readBigUint64BE(0).toString(16);
 }
 
 /** As Memory.addresses has it. */
