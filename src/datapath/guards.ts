@@ -56,7 +56,7 @@ export function createGuards({ maps, setLevels }: GuardsOptions): Guards {
 		const puts = new Map([...entries].filter(([key, value]) => actual.get(key) !== value));
 		if (puts.size === 0) return failures;
 		// Before there is anything to find: a level too many costs time, no guard.
-		setLevels(levelsOf(actual) | levelsOf(puts));
+		setLevels((levelsOf(actual) | levelsOf(puts)) >>> 0);
 		const failed = maps.put("guards", puts);
 		for (const { key } of failed) puts.delete(key);
 		for (const [key, value] of puts) actual.set(key, value);
