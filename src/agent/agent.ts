@@ -20,6 +20,7 @@ import { getVersion } from "../version.ts";
 import { createBypass } from "./bypass.ts";
 import { type Closing, createClosing } from "./closing.ts";
 import { createEventLog } from "./event_log.ts";
+import { createHealth, type Health } from "./health.ts";
 import { openHubs } from "./hub_sources.ts";
 import { followHubs, type Hubs } from "./hubs.ts";
 import { lockStateDir } from "./lock.ts";
@@ -55,6 +56,7 @@ interface Parts {
 	readonly sync: Sync;
 	readonly proof: Proof;
 	readonly closing: Closing;
+	readonly health: Health;
 	readonly started: string;
 }
 
@@ -71,7 +73,7 @@ function reasonsNotReady({ hubs, sync, proof }: Parts): readonly string[] {
 }
 
 function statusOf(parts: Parts): AgentStatus {
-	const { config, cgroup, datapath, hubs, sync, proof, closing, started } = parts;
+	const { config, cgroup, datapath, hubs, sync, proof, closing, health, started } = parts;
 	const { frontends, backends } = sync.counts();
 	const notReady = reasonsNotReady(parts);
 	return {
@@ -89,6 +91,7 @@ function statusOf(parts: Parts): AgentStatus {
 		faults: datapath.faults(),
 		unknownPortRefusals: datapath.unknownPortRefusals(),
 		sockets: closing.status(),
+		health: health.status(),
 		policies: policyStatuses(sync.policies()),
 		problems: sync.problems(),
 	};
@@ -170,11 +173,19 @@ function startLoop({ config, datapath, closer, healthPorts, log, signal }: LoopO
 	});
 	const closing = createClosing({ closer, log, signal });
 	const ownAddresses = createOwnAddresses();
+	const health = createHealth({
+		actual: writer.actual,
+		synced: () => hubs.synced(),
+		bypass,
+		onChange: () => runner.call(),
+		log,
+	});
 	let wasSynced = false;
 	const sync = createSync({
 		hubs,
 		writer,
 		self: () => selfOf(config, ownAddresses.current()),
+		health,
 		log,
 		onNames,
 		onFrontends: closing.call,
@@ -200,7 +211,7 @@ function startLoop({ config, datapath, closer, healthPorts, log, signal }: LoopO
 	});
 	// Without waiting for the hubs: the canaries, and what was restored, need none.
 	runner.call();
-	return { hubs, sync, proof, closing, stopped: Promise.all([hubs.stopped, runner.stopped, closing.stopped]) };
+	return { hubs, sync, proof, closing, health, stopped: Promise.all([hubs.stopped, runner.stopped, closing.stopped]) };
 }
 
 /**
@@ -238,6 +249,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 		ended.abort();
 		await settled;
 	});
+	stack.use(loop.health);
 	pages = pagesFor({ config, cgroup, datapath, ...loop, started: new Date().toISOString() });
 	log.info({ node, hubs: loop.hubs.status().map(({ name }) => name), pinPath: config["pin-path"] }, "Started");
 	await loop.stopped;

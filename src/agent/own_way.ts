@@ -36,7 +36,10 @@ interface Obstacle {
 type Actual = ReturnType<OwnWayOptions["actual"]>;
 
 /** What stands in the way there: a frontend, or a Service's address that has none on this port. */
-function obstacleAt(key: string, { frontends, addresses }: Actual): string | undefined {
+export function obstacleAt(
+	key: string,
+	{ frontends, addresses }: Pick<Actual, "frontends" | "addresses">,
+): string | undefined {
 	return frontends.get(key) ?? addresses.get(addressKeyOf(key));
 }
 

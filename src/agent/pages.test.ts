@@ -29,6 +29,7 @@ const STATUS: AgentStatus = {
 	faults: { slot: 1, storage: 2, eventFull: 3, eventRate: 4 },
 	unknownPortRefusals: 9,
 	sockets: { closed: { UDP: { closed: 5, failed: 1 }, TCP: { closed: 2, failed: 0 } }, limit: null },
+	health: { backends: [], probes: { passed: 0, failed: 0, broken: 0 } },
 	policies: [
 		{
 			kind: "LocalRedirectPolicy",

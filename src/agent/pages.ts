@@ -2,6 +2,7 @@
 
 import { CAPACITY } from "../datapath/capacity.ts";
 import { MAP_NAMES, type MapName } from "../datapath/maps.ts";
+import { healthMetrics } from "../observe/health/health_status.ts";
 import type { Page, Pages } from "../observe/http.ts";
 import { POLICY_STATES, policyUse } from "../observe/policy_status.ts";
 import { type Metric, renderMetrics } from "../observe/prometheus.ts";
@@ -124,6 +125,7 @@ function metricsOf(status: AgentStatus, sources: PageSources): readonly Metric[]
 		byMap("map_capacity", "Elements that the kernel's maps can hold.", CAPACITIES),
 		gauge("plan_entries", "Frontends that the plan wants.", sources.planned()),
 		memoryMetric(sources.memory()),
+		...healthMetrics(status.health),
 		policyCounts(status),
 		problemCounts(status),
 		...(lastWrite

@@ -67,6 +67,7 @@ function start(memory: Maps = createMemoryMaps()) {
 		hubs,
 		writer: createWriter({ maps, capacity: CAPACITY, firstGeneration: 1 }),
 		self: () => selfOf("one"),
+		health: { quarantine: () => new Set(), follow: () => false },
 		log,
 		onNames: () => {
 			renamed++;

@@ -13,6 +13,7 @@ import { problemLine, type WriteStatus } from "../observe/status.ts";
 import { CANARY_OBJECT } from "../plan/canary.ts";
 import { createPlanner } from "../plan/plan.ts";
 import { EMPTY_PLAN, type Plan, type Self } from "../plan/plan_types.ts";
+import type { PlanHealth } from "./health.ts";
 import type { Hubs } from "./hubs.ts";
 
 export interface Sync {
@@ -37,6 +38,7 @@ export interface SyncOptions {
 	readonly writer: Writer;
 	/** As it is now. */
 	readonly self: () => Self;
+	readonly health: PlanHealth;
 	readonly log: Log;
 	/** Called when names of frontends changed. */
 	readonly onNames: () => void;
@@ -103,9 +105,20 @@ function createFailureLog(log: Log): (failure: string | null, err?: unknown) => 
 	};
 }
 
-/** Nothing happens until the first run. */
-export function createSync({ hubs, writer, self, log, onNames, onFrontends }: SyncOptions): Sync {
+function createPlanning({ hubs, self, health }: SyncOptions): () => Plan {
 	const planner = createPlanner();
+	return () => {
+		const [snapshots, ourselves] = [hubs.snapshots(), self()];
+		const plan = planner(snapshots, ourselves, health.quarantine());
+		// Whoever is distrusted from the first must not be written even for a moment.
+		return health.follow(plan) ? planner(snapshots, ourselves, health.quarantine()) : plan;
+	};
+}
+
+/** Nothing happens until the first run. */
+export function createSync(options: SyncOptions): Sync {
+	const { hubs, writer, log, onNames, onFrontends } = options;
+	const planNow = createPlanning(options);
 	const sayProblems = createProblemLog(log);
 	const sayFailure = createFailureLog(log);
 	let last: WriteStatus | null = null;
@@ -116,7 +129,7 @@ export function createSync({ hubs, writer, self, log, onNames, onFrontends }: Sy
 
 	function write(): Written {
 		const started = performance.now();
-		const plan = planner(hubs.snapshots(), self());
+		const plan = planNow();
 		planned = plan;
 		const synced = hubs.synced();
 		const written = writer.write(plan, { synced });

@@ -28,6 +28,7 @@ const STATUS: AgentStatus = {
 	faults: { slot: 0, storage: 1 },
 	unknownPortRefusals: 0,
 	sockets: { closed: { UDP: { closed: 3, failed: 0 }, TCP: { closed: 1, failed: 0 } }, limit: null },
+	health: { backends: [], probes: { passed: 0, failed: 0, broken: 0 } },
 	policies: [],
 	problems: [],
 };

@@ -1,6 +1,7 @@
 // What the agent knows about itself, as data and as a page for people.
 
 import type { Problem } from "../model/problem.ts";
+import { type HealthStatus, healthLine, renderHealth } from "./health/health_status.ts";
 import { type PolicyStatus, renderPolicies } from "./policy_status.ts";
 
 export interface HubStatus {
@@ -66,6 +67,7 @@ export interface AgentStatus {
 	/** Connections to ports that a cluster IP does not have, since the maps were made. */
 	readonly unknownPortRefusals: number;
 	readonly sockets: SocketsStatus;
+	readonly health: HealthStatus;
 	readonly policies: readonly PolicyStatus[];
 	readonly problems: readonly Problem[];
 }
@@ -124,8 +126,11 @@ export function renderStatus(status: AgentStatus): string {
 	];
 	const line = ([name, value]: readonly [string, string]) => `${name.padEnd(12)}${value}\n`;
 	const policies = status.policies.length === 0 ? [] : [line(["Policies", String(status.policies.length)])];
+	const health = status.health.backends.length === 0 ? [] : [line(["Health", healthLine(status.health)])];
 	return [
 		...rows.map(line),
+		...health,
+		renderHealth(status.health),
 		...policies,
 		renderPolicies(status.policies),
 		line(["Problems", String(status.problems.length)]),

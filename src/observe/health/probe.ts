@@ -2,7 +2,7 @@
 
 import { closeSync, openSync } from "node:fs";
 import { assertNever } from "../../lib/assert_never.ts";
-import { l4Parts } from "../../model/address.ts";
+import { type L4Address, l4Address, l4Parts } from "../../model/address.ts";
 import type { HealthCheck } from "../../model/health_check.ts";
 import type { Probe } from "../../plan/plan_types.ts";
 import { probeDns } from "./dns_probe.ts";
@@ -55,10 +55,17 @@ function ownFault(): string | undefined {
 	}
 }
 
+/** Where a probe goes: by TCP, or by UDP if it asks a DNS server, whatever clients use. */
+export function targetOf({ address, check: { probe, port } }: Probe): L4Address {
+	const parts = l4Parts(address);
+	return l4Address(parts.ip, port ?? parts.port, probe.kind === "dns" ? "UDP" : "TCP");
+}
+
 /** Never rejects. It goes out from this process's network namespace, to the backend's own address or the check's port. */
-export async function runProbe({ address, check }: Probe, signal: AbortSignal): Promise<Outcome> {
-	const { ip, port } = l4Parts(address);
-	const target: Target = { ip, port: check.port ?? port, timeout: check.timeout, signal };
+export async function runProbe(probe: Probe, signal: AbortSignal): Promise<Outcome> {
+	const { check } = probe;
+	const { ip, port } = l4Parts(targetOf(probe));
+	const target: Target = { ip, port, timeout: check.timeout, signal };
 	let outcome: Outcome;
 	try {
 		outcome = await begin(check.probe, target);
