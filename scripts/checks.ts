@@ -68,6 +68,11 @@ function checks(): readonly Check[] {
 			fix: [...clangFormat, "-i", ...c],
 		},
 		{ name: "shellcheck", command: ["shellcheck", ...shellScripts()] },
+		{
+			name: "crds",
+			command: [process.execPath, "scripts/crds.ts", "--check"],
+			fix: [process.execPath, "scripts/crds.ts"],
+		},
 		{ name: "codespell", command: ["codespell", ...written()] },
 	];
 }

@@ -20,7 +20,8 @@ export interface L4Parts {
 
 /** The longest text of an IPv6 address: INET6_ADDRSTRLEN without its zero byte. */
 const MAX_IP_LENGTH = 45;
-const IPV4 = /^(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}$/;
+/** Dotted, without leading zeros. */
+export const IPV4 = /^(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}$/;
 const GROUP = /^[0-9a-fA-F]{1,4}$/;
 const PORT = /^[1-9]\d{0,4}$/;
 const L4 = /^(?:\[([^[\]]+)\]|([^:[\]]+)):(\d+)(?:\/([A-Za-z]+))?$/;
