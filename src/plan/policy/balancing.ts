@@ -74,24 +74,27 @@ function finderOf({ policy, pods, vantage }: PolicySubject<BalancingPolicy>, los
 				[],
 			);
 		};
-	const uses = sortPods(selectPods(pods.values(), (pod) => isSelected(pod, backend.pods)));
+	const selected = selectPods(pods.values(), (pod) => isSelected(pod, backend.pods));
+	const missed = new Set(sortPods(selected).wanted);
 	const way = wayOf(backend.mode, vantage);
 	return (place) => {
-		const arrive = (pod: Pod, onObstacle: (obstacle: Obstacle) => void) => {
+		const ways = new Map<Pod, readonly L4Address[]>();
+		for (const pod of selected) {
 			const reached = way(pod, place);
-			if (isAddresses(reached)) return reached;
-			onObstacle(reached);
-			return [];
-		};
+			if (!isAddresses(reached)) {
+				if (missed.has(pod)) lost.set(`${reached.reason} ${pod.key}`, reached);
+			} else if (reached.length > 0) ways.set(pod, reached);
+		}
+		// Who cannot be reached there does not keep others from being used.
+		const uses = sortPods([...ways.keys()]);
 		const wanted = uses.wanted.flatMap((pod) => {
 			// Several pods may share a proxy, whatever their weights.
 			const weight = backend.mode === "nodeProxy" ? 1 : (pod.weight ?? 1);
-			const addresses = arrive(pod, (obstacle) => lost.set(`${obstacle.reason} ${pod.key}`, obstacle));
-			return addresses.map((address) => [address, weight] as const);
+			return (ways.get(pod) ?? []).map((address) => [address, weight] as const);
 		});
 		return sortOut(
 			wanted,
-			uses.others.flatMap((pod) => arrive(pod, () => {})),
+			uses.others.flatMap((pod) => ways.get(pod) ?? []),
 		);
 	};
 }
