@@ -24,6 +24,28 @@ metadata: { name: one, namespace: demo, labels: { app: web } }
 status: { podIPs: [{ ip: 10.244.1.11 }] }
 `;
 
+const REDIRECT = `apiVersion: balancing.elf.io/v1beta1
+kind: LocalRedirectPolicy
+metadata: { name: cache }
+spec:
+  frontend: { addressMatcher: { ip: 169.254.77.7, toPorts: [{ port: "80", protocol: TCP }] } }
+  backend:
+    endpointSelector: { matchLabels: { app: cache } }
+    toPorts: [{ port: "8080", protocol: TCP }]
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: cache, namespace: demo, labels: { app: cache } }
+spec: { nodeName: here, hostNetwork: true }
+status: { podIPs: [{ ip: 10.244.1.12 }] }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: far, namespace: demo, labels: { app: cache } }
+spec: { nodeName: there }
+status: { podIPs: [{ ip: 10.244.1.13 }] }
+`;
+
 /** Runs it in a world of its own. */
 async function balancing(...args: readonly string[]) {
 	let [out, err] = ["", ""];
@@ -182,14 +204,44 @@ describe("balancing explain", () => {
 	test.each([
 		[
 			"10.96.0.10:80/udp",
-			"Service demo/web has 10.96.0.10, but only with 80/TCP\nwould be refused with ECONNREFUSED, because no Service has 10.96.0.10:80/UDP, and 10.96.0.10 is a cluster IP of Service demo/web",
+			"Service demo/web has 10.96.0.10, but only with 80/TCP\nwould be refused with ECONNREFUSED, because nobody has 10.96.0.10:80/UDP, and 10.96.0.10 is a cluster IP of Service demo/web",
 		],
 		[
 			"[fd00::1]:80",
-			"would connect to [fd00::1]:80/TCP as it is, because no Service has [fd00::1]:80/TCP, and fd00::1 is no cluster IP and no node's address with node ports",
+			"would connect to [fd00::1]:80/TCP as it is, because nobody has [fd00::1]:80/TCP, and fd00::1 is no cluster IP and no node's address with node ports",
 		],
 	])("answers for %s, which is no mistake", async (address, line) => {
 		expect(await explain(address)).toEqual({ code: 0, out: `${line}\n`, err: "" });
+	});
+
+	test("knows which Pod asks, and that a redirect is not for its own", async () => {
+		const ask = (...from: readonly string[]) =>
+			balancing("explain", "--manifests", `${folder}/cache.yaml`, "--node-name", "here", "169.254.77.7:80", ...from);
+		writeFileSync(`${folder}/cache.yaml`, REDIRECT);
+		expect((await ask("--from", "pod")).out).toContain("\nwould connect to 10.244.1.12:8080/TCP, because ");
+		expect(await ask("--from", "pod:demo/cache")).toEqual({
+			code: 0,
+			out: [
+				"169.254.77.7:80/TCP is redirected by LocalRedirectPolicy cache, port 80/TCP to 8080/TCP of ready Pods on this node",
+				"Pod demo/cache is one of its own: it is not redirected",
+				"would connect to 169.254.77.7:80/TCP as it is, because the client is a Pod of LocalRedirectPolicy cache itself, and nobody else has 169.254.77.7:80/TCP",
+				"",
+			].join("\n"),
+			err: "",
+		});
+		const json: unknown = JSON.parse((await ask("--from", "pod:demo/cache", "-o", "json")).out);
+		expect(json).toMatchObject({
+			question: { client: { scope: "host", pod: "demo/cache" } },
+			verdict: { kind: "pass" },
+		});
+		expect((await ask("--from", "pod:demo/far")).out).toStartWith(
+			"Pod demo/far is on node there: this is what would happen on here (--node-name)\n",
+		);
+		expect(await ask("--from", "pod:demo/nobody")).toEqual({
+			code: 1,
+			out: "",
+			err: "balancing explain: Cannot explain for Pod demo/nobody: no source has it among those of node here and those that policies select (try --from pod)\n",
+		});
 	});
 
 	test("gives all of it as JSON", async () => {
@@ -223,7 +275,8 @@ describe("balancing explain", () => {
 		[[], "Cannot explain without an address: give one, as 10.96.0.10:80, 10.96.0.10:53/udp or [fd00::1]:80"],
 		[["web:80"], 'Cannot understand "web:80": give 10.96.0.10:80, 10.96.0.10:53/udp or [fd00::1]:80'],
 		[["10.96.0.10:80/sctp"], 'Cannot understand "10.96.0.10:80/sctp": give '],
-		[["10.96.0.10:80", "--from", "mars"], 'Cannot use --from "mars": it must be host or pod'],
+		[["10.96.0.10:80", "--from", "mars"], 'Cannot use --from "mars": it must be host, pod or pod:NAMESPACE/NAME'],
+		[["10.96.0.10:80", "--from", "pod:web"], 'Cannot use --from "pod:web": it must be host, pod or pod:NAMESPACE/NAME'],
 	])("%j is a mistake, and says what to type", async (args, message) => {
 		const { code, out, err } = await explain(...args);
 		expect({ code, out }).toEqual({ code: 2, out: "" });

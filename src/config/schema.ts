@@ -40,6 +40,7 @@ const apiServer = v.pipe(
 	v.regex(/^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]@?#]+):\d{1,5}$/, API_SERVER),
 	v.check((given) => Number(given.slice(given.lastIndexOf(":") + 1)) <= 65535, "has a port over 65535"),
 );
+const FROM = "must be host, pod or pod:NAMESPACE/NAME";
 const META_SERVER = "must be a URL, as http://127.0.0.1:10550";
 /** Given as a list, or in one text with commas. */
 const namespaces = v.pipe(
@@ -116,7 +117,7 @@ export const schema = v.object({
 		"info",
 	),
 	"log-format": v.optional(v.picklist(["json", "pretty"], "must be json or pretty")),
-	from: v.optional(v.picklist(["host", "pod"], "must be host or pod"), "host"),
+	from: v.optional(v.pipe(v.string(FROM), v.regex(/^(?:host|pod|pod:[^/\s]+\/[^/\s]+)$/, FROM)), "host"),
 	output: v.optional(v.picklist(["text", "json"], "must be text or json"), "text"),
 });
 
@@ -171,6 +172,6 @@ export const FLAGS: Readonly<Record<FlagName, Flag>> = {
 	"events-rate": { value: "N", help: "events per second at most, 0 = no limit (default: 1000)" },
 	"log-level": { value: "LEVEL", help: "debug, info, warn, error, silent (default: info)" },
 	"log-format": { value: "FORMAT", help: "json or pretty (default: pretty on a terminal, else json)" },
-	from: { value: "CLIENT", help: "who connects: host, or pod (a network namespace of its own) (default: host)" },
+	from: { value: "CLIENT", help: "who connects: host, pod (any), or pod:NAMESPACE/NAME (default: host)" },
 	output: { value: "FORMAT", help: "text or json (default: text)", short: "o" },
 };

@@ -1,31 +1,9 @@
 // Connections that are explained, case by case: what a person reads.
 
 import { describe, expect, test } from "bun:test";
-import { selfOf } from "../../test/support/plans.ts";
+import { type Asked, told } from "../../test/support/explained.ts";
 import { cluster, hubsOf, ip, type Objects, port, service, slice } from "../../test/support/snapshots.ts";
-import { l4Parts, parseL4Address } from "../model/address.ts";
-import type { Scope } from "./explain/explanation.ts";
-import { renderExplanation } from "./explain/render.ts";
-import { explain } from "./explain.ts";
-import type { HubSnapshot, Self } from "./plan_types.ts";
-
-interface Asked {
-	readonly from?: Scope;
-	readonly self?: Partial<Self>;
-}
-
-function told(
-	hubs: readonly HubSnapshot[],
-	target: string,
-	{ from = "pod", self = {} }: Asked = {},
-): readonly string[] {
-	const asked = parseL4Address(target);
-	if (asked === undefined) throw new Error(`Not an address: ${target}`);
-	const question = { client: { scope: from }, ...l4Parts(asked) };
-	return renderExplanation(question, explain(hubs, { ...selfOf("here"), ...self }, question))
-		.trimEnd()
-		.split("\n");
-}
+import type { Self } from "./plan_types.ts";
 
 const one = (objects: Objects) => hubsOf(cluster(objects));
 const last = (...args: Parameters<typeof told>) => told(...args).at(-1);
@@ -73,7 +51,7 @@ describe("a cluster IP", () => {
 		for (const target of ["10.96.0.1:81/TCP", "10.96.0.1:80/UDP"])
 			expect(told(hubs, target)).toEqual([
 				"Service demo/web has 10.96.0.1, but only with 80/TCP",
-				`would be refused with ECONNREFUSED, because no Service has ${target}, and 10.96.0.1 is a cluster IP of Service demo/web`,
+				`would be refused with ECONNREFUSED, because nobody has ${target}, and 10.96.0.1 is a cluster IP of Service demo/web`,
 			]);
 	});
 
@@ -168,7 +146,7 @@ describe("a node port", () => {
 			"is of no use outside of a cluster",
 			"127.0.0.1:30080",
 			{ from: "host", self: { nodeName: "vm" } },
-			"would connect to 127.0.0.1:30080/TCP as it is, because no Service has 127.0.0.1:30080/TCP, and no node port is served there",
+			"would connect to 127.0.0.1:30080/TCP as it is, because nobody has 127.0.0.1:30080/TCP, and no node port is served there",
 		],
 	])("%s", (_, target, asked, line) => {
 		expect(last(one({ services: [OPEN], slices, nodes: NODES }), target, asked)).toStartWith(line);
@@ -284,7 +262,7 @@ test.each([
 ])("a Service that is left alone is named: %s", (_, fields, why) => {
 	expect(told(one({ services: [service("demo/web", fields)] }), "10.96.0.1:80")).toEqual([
 		`Service demo/web has 10.96.0.1, but ${why}`,
-		"would connect to 10.96.0.1:80/TCP as it is, because no Service has 10.96.0.1:80/TCP, and 10.96.0.1 is no cluster IP and no node's address with node ports",
+		"would connect to 10.96.0.1:80/TCP as it is, because nobody has 10.96.0.1:80/TCP, and 10.96.0.1 is no cluster IP and no node's address with node ports",
 	]);
 });
 
@@ -293,8 +271,8 @@ test("what could not be read is shown where nobody has the address", () => {
 	const hub = { ...cluster({}), problems: Array.from({ length: 7 }, () => problem) };
 	expect(told(hubsOf(hub), "10.96.0.1:80")).toEqual([
 		...Array.from({ length: 5 }, () => "PROBLEM Service demo/bad spec InvalidObject: No"),
-		"2 more problems of Services: balancing plan lists them",
-		"would connect to 10.96.0.1:80/TCP as it is, because no Service has 10.96.0.1:80/TCP, and 10.96.0.1 is no cluster IP and no node's address with node ports",
+		"2 more problems of Services and policies: balancing plan lists them",
+		"would connect to 10.96.0.1:80/TCP as it is, because nobody has 10.96.0.1:80/TCP, and 10.96.0.1 is no cluster IP and no node's address with node ports",
 	]);
 });
 

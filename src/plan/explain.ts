@@ -6,42 +6,53 @@ import { CANARY } from "./canary.ts";
 import type { Explanation, Question, Verdict } from "./explain/explanation.ts";
 import { describeWant, explainFrontend } from "./explain/frontend.ts";
 import { describeNear, describeProblems } from "./explain/near.ts";
+import { inOrder } from "./explain/order.ts";
 import { type Place, placeOf } from "./explain/places.ts";
+import { stancesOf } from "./explain/policy_wants.ts";
 import { type World, wantsOf } from "./explain/wants.ts";
 import { nodePortsIp } from "./node_ports.ts";
-import type { HubSnapshot, Self } from "./plan_types.ts";
+import type { HubSnapshot, Quarantine, Self } from "./plan_types.ts";
+import { NO_QUARANTINE } from "./probes.ts";
 
 const PASS: Verdict = { kind: "pass" };
 const REFUSE: Verdict = { kind: "refuse", errno: "ECONNREFUSED", terminating: [] };
 
-/** Total: never throws on a user's object. The hubs stand in the order in which they win. */
-export function explain(hubs: readonly HubSnapshot[], self: Self, question: Question): Explanation {
-	const world = { hubs, self };
+/** Total: never throws on a user's object. The hubs stand in the order in which they win; nobody is in quarantine unless it is said. */
+export function explain(
+	hubs: readonly HubSnapshot[],
+	self: Self,
+	question: Question,
+	quarantine: Quarantine = NO_QUARANTINE,
+): Explanation {
+	const world = { hubs, self, quarantine };
 	const asked = l4Address(question.ip, question.port, question.protocol);
 	if (CANARY.frontends.some(({ address }) => address === asked))
 		return answer(REFUSE, `${asked} is where the agent proves that its programs work`);
-	const wants = wantsOf(world, asked);
-	if (wants[0] !== undefined) return explainFrontend(world, wants, []);
+	const policies = stancesOf(world, question);
+	const wants = inOrder([...wantsOf(world, asked), ...policies.wants]);
+	if (wants[0] !== undefined) return explainFrontend(world, wants, { client: question.client, before: policies.idle });
+	return explainPlace(world, question, [...policies.idle, ...policies.near]);
+}
+
+/** Of an address that nobody has with this port. */
+function explainPlace(world: World, question: Question, policies: readonly string[]): Explanation {
+	const asked = l4Address(question.ip, question.port, question.protocol);
+	const near = [...policies, ...describeNear(world, question)];
 	const place = placeOf(world, question.ip);
-	const near = describeNear(world, question);
 	if (place === undefined) {
-		const why = `no Service has ${asked}, and ${question.ip} is no cluster IP and no node's address with node ports`;
+		const why = `nobody has ${asked}, and ${question.ip} is no cluster IP and no node's address with node ports`;
 		return answer(PASS, why, [...near, ...describeProblems(world)]);
 	}
 	switch (place.kind) {
 		case "node":
-			return explainNode(world, place, question);
+			return explainNode(world, place, { question, policies });
 		case "host":
-			return answer(PASS, `no Service has ${asked}, and no node port is served there`, [
+			return answer(PASS, `nobody has ${asked}, and no node port is served there`, [
 				`${question.ip} is ${place.why}`,
 				...near,
 			]);
 		case "clusterIp":
-			return answer(
-				REFUSE,
-				`no Service has ${asked}, and ${question.ip} is a cluster IP of ${list(place.services)}`,
-				near,
-			);
+			return answer(REFUSE, `nobody has ${asked}, and ${question.ip} is a cluster IP of ${list(place.services)}`, near);
 		default:
 			return assertNever(place);
 	}
@@ -52,20 +63,30 @@ function answer(verdict: Verdict, because: string, steps: readonly string[] = []
 	return { verdict, because, steps, endpoints: [] };
 }
 
-function explainNode(world: World, place: Place & { readonly kind: "node" }, question: Question): Explanation {
+interface AskedOfNode {
+	readonly question: Question;
+	/** What policies make of the address. */
+	readonly policies: readonly string[];
+}
+
+function explainNode(
+	world: World,
+	place: Place & { readonly kind: "node" },
+	{ question, policies }: AskedOfNode,
+): Explanation {
 	const { ip, port, protocol, client } = question;
 	const hub = world.hubs.length > 1 ? ` in hub ${world.hubs[place.rank]?.name}` : "";
-	const steps = [`${ip} is ${place.why}${hub}`];
+	const before = [...policies, `${ip} is ${place.why}${hub}`];
 	if (place.scope === "host" && client.scope === "pod")
-		return answer(PASS, "loopback in a pod's network namespace is the pod's own", steps);
-	const wants = wantsOf(world, l4Address(nodePortsIp(place.rank, ipFamily(ip)), port, protocol));
+		return answer(PASS, "loopback in a pod's network namespace is the pod's own", before);
+	const wants = inOrder(wantsOf(world, l4Address(nodePortsIp(place.rank, ipFamily(ip)), port, protocol)));
 	const [winner] = wants;
-	if (winner === undefined) return answer(PASS, `no Service has node port ${port}/${protocol}`, steps);
+	if (winner?.kind !== "service") return answer(PASS, `no Service has node port ${port}/${protocol}`, before);
 	if (place.scope === "remote" && winner.service.external?.trafficPolicy === "Local") {
 		const why = "with externalTrafficPolicy Local another node decides by itself";
-		return answer(PASS, why, [...steps, describeWant(world, winner)]);
+		return answer(PASS, why, [...before, describeWant(world, winner)]);
 	}
-	return explainFrontend(world, wants, steps);
+	return explainFrontend(world, wants, { client, before });
 }
 
 function list(services: readonly string[]): string {

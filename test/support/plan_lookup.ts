@@ -1,12 +1,14 @@
 // What the programs make of a plan for one connection, step by step as bpf/sock.bpf.c goes.
 
 import { type L4Address, l4Address } from "../../src/model/address.ts";
-import type { Question, Verdict } from "../../src/plan/explain/explanation.ts";
+import type { Client, Question, Verdict } from "../../src/plan/explain/explanation.ts";
 import type { Frontend, Plan } from "../../src/plan/plan_types.ts";
 
 export interface Found {
 	readonly verdict: Verdict;
 	readonly frontend?: Frontend;
+	/** Of a redirect that has a limit: what becomes of what is over it. */
+	readonly limited?: { readonly perSecond: number } & Omit<Found, "limited">;
 }
 
 const REFUSE = { kind: "refuse", errno: "ECONNREFUSED", terminating: [] } as const;
@@ -26,19 +28,32 @@ export function frontendsOf(plan: Plan): ReadonlyMap<L4Address, Frontend> {
 export function lookUp(plan: Plan, { ip, port, protocol, client }: Question): Found {
 	const frontends = frontendsOf(plan);
 	const exact = frontends.get(l4Address(ip, port, protocol));
-	if (exact !== undefined) return found(exact);
+	if (exact !== undefined) return found(exact, plan, client);
 	const known = plan.addresses.get(ip);
 	if (known === undefined) return PASS;
 	if (known.kind === "clusterIp") return { verdict: REFUSE };
 	if (known.scope === "host" && client.scope === "pod") return PASS;
 	const nodePort = frontends.get(l4Address(known.nodePorts, port, protocol));
 	if (nodePort === undefined || (nodePort.ownNodeOnly && known.scope === "remote")) return PASS;
-	return found(nodePort);
+	return found(nodePort, plan, client);
 }
 
-function found(frontend: Frontend): Found {
+/** What is not redirected goes on to the next, or to the address as it is. */
+function found(frontend: Frontend, plan: Plan, { pod }: Client): Found {
+	const { redirect } = frontend;
+	if (redirect === undefined) return toBackends(frontend);
+	const after = redirect.next === undefined ? PASS : toBackends(redirect.next);
+	const own = plan.guards.get(redirect.guard);
+	if (own === undefined) throw new Error(`No guards of ${redirect.guard}, which ${frontend.address} asks for`);
+	if (pod !== undefined && own.some((each) => each.pod === pod)) return after;
+	const limited = { perSecond: redirect.limit, ...after };
+	return redirect.limit === 0 ? toBackends(frontend) : { ...toBackends(frontend), limited };
+}
+
+function toBackends(frontend: Frontend): Found {
 	const { active, terminating } = frontend;
+	const distinct = [...new Set(active)];
 	const verdict =
-		active.length === 0 ? { ...REFUSE, terminating } : { kind: "translate" as const, active, terminating };
+		active.length === 0 ? { ...REFUSE, terminating } : { kind: "translate" as const, active: distinct, terminating };
 	return { frontend, verdict };
 }

@@ -201,15 +201,19 @@ const node = (name: string): fc.Arbitrary<Node> =>
 		)
 		.map(([fields, more]) => ({ ...fields, ...more }));
 
-/** What the agent knows about itself. */
+/** What an agent knows about itself. */
 export const self: fc.Arbitrary<Self> = fc.record({
 	nodeName: fc.constantFrom(NODE, NODE, NODE, "elsewhere"),
 	reach: fc.oneof(fc.constant("auto" as const), reach),
 	addresses: fc.uniqueArray(fc.constantFrom(...NODE_IPS, ip("10.0.0.9")), { maxLength: 2 }),
 	refusesExternalIps: fc.constantFrom(false, false, false, true),
 	redirectLimit: fc.constantFrom(0, 0, 7),
-	isWholeCluster: fc.constantFrom(false, false, false, false, false, false, true),
 });
+
+/** An agent, or now and then the controller. */
+export const anySelf: fc.Arbitrary<Self> = fc
+	.record({ self, isWholeCluster: fc.constantFrom(false, false, false, false, true) })
+	.map((each) => ({ ...each.self, isWholeCluster: each.isWholeCluster }));
 
 const hints = fc.record({
 	nodes: fc.constantFrom([], [NODE], ["there"], [NODE, "there"]),
@@ -283,7 +287,7 @@ export const edit: fc.Arbitrary<Edit> = fc
 		fc.oneof(
 			{ weight: 4, arbitrary: serviceEdit },
 			{ weight: 1, arbitrary: nodeEdit },
-			{ weight: 4, arbitrary: policyEdit },
+			{ weight: 5, arbitrary: policyEdit },
 		),
 	)
 	.map(([index, each]) => ({ ...each, hub: index }));

@@ -70,7 +70,7 @@ const HOST_PORTS: readonly (readonly [number, Protocol])[] = [
 
 /** Of nodes and pods. */
 export const labels: fc.Arbitrary<Labels> = fc
-	.record({ app: fc.constantFrom(...APPS, undefined), tier: fc.constantFrom("edge", "core", undefined) })
+	.record({ app: fc.constantFrom(...APPS, ...APPS, undefined), tier: fc.constantFrom("edge", "core", undefined) })
 	.map((given) =>
 		listLabels(Object.entries(given).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]]))),
 	);
@@ -80,6 +80,7 @@ const podSelector: fc.Arbitrary<LabelSelector> = fc.oneof(
 	fc.constantFrom(...APPS).map((app): LabelSelector => [{ key: "app", operator: "in", values: [app] }]),
 	fc.constantFrom<LabelSelector>(
 		[{ key: "app", operator: "exists", values: [] }],
+		[{ key: "app", operator: "in", values: ["web", "dns"] }],
 		[{ key: "app", operator: "notIn", values: ["db"] }],
 		[
 			{ key: "app", operator: "in", values: ["web", "dns"] },
@@ -96,10 +97,24 @@ const nodeSelector = fc.constantFrom<LabelSelector>(
 	[{ key: "tier", operator: "notIn", values: ["edge"] }],
 );
 
-function portsOf(from: typeof FRONT_PORTS, least: number): fc.Arbitrary<readonly PolicyPort[]> {
+type Ports = typeof FRONT_PORTS;
+
+function portsOf(from: Ports): fc.Arbitrary<readonly PolicyPort[]> {
 	return fc
-		.uniqueArray(fc.constantFrom(...from), { minLength: least, maxLength: 3, selector: ([name]) => name })
+		.uniqueArray(fc.constantFrom(...from), { minLength: 1, maxLength: 3, selector: ([name]) => name })
 		.map((ports) => ports.map(([name, number, protocol]) => ({ name, port: port(number), protocol })));
+}
+
+/** Most often all that the frontend may need. */
+const backPorts = fc.oneof(
+	{ weight: 1, arbitrary: portsOf(BACK_PORTS) },
+	{ weight: 2, arbitrary: fc.constantFrom(8080, 9090).map((http) => partnersOf(http)) },
+);
+
+function partnersOf(http: number): readonly PolicyPort[] {
+	return FRONT_PORTS.map(([name, , protocol], index) => {
+		return { name, port: port(protocol === "TCP" ? http + (index % 2) : 5353), protocol };
+	});
 }
 
 function frontendAmong({ services, ips }: Names): fc.Arbitrary<PolicyFrontend> {
@@ -107,12 +122,12 @@ function frontendAmong({ services, ips }: Names): fc.Arbitrary<PolicyFrontend> {
 		fc.record({
 			kind: fc.constant("service" as const),
 			service: fc.constantFrom(...services, ...services, "demo/gone"),
-			ports: fc.oneof(fc.constant([]), portsOf(FRONT_PORTS, 1)),
+			ports: fc.oneof(fc.constant([]), portsOf(FRONT_PORTS)),
 		}),
 		fc.record({
 			kind: fc.constant("address" as const),
 			ip: fc.constantFrom(...ips, ...VIPS),
-			ports: portsOf(FRONT_PORTS, 1),
+			ports: portsOf(FRONT_PORTS),
 		}),
 	);
 }
@@ -152,7 +167,7 @@ const backend: fc.Arbitrary<PolicyBackend> = fc.oneof(
 			kind: fc.constant("pods" as const),
 			mode: fc.constantFrom("podEndpoint", "hostPort", "nodeProxy"),
 			pods: podSelector,
-			ports: portsOf(BACK_PORTS, 1),
+			ports: backPorts,
 		}),
 	},
 	{
@@ -163,7 +178,7 @@ const backend: fc.Arbitrary<PolicyBackend> = fc.oneof(
 				maxLength: 4,
 				selector: (each) => each.ip,
 			}),
-			ports: portsOf(BACK_PORTS, 1),
+			ports: backPorts,
 		}),
 	},
 );
@@ -188,7 +203,7 @@ function policyAmong(names: Names): fc.Arbitrary<Policy> {
 	const redirect: fc.Arbitrary<LocalRedirectPolicy> = fc
 		.tuple(
 			baseAmong(names),
-			fc.record({ pods: podSelector, ports: portsOf(BACK_PORTS, 1) }),
+			fc.record({ pods: podSelector, ports: backPorts }),
 			rare("qosLimit", fc.constantFrom(0, 5)),
 		)
 		.map(([base, ...more]) => Object.assign({ kind: "LocalRedirectPolicy" as const }, base, ...more));
@@ -215,7 +230,7 @@ function podAmong({ nodes, podIps, nodeIps }: Names, key: string): fc.Arbitrary<
 				ready: fc.constantFrom(true, true, true, false),
 				terminating: fc.constantFrom(false, false, false, true),
 				finished: fc.constantFrom(false, false, false, false, false, true),
-				nodeName: fc.constantFrom(...nodes, nodes[0] ?? "", ""),
+				nodeName: fc.constantFrom(...nodes, nodes[0] ?? "", nodes[0] ?? "", ""),
 				ports: fc.constant([]),
 				hostPorts: fc.array(hostPort, { maxLength: 3 }),
 				hostNetwork: fc.constantFrom(false, false, false, true),

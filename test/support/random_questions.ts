@@ -2,8 +2,9 @@
 
 import type { Ip, L4Address, Port, Protocol } from "../../src/model/address.ts";
 import { l4Parts, parseIp, parsePort } from "../../src/model/address.ts";
-import type { Service } from "../../src/model/cluster.ts";
+import type { Cluster, Service } from "../../src/model/cluster.ts";
 import { endpointsIn } from "../../src/model/endpoint_list.ts";
+import type { Policy } from "../../src/model/policy.ts";
 import { CANARY_IPV4, CANARY_IPV6 } from "../../src/plan/canary.ts";
 import type { Question } from "../../src/plan/explain/explanation.ts";
 import { nodePortsIp } from "../../src/plan/node_ports.ts";
@@ -24,21 +25,33 @@ export function questionsOf(
 	random: Random,
 	count: number,
 ): readonly Question[] {
-	const pick = <T>(from: readonly T[]): T | undefined => from[Math.floor(random() * from.length)];
+	const pick: Picker = (from) => from[Math.floor(random() * from.length)];
 	const services = hubs.flatMap(({ cluster }) => [...cluster.services.values()]);
+	const policies = hubs.flatMap(({ cluster }) => [...cluster.policies.values()].map((policy) => ({ policy, cluster })));
+	const pods = [...new Set(hubs.flatMap(({ cluster }) => [...cluster.pods.keys()]))];
 	const nodeIps = [...LOOPBACKS, ...nodeIpsOf(hubs), ...self.addresses];
 	const sources: readonly (() => Target | undefined)[] = [
 		...[1, 2, 3].map(() => () => pick(pick(services.map(standingTargets)) ?? [])),
 		...[1, 2].map(() => () => pick(pick(services.map((service) => nodePortTargets(service, nodeIps))) ?? [])),
+		...[1, 2, 3].map(() => () => pick(pick(policies.map(policyTargets)) ?? [])),
 		() => anything(pick, { hubs, services, nodeIps }),
 		() => (random() < 0.05 ? pick(CANARIES) : undefined),
 	];
 	const questions: Question[] = [];
 	while (questions.length < count) {
 		const target = pick(sources)?.();
-		if (target !== undefined) questions.push({ client: { scope: random() < 0.5 ? "host" : "pod" }, ...target });
+		if (target !== undefined) questions.push({ client: clientOf(pick, pods), ...target });
 	}
 	return questions;
+}
+
+type Picker = <T>(from: readonly T[]) => T | undefined;
+
+/** Now and then one of the Pods. */
+function clientOf(pick: Picker, pods: readonly string[]): Question["client"] {
+	const scope = pick(["host", "pod"] as const) ?? "host";
+	const pod = pick([undefined, undefined, ...pods.slice(0, 2), pick(pods)]);
+	return pod === undefined ? { scope } : { scope, pod };
 }
 
 function standingTargets(service: Service): readonly Target[] {
@@ -51,6 +64,19 @@ function nodePortTargets({ ports }: Service, nodeIps: readonly Ip[]): readonly T
 	);
 }
 
+interface Placed {
+	readonly policy: Policy;
+	readonly cluster: Cluster;
+}
+
+/** The addresses of its Service with the ports of both, or its own. */
+function policyTargets({ policy: { frontend }, cluster }: Placed): readonly Target[] {
+	const service = frontend.kind === "service" ? cluster.services.get(frontend.service) : undefined;
+	const ips = frontend.kind === "address" ? [frontend.ip] : (service?.clusterIps ?? []);
+	const ports = [...frontend.ports, ...(service?.ports ?? [])];
+	return ips.flatMap((ip) => ports.map(({ port, protocol }) => ({ ip, port, protocol })));
+}
+
 interface Pool {
 	readonly hubs: readonly HubSnapshot[];
 	readonly services: readonly Service[];
@@ -58,7 +84,7 @@ interface Pool {
 }
 
 /** Any address with any port. */
-function anything(pick: <T>(from: readonly T[]) => T | undefined, pool: Pool): Target | undefined {
+function anything(pick: Picker, pool: Pool): Target | undefined {
 	const { hubs, services, nodeIps } = pool;
 	const slices = hubs.flatMap(({ cluster }) => [...cluster.slices.values()].flat());
 	const nodePortIps = hubs.flatMap((_, rank) => [nodePortsIp(rank, "IPv4"), nodePortsIp(rank, "IPv6")]);

@@ -2,13 +2,20 @@
 
 import type { Ip, L4Address, Port, Protocol } from "../../model/address.ts";
 import type { SessionAffinity } from "../../model/cluster.ts";
+import type { HealthCheck } from "../../model/health_check.ts";
 import type { FrontendMode } from "../plan_types.ts";
 
 /** Who connects: a client in the agent's own network namespace, or one in that of a pod. Only loopback tells them apart. */
 export type Scope = "host" | "pod";
 
+export interface Client {
+	readonly scope: Scope;
+	/** `namespace/name`: connections of a redirect's own Pods are not redirected. Absent: it is none of them. */
+	readonly pod?: string;
+}
+
 export interface Question {
-	readonly client: { readonly scope: Scope };
+	readonly client: Client;
 	readonly ip: Ip;
 	readonly port: Port;
 	readonly protocol: Protocol;
@@ -25,9 +32,12 @@ export type Verdict =
 /** `new`: new connections go there. `flows`: it keeps the UDP flows it has, no more. */
 export type EndpointUse = "new" | "flows" | "none";
 
-/** An endpoint of the Service that was looked at. */
+/** An endpoint of a Service, or a Pod or an address that a policy leads to, that was looked at. */
 export interface ConsideredEndpoint {
-	readonly address: L4Address;
+	/** `namespace/name` of a Pod that a policy selects. */
+	readonly pod?: string;
+	/** Its own. Absent: a Pod without one, or one that is reached by another's. */
+	readonly address?: L4Address;
 	/** The name of its hub. */
 	readonly hub: string;
 	/** "" if it is on none. */
@@ -35,6 +45,8 @@ export interface ConsideredEndpoint {
 	readonly use: EndpointUse;
 	/** How it is reached: itself, or other addresses that lead to it. Empty without a way, or a use. */
 	readonly through: readonly L4Address[];
+	/** New connections that it gets for one of an endpoint of weight 1, 0 to 1000. Absent: 1. */
+	readonly weight?: number;
 	readonly why: string;
 }
 
@@ -42,11 +54,21 @@ export interface ConsideredEndpoint {
 export interface DecidingFrontend {
 	/** Where it stands in the plan: that of a node port is not the address that was asked for. */
 	readonly address: L4Address;
-	/** `namespace/name:port`. */
+	/** `namespace/name:port` of a Service, `name:port` of a policy. */
 	readonly name: string;
 	readonly hub: string;
 	readonly mode: FrontendMode;
 	readonly affinity?: SessionAffinity;
+	/** How its backends are probed. Absent: they are believed. */
+	readonly healthCheck?: HealthCheck;
+}
+
+/** Of a redirect: so many connections a second to its address, and what becomes of those that are over it. */
+export interface Limited {
+	readonly perSecond: number;
+	readonly verdict: Verdict;
+	/** Absent: nobody else has the address. */
+	readonly frontend?: DecidingFrontend;
 }
 
 export interface Explanation {
@@ -54,7 +76,12 @@ export interface Explanation {
 	/** Why, in some words that follow on "because". */
 	readonly because: string;
 	readonly frontend?: DecidingFrontend;
+	/** Absent: there is no limit. */
+	readonly limited?: Limited;
 	/** What was considered, in order: objects and reasons. */
 	readonly steps: readonly string[];
 	readonly endpoints: readonly ConsideredEndpoint[];
 }
+
+/** What becomes of a connection if somebody has its address. */
+export type Outcome = Omit<Explanation, "limited">;

@@ -1,98 +1,84 @@
-// A connection to an address that a Service has: where it goes.
+// A connection to an address that somebody has: who answers for it, and what a redirect leaves to the next.
 
-import { ipFamily, type L4Address, l4Parts } from "../../model/address.ts";
-import type { Service } from "../../model/cluster.ts";
-import { FRONTEND_KIND } from "../frontend_kind.ts";
-import { judgeEndpoints } from "./candidates.ts";
-import type { ConsideredEndpoint, DecidingFrontend, EndpointUse, Explanation, Verdict } from "./explanation.ts";
-import type { Want, World } from "./wants.ts";
-import { findWays } from "./ways.ts";
+import type { LocalRedirectPolicy } from "../../model/policy.ts";
+import type { Client, Explanation, Outcome } from "./explanation.ts";
+import { describeLoser, inHub, ownerOf, type Want } from "./order.ts";
+import { describePolicyWant, policyOutcome } from "./policy_outcome.ts";
+import { redirectTargets } from "./policy_pods.ts";
+import type { PolicyWant } from "./policy_wants.ts";
+import { renderWay } from "./render.ts";
+import { describeServiceWant, serviceOutcome } from "./service_outcome.ts";
+import type { World } from "./wants.ts";
+
+interface Asked {
+	readonly client: Client;
+	/** What has been found out before. */
+	readonly before: readonly string[];
+}
 
 /** The first want has it. */
-export function explainFrontend(world: World, wants: readonly Want[], before: readonly string[]): Explanation {
-	const [winner, ...others] = wants;
+export function explainFrontend(world: World, wants: readonly Want[], { client, before }: Asked): Explanation {
+	const [winner, ...losers] = wants;
 	if (winner === undefined) throw new Error("Cannot explain a frontend that nobody wants");
-	const steps = [...before, ...describeWinner(world, winner)];
-	for (const other of others) if (!isTwin(winner, other)) steps.push(describeLoser(world, winner, other));
-	const note = (step: string) => steps.push(step);
-	const family = ipFamily(l4Parts(winner.address).ip);
-	const local = winner.mode === "ServiceClusterIP" && winner.service.internalTrafficPolicy === "Local";
-	if (local) note(`internalTrafficPolicy Local: only endpoints on this node (${world.self.nodeName})`);
-	const judged = judgeEndpoints(world, { ...winner, family, local }, note);
-	const endpoints = findWays(world, { ...winner, family, local }, judged, note);
-	const verdict = verdictOf(endpoints);
-	const frontend = describeFrontend(winner);
-	if (frontend.affinity !== undefined && verdict.kind === "translate") {
-		const { seconds, client } = frontend.affinity;
-		note(`sessionAffinity ClientIP: a client (${client}) goes on to the backend it had in the last ${seconds} s`);
-	}
-	return { verdict, because: becauseOf(winner.service, endpoints, verdict), frontend, steps, endpoints };
-}
-
-function describeWinner(world: World, want: Want): readonly string[] {
-	const { service, mode } = want;
-	const isPolicyIdle = service.external?.trafficPolicy === "Local" && mode !== "ServiceClusterIP";
-	return [
-		describeWant(world, want),
-		...(isPolicyIdle
-			? ["externalTrafficPolicy Local does not matter: this client is inside, and endpoints on any node serve it"]
-			: []),
+	const steps = [
+		...before,
+		describeWant(world, winner),
+		...losers.flatMap((loser) => describeLoser(world, winner, loser)),
 	];
+	const outcome = outcomeOf(world, winner);
+	const explanation = { ...outcome, steps: [...steps, ...outcome.steps] };
+	if (!isRedirect(winner)) return explanation;
+	const next = losers.find((loser) => !isRedirect(loser));
+	return explainRedirect(world, { redirect: winner, next, explanation, steps, client });
 }
 
-/** Where node ports stand in a plan means nothing to a person. */
-export function describeWant({ hubs }: World, { service, port, mode, address, hub }: Want): string {
-	const what = mode === "ServiceNodeport" ? `${port.nodePort}/${port.protocol}` : address;
-	const where = hubs.length > 1 ? ` of hub ${hub.name}` : "";
-	const name = port.name === "" ? "" : ` ${port.name}`;
-	return `${what} is ${FRONTEND_KIND[mode]} of Service ${service.key}${where}, port${name} ${port.port}/${port.protocol}`;
+export function describeWant(world: World, want: Want): string {
+	return want.kind === "service" ? describeServiceWant(world, want) : describePolicyWant(world, want);
 }
 
-/** Two that are merged want the same of an address that both have. */
-function isTwin(winner: Want, other: Want): boolean {
-	return (
-		winner.service.global &&
-		other.service.global &&
-		winner.service.key === other.service.key &&
-		winner.port.name === other.port.name
-	);
+function outcomeOf(world: World, want: Want): Outcome {
+	return want.kind === "service" ? serviceOutcome(world, want) : policyOutcome(world, want);
 }
 
-function beats(mode: Want["mode"], other: Want["mode"]): string {
-	return mode === other
-		? "is older, or the first by name"
-		: `has it as ${FRONTEND_KIND[mode]}, which goes before ${FRONTEND_KIND[other]}`;
+type Redirect = PolicyWant & { readonly policy: LocalRedirectPolicy };
+
+function isRedirect(want: Want): want is Redirect {
+	return want.kind === "policy" && want.policy.kind === "LocalRedirectPolicy";
 }
 
-function describeLoser({ hubs }: World, winner: Want, { service, rank, mode }: Want): string {
-	const why = winner.rank === rank ? beats(winner.mode, mode) : `is in hub ${winner.hub.name}, which goes before`;
-	const where = hubs.length > 1 ? ` of hub ${hubs[rank]?.name}` : "";
-	return `Service ${service.key}${where} wants it as well: Service ${winner.service.key} ${why}`;
+interface Redirected {
+	readonly redirect: Redirect;
+	/** Who would have the address if there were no redirect. */
+	readonly next: Want | undefined;
+	/** Of a connection that is redirected. */
+	readonly explanation: Explanation;
+	/** Who has the address, and why. */
+	readonly steps: readonly string[];
+	readonly client: Client;
 }
 
-function describeFrontend({ service, port, mode, address, hub }: Want): DecidingFrontend {
-	const name = `${service.key}:${port.name === "" ? port.port : port.name}`;
-	const facts = { address, name, hub: hub.name, mode };
-	return service.affinity === undefined ? facts : { ...facts, affinity: service.affinity };
-}
-
-function verdictOf(endpoints: readonly ConsideredEndpoint[]): Verdict {
-	const active = reachedBy(endpoints, "new");
-	const terminating = reachedBy(endpoints, "flows").filter((address) => !active.includes(address));
-	if (active.length === 0) return { kind: "refuse", errno: "ECONNREFUSED", terminating };
-	return { kind: "translate", active, terminating };
-}
-
-function reachedBy(endpoints: readonly ConsideredEndpoint[], use: EndpointUse): readonly L4Address[] {
-	return [...new Set(endpoints.filter((each) => each.use === use).flatMap(({ through }) => through))].sort();
-}
-
-function becauseOf({ key }: Service, endpoints: readonly ConsideredEndpoint[], { kind }: Verdict): string {
-	if (kind === "translate") {
-		const count = endpoints.filter(({ use }) => use === "new").length;
-		return `Service ${key} has ${count} ${count === 1 ? "endpoint" : "endpoints"} for new connections`;
+/** The redirect's own Pods go on to the next, and so does what is over its limit: a cache must reach what it is the cache of. */
+function explainRedirect(world: World, { redirect, next, explanation, steps, client }: Redirected): Explanation {
+	const { policy, hub, address, families } = redirect;
+	const after = next === undefined ? nobodyElse(address) : outcomeOf(world, next);
+	const own = redirectTargets(policy, { hub, self: world.self, families }).map(({ key }) => key);
+	if (client.pod !== undefined && own.includes(client.pod)) {
+		const who = `Pod ${client.pod} is one of its own: it is not redirected`;
+		const because = `the client is a Pod of ${ownerOf(redirect)} itself, and ${after.because}`;
+		return { ...after, because, steps: [...steps, who, ...after.steps] };
 	}
-	if (endpoints.length === 0) return `Service ${key} has no endpoint for this port`;
-	const reasons = [...new Set(endpoints.map(({ why }) => why))].sort();
-	return `none of the ${endpoints.length} endpoints of Service ${key} takes new connections (${reasons.join("; ")})`;
+	const whom = next === undefined ? "nobody else has the address" : `${ownerOf(next)}${inHub(world, next)} has it next`;
+	const way = `${renderWay(address, after.verdict)}: ${whom}`;
+	const loops = `Its own Pods (${own.join(", ")}) are not redirected, and ${way}`;
+	const limit = policy.qosLimit ?? world.self.redirectLimit ?? 0;
+	if (limit === 0) return { ...explanation, steps: [...explanation.steps, loops] };
+	const origin = policy.qosLimit === undefined ? "--redirect-qos-limit" : "balancing.elf.io/redirect-qos-limit";
+	const over = `No more than ${limit} connections a second are redirected (${origin}): others ${way}`;
+	const { verdict, frontend } = after;
+	const limited = { perSecond: limit, verdict, ...(frontend === undefined ? {} : { frontend }) };
+	return { ...explanation, limited, steps: [...explanation.steps, loops, over] };
+}
+
+function nobodyElse(address: string): Outcome {
+	return { verdict: { kind: "pass" }, because: `nobody else has ${address}`, steps: [], endpoints: [] };
 }

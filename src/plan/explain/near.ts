@@ -19,14 +19,14 @@ export function describeNear(world: World, question: Question): readonly string[
 		.map((service) => `Service ${service.key} has ${ip}, but ${whyNot(world, service, question)}`);
 }
 
-/** Of Services: perhaps it is one of them that is looked for. */
+/** Of Services and policies: perhaps it is one of them that is looked for. */
 export function describeProblems({ hubs }: World): readonly string[] {
 	const problems = hubs
 		.flatMap(({ cluster }) => cluster.problems)
-		.filter(({ object }) => object.startsWith("Service "));
+		.filter(({ object }) => /^(?:Service|LocalRedirectPolicy|BalancingPolicy) /.test(object));
 	const shown = problems.slice(0, MOST_PROBLEMS).map(renderProblem);
 	const more = problems.length - shown.length;
-	return more > 0 ? [...shown, `${more} more problems of Services: balancing plan lists them`] : shown;
+	return more > 0 ? [...shown, `${more} more problems of Services and policies: balancing plan lists them`] : shown;
 }
 
 function servicesOf({ hubs }: World): readonly Service[] {

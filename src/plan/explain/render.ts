@@ -1,8 +1,8 @@
 // An explanation as lines for a person.
 
 import { assertNever } from "../../lib/assert_never.ts";
-import { l4Address } from "../../model/address.ts";
-import type { ConsideredEndpoint, Explanation, Question } from "./explanation.ts";
+import { type L4Address, l4Address } from "../../model/address.ts";
+import type { ConsideredEndpoint, Explanation, Question, Verdict } from "./explanation.ts";
 
 /**
  * One line for each step and each endpoint; the last one says what becomes of the connection. Each ends in a newline.
@@ -14,28 +14,39 @@ import type { ConsideredEndpoint, Explanation, Question } from "./explanation.ts
  */
 export function renderExplanation(question: Question, explanation: Explanation): string {
 	const { steps, endpoints, because } = explanation;
-	const last = `${renderVerdict(question, explanation)}, because ${because}`;
+	const last = `${renderVerdict(question, explanation)}, because ${because}${renderLimit(question, explanation)}`;
 	return [...steps, ...endpoints.map(renderEndpoint), last].map((line) => `${line}\n`).join("");
 }
 
 const USES = { new: "new connections", flows: "only UDP flows that it has", none: "not used" } as const;
 
-function renderEndpoint({ address, node, use, through, why }: ConsideredEndpoint): string {
+function renderEndpoint({ pod, address, node, use, through, weight, why }: ConsideredEndpoint): string {
+	const who = [...(pod === undefined ? [] : [`Pod ${pod}`]), ...(address === undefined ? [] : [address])].join(" at ");
 	const where = node === "" ? "" : ` on node ${node}`;
 	const way = through.length === 0 || through[0] === address ? "" : `, through ${through.join(" and ")}`;
-	return `  ${address}${where}: ${USES[use]}${way} (${why})`;
+	const share = weight === undefined || use !== "new" ? "" : `, weight ${weight}`;
+	return `  ${who}${where}: ${USES[use]}${way}${share} (${why})`;
 }
 
 function renderVerdict({ ip, port, protocol }: Question, { verdict, frontend }: Explanation): string {
+	const sticky = frontend?.affinity === undefined || verdict.kind !== "translate" ? "" : ", the same one for a client";
+	return `${renderWay(l4Address(ip, port, protocol), verdict)}${sticky}`;
+}
+
+function renderLimit({ ip, port, protocol }: Question, { limited }: Explanation): string {
+	if (limited === undefined) return "";
+	return `; what is over ${limited.perSecond} a second ${renderWay(l4Address(ip, port, protocol), limited.verdict)}`;
+}
+
+/** What becomes of a connection to the address: `would connect to 10.244.1.11:8080/TCP`. */
+export function renderWay(address: L4Address, verdict: Verdict): string {
 	switch (verdict.kind) {
 		case "pass":
-			return `would connect to ${l4Address(ip, port, protocol)} as it is`;
+			return `would connect to ${address} as it is`;
 		case "refuse":
 			return `would be refused with ${verdict.errno}`;
-		case "translate": {
-			const sticky = frontend?.affinity === undefined ? "" : ", the same one for a client";
-			return `would connect to ${verdict.active.join(" or ")}${sticky}`;
-		}
+		case "translate":
+			return `would connect to ${verdict.active.join(" or ")}`;
 		default:
 			return assertNever(verdict);
 	}

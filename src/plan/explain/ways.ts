@@ -56,12 +56,13 @@ export function reachesByIngress(world: World, offer: Offer, family: Family): bo
  * How a hub's endpoints on other nodes are reached. `auto`, from outside of the hub's cluster, is the first mode that it has for all that
  * new connections would go to if there were no other hub.
  */
-function modeIn({ self }: World, offer: Asked, hub: HubSnapshot): Exclude<Reach, "auto"> {
+function modeIn(world: World, offer: Asked, hub: HubSnapshot): Exclude<Reach, "auto"> {
+	const { self } = world;
 	const passage = passageOf(self, hub, offer);
 	if (passage.mode !== "auto") return passage.mode;
 	const { nodes } = hub.cluster;
 	if (nodes.size === 0 || nodes.has(self.nodeName)) return "pod";
-	const alone = judgeEndpoints({ hubs: [hub], self }, { ...offer, hub }, () => {});
+	const alone = judgeEndpoints({ ...world, hubs: [hub] }, { ...offer, hub }, () => {});
 	const wanted = alone.filter((each) => each.use === "new" && whyDirect(each, passage) === undefined);
 	const offers = (["node-proxy", "node-port", "load-balancer"] as const).find(
 		(mode) => lackOf(mode, passage) === undefined && wanted.every((each) => "through" in wayOf(each, mode, passage)),
