@@ -162,6 +162,9 @@ describe("balancing plan", () => {
 				},
 			],
 			addresses: [{ address: "10.96.0.10", kind: "clusterIp" }],
+			guards: [],
+			probes: [],
+			policies: [],
 			problems: [],
 		});
 	});
@@ -289,7 +292,7 @@ describe("balancing maps", () => {
 		const { code, err } = await balancing("maps", "sockets");
 		expect(code).toBe(2);
 		expect(err).toContain(
-			'Cannot show map "sockets": known are backends, slots, names, frontends, addresses, affinities, frontend_stats, backend_stats',
+			'Cannot show map "sockets": known are backends, slots, names, frontends, addresses, affinities, guards, frontend_stats, backend_stats',
 		);
 	});
 });

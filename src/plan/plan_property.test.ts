@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { checkProperty } from "../../test/support/property.ts";
-import { anySelf, applyEdit, type Edit, edit } from "../../test/support/random_cluster.ts";
+import { applyEdit, type Edit, edit, anySelf as self } from "../../test/support/random_cluster.ts";
 import { isEqual } from "../lib/equal.ts";
 import { createLayeredMap } from "../lib/layered_map.ts";
 import type { Cluster, EndpointSlice, Service } from "../model/cluster.ts";
@@ -44,11 +44,11 @@ function createHub(): Hub {
 /** Some edits, after which the hubs are looked at, and by whom; of all probes that there ever were those that have failed. */
 const round = fc.record({
 	edits: fc.array(edit, { maxLength: 4, size: "max" }),
-	self: anySelf,
+	self,
 	failed: fc.array(fc.nat(15), { maxLength: 6, size: "max" }),
 });
 /** Another reach or name begins anew; the host's addresses may change at any time. */
-const story = fc.record({ self: anySelf, rounds: fc.array(round, { maxLength: 25, size: "max" }) });
+const story = fc.record({ self, rounds: fc.array(round, { maxLength: 25, size: "max" }) });
 
 /** All that a plan says; the text is for people who look at a difference. */
 function said(plan: Plan): string {
@@ -105,7 +105,7 @@ test("createPlanner() comes to the same in whatever order objects arrive, vanish
 	const objects = fc.array(edit, { minLength: 4, maxLength: 25, size: "max" });
 	const disorder = objects.chain((edits) => {
 		const order = fc.shuffledSubarray([...edits.keys()], { minLength: edits.length, maxLength: edits.length });
-		return fc.record({ self: anySelf, edits: fc.constant(edits), orders: fc.array(order, { minLength: 2, maxLength: 3 }) });
+		return fc.record({ self, edits: fc.constant(edits), orders: fc.array(order, { minLength: 2, maxLength: 3 }) });
 	});
 	const property = fc.property(disorder, ({ self: who, edits, orders }) => {
 		// Each object once: what comes last is what there is.
@@ -138,7 +138,7 @@ function applyTo(hubs: readonly Hub[], each: Edit | undefined, look: () => Plan)
 }
 
 test("planFresh() keeps what it promises of frontends, guards and probes", () => {
-	const property = fc.property(fc.record({ self: anySelf, edits: fc.array(edit, { maxLength: 40, size: "max" }) }), (each) => {
+	const property = fc.property(fc.record({ self, edits: fc.array(edit, { maxLength: 40, size: "max" }) }), (each) => {
 		const hubs = [createHub(), createHub()];
 		for (const one of each.edits) hubs[one.hub % 2]?.edit(one);
 		const plan = planFresh(
