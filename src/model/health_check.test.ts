@@ -63,7 +63,7 @@ describe("parseHealthCheck()", () => {
 		["tcp port=0", '"port=0" is out of range or no value: give 1 to 65535, as port=8081'],
 		["tcp port=65536", '"port=65536" is out of range or no value: give 1 to 65535, as port=8081'],
 		["tcp fails=1 fails=2", '"fails=2" is a second fails: keep one'],
-		["tcp intervall=5s", '"intervall=5s" is no setting: write interval='],
+		["tcp intervalx=5s", '"intervalx=5s" is no setting: write interval='],
 		["tcp x=5", '"x=5" is no setting: use interval, timeout, fails, passes, panic, port'],
 		["tcp __proto__=5", '"__proto__=5" is no setting: use interval, timeout, fails, passes, panic, port'],
 	])("refuses %j", (text, message) => {
