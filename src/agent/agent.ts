@@ -5,6 +5,7 @@ import type { Config } from "../config.ts";
 import { CAPACITY } from "../datapath/capacity.ts";
 import { assertCgroup, findCgroupRoot } from "../datapath/cgroup.ts";
 import { type Datapath, openDatapath } from "../datapath/datapath.ts";
+import { createPodFinder } from "../datapath/pod_identity.ts";
 import { openSocketCloser, type SocketCloser } from "../datapath/sockets.ts";
 import { createWriter } from "../datapath/writer.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -16,10 +17,12 @@ import { policyStatuses } from "../observe/policy_status.ts";
 import type { AgentStatus } from "../observe/status.ts";
 import { CANARY } from "../plan/canary.ts";
 import { createHealthChecks } from "../plan/health_checks.ts";
+import { EMPTY_PLAN } from "../plan/plan_types.ts";
 import { getVersion } from "../version.ts";
 import { createBypass } from "./bypass.ts";
 import { type Closing, createClosing } from "./closing.ts";
 import { createEventLog } from "./event_log.ts";
+import { createGuarding } from "./guarding.ts";
 import { createHealth, type Health } from "./health.ts";
 import { openHubs } from "./hub_sources.ts";
 import { followHubs, type Hubs } from "./hubs.ts";
@@ -150,12 +153,13 @@ function createAttachment({ datapath, proof, log }: { datapath: Datapath; proof:
 
 interface LoopOptions extends AgentOptions {
 	readonly datapath: Datapath;
+	readonly cgroup: string;
 	readonly closer: SocketCloser;
 	readonly healthPorts: HealthPorts;
 }
 
 /** Follows the hubs until the signal is aborted, or until one of the parts fails for good. */
-function startLoop({ config, datapath, closer, healthPorts, log, signal }: LoopOptions, onNames: () => void) {
+function startLoop({ config, cgroup, datapath, closer, healthPorts, log, signal }: LoopOptions, onNames: () => void) {
 	const writer = createWriter({
 		maps: datapath.maps,
 		capacity: CAPACITY,
@@ -180,10 +184,17 @@ function startLoop({ config, datapath, closer, healthPorts, log, signal }: LoopO
 		onChange: () => runner.call(),
 		log,
 	});
+	const guarding = createGuarding({
+		guards: datapath.guards,
+		finder: createPodFinder({ cgroup }),
+		onDue: () => runner.call(),
+		signal,
+	});
 	let wasSynced = false;
 	const sync = createSync({
 		hubs,
 		writer,
+		guarding,
 		self: () => selfOf(config, ownAddresses.current()),
 		health,
 		log,
@@ -233,13 +244,17 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 	log.info({ cgroup, ...countAttached(datapath) }, "Attached");
 	const closer = stack.use(openSocketCloser({ pinPath: config["pin-path"], epoch: Math.floor(Date.now() / 1000) }));
 	const node = config["node-name"];
+	let policies: Sync["policies"] = () => EMPTY_PLAN.policies;
 	const eventLog =
-		config.events === "off" ? undefined : stack.use(createEventLog({ datapath, node, resolutions, log }));
+		config.events === "off"
+			? undefined
+			: stack.use(createEventLog({ datapath, node, policies: () => policies(), resolutions, log }));
 
 	const healthPorts = stack.use(createHealthPorts({ log }));
 	const ended = new AbortController();
 	const signal = AbortSignal.any([options.signal, ended.signal]);
-	const loop = startLoop({ ...options, datapath, closer, healthPorts, signal }, () => eventLog?.forgetNames());
+	const loop = startLoop({ ...options, cgroup, datapath, closer, healthPorts, signal }, () => eventLog?.forgetNames());
+	policies = loop.sync.policies;
 	// Whatever ends one part ends the others, before what they stand on is closed.
 	const settled = loop.stopped.then(
 		() => {},

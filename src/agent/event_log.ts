@@ -8,12 +8,16 @@ import type { Maps } from "../datapath/maps.ts";
 import { addressNames, frontendNames } from "../datapath/view.ts";
 import type { Log } from "../lib/log.ts";
 import type { Ip } from "../model/address.ts";
-import { resolutionRecord } from "../observe/resolution.ts";
+import { type Policy, policyKey } from "../model/policy.ts";
+import { type NatType, natTypeOf, objectOf, resolutionRecord } from "../observe/resolution.ts";
 import { CANARY } from "../plan/canary.ts";
+import type { Plan } from "../plan/plan_types.ts";
 
 export interface EventLogOptions {
 	readonly datapath: OpenMaps;
 	readonly node: string;
+	/** The policies of the plan; the identical map as long as none changes. */
+	readonly policies: () => Plan["policies"];
 	/** Takes the events. */
 	readonly resolutions: Log;
 	/** Takes what goes wrong with them. */
@@ -69,10 +73,40 @@ function createNames(maps: Maps) {
 	};
 }
 
+const POLICY_KINDS: Readonly<Record<NatType, Policy["kind"] | undefined>> = {
+	service: undefined,
+	localRedirect: "LocalRedirectPolicy",
+	balancing: "BalancingPolicy",
+};
+
+/** What policies' annotations say, by kind and name; of several hubs' the first one's. */
+function createServiceIds(policies: () => Plan["policies"]) {
+	let read: Plan["policies"] | undefined;
+	const ids = new Map<string, number | undefined>();
+
+	function readAll(states: Plan["policies"]): void {
+		ids.clear();
+		for (const { policy } of states.values()) {
+			const key = policyKey(policy);
+			if (!ids.has(key)) ids.set(key, policy.serviceId);
+		}
+		read = states;
+	}
+
+	return (type: NatType, object: string): number | undefined => {
+		const kind = POLICY_KINDS[type];
+		if (kind === undefined) return undefined;
+		const now = policies();
+		if (now !== read) readAll(now);
+		return ids.get(policyKey({ kind, name: object }));
+	};
+}
+
 /** Nothing runs while nothing happens. */
-export function createEventLog({ datapath, node, resolutions, log }: EventLogOptions): EventLog {
+export function createEventLog({ datapath, node, policies, resolutions, log }: EventLogOptions): EventLog {
 	const canaries = new Set(CANARY.frontends.map((frontend) => frontend.name));
 	const names = createNames(datapath.maps);
+	const serviceIdOf = createServiceIds(policies);
 	const wallClock = createWallClock();
 	let complained = false;
 
@@ -82,7 +116,9 @@ export function createEventLog({ datapath, node, resolutions, log }: EventLogOpt
 		const name = event.reason === "UnknownPort" ? names.at(event.original.ip) : names.of(event.frontendId);
 		// Our own proof of the attachment is no user's connection.
 		if (canaries.has(name)) return;
-		const { result, ...fields } = resolutionRecord(event, { name, node, time: wallClock(event.time) });
+		const serviceId = serviceIdOf(natTypeOf(event.mode), objectOf(name));
+		const context = { name, node, time: wallClock(event.time), ...(serviceId === undefined ? {} : { serviceId }) };
+		const { result, ...fields } = resolutionRecord(event, context);
 		resolutions.info({ result, ...fields }, "resolution");
 	}
 

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { recordingLog } from "../../test/support/log.ts";
 import { selfOf } from "../../test/support/plans.ts";
+import { cluster, pod, redirect, service } from "../../test/support/snapshots.ts";
 import { CAPACITY } from "../datapath/capacity.ts";
 import type { Maps } from "../datapath/maps.ts";
 import { createMemoryMaps } from "../datapath/memory_maps.ts";
@@ -11,6 +12,7 @@ import { createWriter } from "../datapath/writer.ts";
 import { type Ip, parseIp, parsePort } from "../model/address.ts";
 import { type Cluster, EMPTY_CLUSTER, type Service } from "../model/cluster.ts";
 import { listEndpoints } from "../model/endpoint_list.ts";
+import type { Guarding } from "./guarding.ts";
 import { createSync } from "./sync.ts";
 
 function ip(text: string): Ip {
@@ -45,17 +47,25 @@ function web(n: number, problems: Cluster["problems"] = [], backend = `10.244.0.
 
 /** Maps of which some parts can be broken. */
 function start(memory: Maps = createMemoryMaps()) {
-	const state = { cluster: EMPTY_CLUSTER, synced: true, putErrno: 0, throws: false };
+	const state = { cluster: EMPTY_CLUSTER, synced: true, putErrno: 0, throws: false, unguarded: EMPTY_CLUSTER.problems };
 	const log = recordingLog();
 	let renamed = 0;
 	let changed = 0;
 	const maps: Maps = {
 		...memory,
 		put(map, entries) {
+			steps.push(`put ${map}`);
 			if (state.throws) throw new Error("Cannot write: EBADF");
 			if (state.putErrno === 0 || map !== "backends") return memory.put(map, entries);
 			return [...entries.keys()].map((key) => ({ key, errno: state.putErrno }));
 		},
+	};
+	const steps: string[] = [];
+	const guarding: Guarding = {
+		protect: (guards) => void steps.push(`protect ${[...guards.keys()].join()}`),
+		release: () => void steps.push("release"),
+		resync: () => void steps.push("resync"),
+		problems: () => state.unguarded,
 	};
 	const hubs = {
 		snapshots: () => [{ name: "hub", cluster: state.cluster }],
@@ -66,6 +76,7 @@ function start(memory: Maps = createMemoryMaps()) {
 	const sync = createSync({
 		hubs,
 		writer: createWriter({ maps, capacity: CAPACITY, firstGeneration: 1 }),
+		guarding,
 		self: () => selfOf("one"),
 		health: { quarantine: () => new Set(), follow: () => false },
 		log,
@@ -77,7 +88,7 @@ function start(memory: Maps = createMemoryMaps()) {
 		},
 	});
 	const names = () => viewFrontends(memory).map(({ name }) => name);
-	return { state, log, sync, names, memory, renamed: () => renamed, changed: () => changed };
+	return { state, log, sync, names, memory, steps, renamed: () => renamed, changed: () => changed };
 }
 
 describe("createSync()", () => {
@@ -208,6 +219,53 @@ describe("createSync()", () => {
 		expect(names()).toEqual([]);
 		sync.run(true);
 		expect(names()).toContain("demo/web-1:http");
+	});
+
+	/** A redirect to a Pod of this node. */
+	function redirected(): Cluster {
+		const pods = [pod("kube-system/cache ready one app=web 10.244.1.7")];
+		return cluster({ services: [service("demo/web")], pods, policies: [redirect("dns")] });
+	}
+
+	test("knows who goes past a redirect before it is there, and forgets nobody before it is gone", () => {
+		const { sync, state, steps } = start();
+		sync.run(false);
+		steps.length = 0;
+		state.cluster = redirected();
+		sync.run(false);
+		const first = steps.indexOf("put frontends");
+		expect(steps.indexOf("protect LocalRedirectPolicy dns")).toBe(0);
+		expect(first).toBeGreaterThan(0);
+		expect(steps.indexOf("release")).toBeGreaterThan(first);
+		expect([...sync.policies().keys()]).toHaveLength(1);
+		// What is not as wanted may still lead to them.
+		steps.length = 0;
+		state.cluster = web(1);
+		state.putErrno = -12;
+		sync.run(false);
+		expect(steps).toContain("protect ");
+		expect(steps).not.toContain("release");
+		state.putErrno = 0;
+		sync.run(false);
+		expect(steps.at(-1)).toBe("release");
+	});
+
+	test("forgets nobody before the hubs are synced", () => {
+		const { sync, state, steps } = start();
+		state.synced = false;
+		sync.run(false);
+		expect(steps).toContain("protect ");
+		expect(steps).not.toContain("release");
+	});
+
+	test("says of whom a redirect cannot tell", () => {
+		const { sync, state, log } = start();
+		state.unguarded = [{ object: "Pod a/b", reason: "Unguarded", message: "no cgroup" }];
+		sync.run(false);
+		expect(sync.problems()).toEqual(state.unguarded);
+		expect(log.said.filter(({ message }) => message === "Problem").map(({ fields }) => fields)).toEqual([
+			{ problem: "Pod a/b: no cgroup (Unguarded)" },
+		]);
 	});
 
 	test("says each problem when it comes and when it goes", () => {

@@ -13,6 +13,7 @@ import { problemLine, type WriteStatus } from "../observe/status.ts";
 import { CANARY_OBJECT } from "../plan/canary.ts";
 import { createPlanner } from "../plan/plan.ts";
 import { EMPTY_PLAN, type Plan, type Self } from "../plan/plan_types.ts";
+import type { Guarding } from "./guarding.ts";
 import type { PlanHealth } from "./health.ts";
 import type { Hubs } from "./hubs.ts";
 
@@ -36,6 +37,8 @@ export interface Sync {
 export interface SyncOptions {
 	readonly hubs: Hubs;
 	readonly writer: Writer;
+	/** Who goes past redirects. */
+	readonly guarding: Guarding;
 	/** As it is now. */
 	readonly self: () => Self;
 	readonly health: PlanHealth;
@@ -67,6 +70,20 @@ function sizesOf({ backends, slots, names, frontends, addresses }: Contents): Re
 		names: names.size,
 		frontends: frontends.size,
 		addresses: addresses.size,
+	};
+}
+
+function countsOf(plan: Plan, { frontends, backends }: Contents): ReturnType<Sync["counts"]> {
+	return { planned: countPlanned(plan), frontends: countFrontends(frontends), backends: backends.size };
+}
+
+/** Of a round that began at that time of performance.now(). */
+function writeStatus(written: Written, started: number): WriteStatus {
+	return {
+		at: new Date().toISOString(),
+		milliseconds: Math.round((performance.now() - started) * 10) / 10,
+		operations: operations(written),
+		failures: written.failures.length,
 	};
 }
 
@@ -117,7 +134,7 @@ function createPlanning({ hubs, self, health }: SyncOptions): () => Plan {
 
 /** Nothing happens until the first run. */
 export function createSync(options: SyncOptions): Sync {
-	const { hubs, writer, log, onNames, onFrontends } = options;
+	const { hubs, writer, guarding, log, onNames, onFrontends } = options;
 	const planNow = createPlanning(options);
 	const sayProblems = createProblemLog(log);
 	const sayFailure = createFailureLog(log);
@@ -132,17 +149,13 @@ export function createSync(options: SyncOptions): Sync {
 		const plan = planNow();
 		planned = plan;
 		const synced = hubs.synced();
+		guarding.protect(plan.guards);
 		const written = writer.write(plan, { synced });
 		unsettled = whyUnsettled(written, synced);
-		problems = [...plan.problems, ...written.problems];
+		if (unsettled === null) guarding.release(writer.actual().frontends);
+		problems = [...plan.problems, ...written.problems, ...guarding.problems()];
 		failures += written.failures.length;
-		const milliseconds = Math.round((performance.now() - started) * 10) / 10;
-		last = {
-			at: new Date().toISOString(),
-			milliseconds,
-			operations: operations(written),
-			failures: written.failures.length,
-		};
+		last = writeStatus(written, started);
 		return written;
 	}
 
@@ -160,7 +173,10 @@ export function createSync(options: SyncOptions): Sync {
 
 	return {
 		run(resync) {
-			if (resync) writer.resync();
+			if (resync) {
+				writer.resync();
+				guarding.resync();
+			}
 			try {
 				const written = write();
 				tell(written);
@@ -178,11 +194,7 @@ export function createSync(options: SyncOptions): Sync {
 		failures: () => failures,
 		entries: () => sizesOf(writer.actual()),
 		policies: () => (planned ?? EMPTY_PLAN).policies,
-		counts: () => ({
-			planned: planned === undefined ? 0 : countPlanned(planned),
-			frontends: countFrontends(writer.actual().frontends),
-			backends: writer.actual().backends.size,
-		}),
+		counts: () => countsOf(planned ?? EMPTY_PLAN, writer.actual()),
 		unsettled: () => unsettled,
 	};
 }

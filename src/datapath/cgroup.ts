@@ -90,9 +90,10 @@ export function findCgroupRoot(): string {
 
 /**
  * How deep a folder of cgroup v2 is, as bpf_get_current_ancestor_cgroup_id() counts: the root is 0. Undefined where the root is
- * out of sight: behind the mount of a container's own cgroup.
+ * out of sight: behind the mount of a container's own cgroup. Undefined, too, if the folder is gone.
  */
 export function cgroupLevel(path: string): number | undefined {
+	if (!existsSync(path)) return undefined;
 	let at = realpathSync(path);
 	for (let level = 0; existsSync(`${at}/cgroup.controllers`); level++) {
 		if (isRealRoot(at)) return level;

@@ -4,14 +4,9 @@ import { statSync } from "node:fs";
 import { BpfError, netnsCookie } from "bun-ffi-libbpf";
 import type { GuardedPod } from "../plan/plan_types.ts";
 import { cgroupLevel, cgroupV1Roots } from "./cgroup.ts";
+import type { Identity } from "./guards.ts";
 import { findPodCgroups, isPopulated, processesIn } from "./pod_cgroups.ts";
 import { addressesOf, allProcesses, hostNamespaces, namespacesOf, type ProcessNetns } from "./pod_netns.ts";
-
-export type Identity =
-	/** A folder of cgroup v2: who is in it, or below it. `level` as bpf_get_current_ancestor_cgroup_id() counts. */
-	| { readonly kind: "cgroup"; readonly id: bigint; readonly level: number }
-	/** Whoever has a socket in it. */
-	| { readonly kind: "netns"; readonly cookie: bigint };
 
 export interface FoundPod {
 	readonly identities: readonly Identity[];

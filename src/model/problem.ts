@@ -16,6 +16,7 @@ export type ProblemReason =
 	| "PortsDoNotMatch" // a policy's port has no partner, or its Service no such port
 	| "NoBackends" // a policy leads nowhere
 	| "HostPortMissing" // a pod does not have the hostPort that a policy leads to
+	| "Unguarded" // a redirect cannot tell its own backend from its clients
 	| "Refused" // the agent is told not to do it
 	| "Doubtful"; // a hub took so much away that it is asked again
 

@@ -13,6 +13,7 @@ function ip(text: string) {
 const EVENT: Resolution = {
 	result: "success",
 	reason: "",
+	redirectHitLimit: false,
 	mode: "ServiceClusterIP",
 	protocol: "TCP",
 	frontendId: 7,
@@ -57,11 +58,33 @@ test("resolutionRecord() of a refusal has a reason and no backend", () => {
 });
 
 test("resolutionRecord() says what kind of address it was", () => {
-	const event = { ...EVENT, mode: "ServiceNodeport" };
+	const event = { ...EVENT, mode: "ServiceNodeport" } as const;
 	expect(resolutionRecord(event, { name: "demo/web:80", node: "one", time: 0 }).nat).toEqual({
 		type: "service",
 		mode: "ServiceNodeport",
 	});
+});
+
+test.each([
+	["localRedirectService", "localRedirect"],
+	["localRedirectAddress", "localRedirect"],
+	["balancingPod", "balancing"],
+	["balancingHostPort", "balancing"],
+	["balancingNodeProxy", "balancing"],
+	["balancingAddress", "balancing"],
+	["ServiceClusterIP", "service"],
+] as const)("resolutionRecord() of a frontend of %s is of type %s", (mode, type) => {
+	expect(resolutionRecord({ ...EVENT, mode }, { name: "dns:53", node: "one", time: 0 }).nat).toEqual({ type, mode });
+});
+
+test("resolutionRecord() of a policy names it, with the id that it was given", () => {
+	const event = { ...EVENT, mode: "localRedirectService", redirectHitLimit: true } as const;
+	expect(resolutionRecord(event, { name: "dns-cache:dns", serviceId: 41_007, node: "one", time: 0 })).toMatchObject({
+		object: "dns-cache",
+		serviceId: 41_007,
+		redirectHitLimit: true,
+	});
+	expect(resolutionRecord(event, { name: "dns-cache:dns", node: "one", time: 0 }).serviceId).toBe(7);
 });
 
 test("resolutionRecord() of a frontend that is gone has an empty object", () => {

@@ -1,14 +1,17 @@
 // A resolution as people and log pipelines read it.
 
 import type { Ip, Protocol } from "../model/address.ts";
+import type { FrontendMode } from "../plan/plan_types.ts";
 
 /** What the kernel reported. */
 export interface Resolution {
 	readonly result: "success" | "failure";
 	/** Why there is no backend; "" where there is one. */
 	readonly reason: string;
-	/** What kind of address the client used: ServiceClusterIP, ServiceNodeport, ... */
-	readonly mode: string;
+	/** A local redirect had reached its limit: the connection went on to who has the address next, or as it was. */
+	readonly redirectHitLimit: boolean;
+	/** What kind of frontend it was: ServiceClusterIP, localRedirectService, balancingPod, ... */
+	readonly mode: FrontendMode;
 	readonly protocol: Protocol;
 	readonly frontendId: number;
 	readonly original: { readonly ip: Ip; readonly port: number };
@@ -22,17 +25,32 @@ export interface Resolution {
 
 /** What the agent adds. */
 export interface ResolutionContext {
-	/** `namespace/name:port` of the frontend; "" if it is gone already. */
+	/** `namespace/name:port` of a Service's frontend, `name:port` of a policy's; "" if it is gone already. */
 	readonly name: string;
+	/** Of the policy: its annotation. Absent: it has none, or is no policy. */
+	readonly serviceId?: number;
 	readonly node: string;
 	/** Milliseconds since the epoch. */
 	readonly time: number;
 }
 
-/** The fields of a `resolution` log line (names: interface of the predecessor, kept). */
-export function resolutionRecord(event: Resolution, { name, node, time }: ResolutionContext) {
-	const { result, reason, mode, protocol, original, backend, frontendId, pid, tid, uid, comm, cgroupId } = event;
+/** What `nat.type` of an event says of the frontend. */
+export type NatType = "service" | "localRedirect" | "balancing";
+
+export function natTypeOf(mode: FrontendMode): NatType {
+	if (mode.startsWith("localRedirect")) return "localRedirect";
+	return mode.startsWith("balancing") ? "balancing" : "service";
+}
+
+/** `demo/web` of `demo/web:http`. */
+export function objectOf(name: string): string {
 	const colon = name.lastIndexOf(":");
+	return colon < 0 ? name : name.slice(0, colon);
+}
+
+/** The fields of a `resolution` log line (names: interface of the predecessor, kept). */
+export function resolutionRecord(event: Resolution, { name, node, time, serviceId }: ResolutionContext) {
+	const { result, reason, mode, protocol, original, backend, frontendId, pid, tid, uid, comm, cgroupId } = event;
 	return {
 		time: new Date(time).toISOString(),
 		node,
@@ -41,10 +59,10 @@ export function resolutionRecord(event: Resolution, { name, node, time }: Resolu
 		original,
 		backend: backend ?? null,
 		protocol,
-		nat: { type: "service", mode },
-		object: colon < 0 ? name : name.slice(0, colon),
-		serviceId: frontendId,
-		redirectHitLimit: false,
+		nat: { type: natTypeOf(mode), mode },
+		object: objectOf(name),
+		serviceId: serviceId ?? frontendId,
+		redirectHitLimit: event.redirectHitLimit,
 		client: { pid, tid, uid, comm, cgroupId: Number(cgroupId) },
 	};
 }
