@@ -340,3 +340,69 @@ describe("mutate", () => {
 		]);
 	});
 });
+
+describe("validate, with what the cluster has", () => {
+	const db = policy({ name: "db", metadata: { creationTimestamp: OLD } });
+
+	test("another policy of the same kind has the address: denied (A-23)", () => {
+		// The server has given the new one a time already; its name comes first.
+		const object = policy({ name: "a", metadata: { creationTimestamp: OLD } });
+		const [message, warnings] = validated({ object }, clusterWith([db]));
+		expect(String(message)).toMatch(/^FrontendConflict: .*169\.254\.50\.50.*BalancingPolicy db/);
+		expect(warnings).toEqual([]);
+	});
+
+	test("taking an address from a younger one by an update is a warning", () => {
+		const before = policy({
+			name: "a",
+			metadata: { creationTimestamp: "2025-01-01T00:00:00Z" },
+			frontend: { addressMatcher: { ...VIP.addressMatcher, ip: "169.254.50.51" } },
+		});
+		const object = { ...before, spec: { ...before.spec, frontend: VIP } };
+		expect(validated({ operation: "UPDATE", object, oldObject: before }, clusterWith([db, before]))).toEqual([
+			"allowed",
+			["BalancingPolicy db is younger and loses an address to this one"],
+		]);
+	});
+
+	test("a redirect on the address of a balancing policy is a warning", () => {
+		const object = policy({ name: "r", kind: "LocalRedirectPolicy", backend: PODS });
+		expect(validated({ object }, clusterWith([db]))).toEqual([
+			"allowed",
+			[
+				"BalancingPolicy db has 169.254.50.50 port 5432/TCP, too: a LocalRedirectPolicy goes first where it has a local Pod",
+			],
+		]);
+	});
+
+	test("a Service that is not there yet is a warning", () => {
+		const [verdict, warnings] = validated({
+			object: policy({
+				frontend: WEB,
+				backend: { addressEndpoint: { addresses: ["192.0.2.1"], toPorts: [{ port: "80", protocol: "TCP" }] } },
+			}),
+		});
+		expect([verdict, String(warnings)]).toEqual(["allowed", expect.stringMatching(/^ServiceNotFound: .*demo\/web/)]);
+	});
+
+	test("ports without a partner are denied", () => {
+		const backend = {
+			addressEndpoint: { addresses: ["192.0.2.1"], toPorts: [{ name: "x", port: "80", protocol: "TCP" }] },
+		};
+		const [message] = validated({ object: policy({ backend }) });
+		expect(String(message)).toMatch(/^PortsDoNotMatch: /);
+		const other = { serviceMatcher: { ...WEB.serviceMatcher, toPorts: [{ port: "81", protocol: "TCP" }] } };
+		const right = { addressEndpoint: { addresses: ["192.0.2.1"], toPorts: [{ port: "81", protocol: "TCP" }] } };
+		const [wrongPort] = validated({ object: policy({ frontend: other, backend: right }) }, clusterWith([], [web]));
+		expect(String(wrongPort)).toMatch(/^PortsDoNotMatch: .*81/);
+	});
+
+	test("backends that nobody has asked for are not missed", () => {
+		const backend = { serviceEndpoint: PODS };
+		const shape = { name: "q", backend, frontend: { addressMatcher: { ...VIP.addressMatcher, ip: "169.254.50.51" } } };
+		expect(validated({ object: policy(shape) })).toEqual(["allowed", []]);
+		// Another policy selects the same Pods, so it is known that there are none.
+		const [verdict, warnings] = validated({ object: policy(shape) }, clusterWith([policy({ name: "k", backend })]));
+		expect([verdict, String(warnings)]).toEqual(["allowed", expect.stringMatching(/^NoBackends: /)]);
+	});
+});
