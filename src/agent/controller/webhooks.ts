@@ -1,0 +1,125 @@
+// Serves the webhooks with whatever certificate is current: from the Secret that replicas share, or from files.
+
+import type { WebhookAnswer, WebhookRequest } from "../../admission/admission.ts";
+import type { Objects } from "../../hub/request/objects.ts";
+import { createAuthority, type KeyPair } from "../../lib/certificate.ts";
+import type { Log } from "../../lib/log.ts";
+import { createRunner, type Runner } from "../../lib/runner.ts";
+import { createCaBundle } from "./ca_bundle.ts";
+import { readCertificateFiles } from "./certificate_files.ts";
+import { createCertificateSecret } from "./certificate_secret.ts";
+import { serveWebhooks } from "./webhook_server.ts";
+
+export interface Webhooks extends AsyncDisposable {
+	readonly port: number;
+	/** API servers may trust what is served. */
+	hasCertificate(): boolean;
+	/** Who renews may be another one now. */
+	call(): void;
+	/** Settles when the signal is aborted. */
+	readonly stopped: Promise<void>;
+}
+
+export type CertificateSource =
+	| { readonly kind: "files"; readonly folder: string }
+	| {
+			readonly kind: "secret";
+			readonly namespace: string;
+			/** DNS names and addresses under which API servers reach it. */
+			readonly names: readonly string[];
+			/** Whether it is this replica that renews, and tells API servers whom to trust. */
+			readonly isInCharge: () => boolean;
+	  };
+
+export interface WebhooksOptions {
+	/** `:5822` for all addresses, or HOST:PORT. */
+	readonly listen: string;
+	readonly source: CertificateSource;
+	readonly answer: (request: WebhookRequest) => WebhookAnswer;
+	readonly objects: Objects;
+	readonly log: Log;
+	readonly signal: AbortSignal;
+	/** Default: the system's. */
+	readonly now?: () => Date;
+	/** Milliseconds between two looks at the certificate. */
+	readonly every?: number;
+}
+
+const EVERY = 30_000;
+const RETRY = 2000;
+const SHORTEST = 100;
+/** Milliseconds. */
+const STARTING = 3_600_000;
+
+/** Rejects if the address is taken: it is bound before there is a certificate, with one that nobody trusts. */
+export async function openWebhooks(options: WebhooksOptions): Promise<Webhooks> {
+	const { source, log, signal, every = EVERY } = options;
+	const now = Date.now();
+	const starting = createAuthority("starting", { from: new Date(now - STARTING), until: new Date(now + STARTING) });
+	const server = await serveWebhooks({ ...options, pair: starting });
+	let current: KeyPair | undefined;
+	let complained = "";
+
+	function use(pair: KeyPair): void {
+		if (pair.certificate === current?.certificate && pair.key === current.key) return;
+		server.use(pair);
+		if (current !== undefined) log.info({}, "The webhooks have another certificate");
+		current = pair;
+	}
+
+	const refresh = source.kind === "files" ? filesRefresher(source.folder, use) : secretRefresher(options, source, use);
+
+	async function run(): Promise<"done" | "again"> {
+		try {
+			const result = await refresh();
+			complained = "";
+			return result;
+		} catch (err) {
+			if (!signal.aborted && String(err) !== complained) log.warn({ err }, "Cannot refresh the webhooks' certificate");
+			complained = String(err);
+			return "again";
+		}
+	}
+
+	const runner: Runner = createRunner({ run, shortest: SHORTEST, retry: RETRY, longest: every, signal });
+	runner.call();
+	return {
+		port: server.port,
+		hasCertificate: () => current !== undefined,
+		call: runner.call,
+		stopped: runner.stopped,
+		[Symbol.asyncDispose]: server[Symbol.asyncDispose],
+	};
+}
+
+type Refresher = () => Promise<"done" | "again">;
+
+function filesRefresher(folder: string, use: (pair: KeyPair) => void): Refresher {
+	return async () => {
+		use(await readCertificateFiles(folder));
+		return "done";
+	};
+}
+
+function secretRefresher(
+	{ objects, log, now = () => new Date() }: WebhooksOptions,
+	{ namespace, names, isInCharge }: Extract<CertificateSource, { kind: "secret" }>,
+	use: (pair: KeyPair) => void,
+): Refresher {
+	const secret = createCertificateSecret({ objects, namespace, names, now });
+	const bundle = createCaBundle(log);
+	/** The authority that API servers trust, as far as we have told them. */
+	let told = "";
+
+	return async () => {
+		const mayRenew = isInCharge();
+		const served = await secret.refresh({ mayRenew, isTrusted: (authority) => authority === told });
+		use(served.pair);
+		if (served.bundle === undefined || !mayRenew) return "done";
+		if (!(await bundle.tell(served.bundle, objects))) return "again";
+		if (told === served.newest) return "done";
+		told = served.newest;
+		// A new authority may be used, now that it is known.
+		return "again";
+	};
+}
