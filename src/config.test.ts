@@ -176,6 +176,69 @@ const KINDS: readonly (readonly [FlagName, Value, readonly (readonly [text: stri
 		],
 	],
 	[
+		"annotate-node",
+		"on",
+		[
+			["off", "off"],
+			["on", "on"],
+			["off", "off"],
+		],
+	],
+	[
+		"namespace",
+		"balancing",
+		[
+			["a", "a"],
+			["b-1", "b-1"],
+			["c", "c"],
+		],
+	],
+	[
+		"leader-election",
+		"on",
+		[
+			["off", "off"],
+			["on", "on"],
+			["off", "off"],
+		],
+	],
+	[
+		"webhook-listen",
+		":5822",
+		[
+			["off", "off"],
+			["[::1]:80", "[::1]:80"],
+			[":0", ":0"],
+		],
+	],
+	[
+		"webhook-cert-dir",
+		undefined,
+		[
+			["/a/", "/a"],
+			["/b", "/b"],
+			["/c", "/c"],
+		],
+	],
+	[
+		"webhook-service",
+		undefined,
+		[
+			["a/b", "a/b"],
+			["c/d", "c/d"],
+			["e/f", "e/f"],
+		],
+	],
+	[
+		"webhook-names",
+		[],
+		[
+			["a.example,::1", ["a.example", "::1"]],
+			["b", ["b"]],
+			["c,192.0.2.1", ["c", "192.0.2.1"]],
+		],
+	],
+	[
 		"events",
 		"all",
 		[
@@ -355,6 +418,13 @@ describe("resolveConfig()", () => {
 		["listen", "::1:5810", "it must be HOST:PORT, as 127.0.0.1:5810 or [::1]:5810, or off"],
 		["listen", "127.0.0.1:http", "it must be HOST:PORT, as 127.0.0.1:5810 or [::1]:5810, or off"],
 		["listen", "127.0.0.1:65536", "it has a port over 65535"],
+		["webhook-listen", "5822", "it must be HOST:PORT, :PORT for all addresses, or off"],
+		["webhook-listen", ":65536", "it has a port over 65535"],
+		["webhook-service", "controller", "it must be NAMESPACE/NAME of a Service"],
+		["webhook-names", "a b", "it must be names or addresses, as hooks.example.com,192.0.2.1"],
+		["namespace", "Kube", "it must be the name of a namespace, as balancing"],
+		["leader-election", "yes", "it must be on or off"],
+		["annotate-node", "yes", "it must be on or off"],
 		["events", "some", "it must be all, failures or off"],
 		["events", "", "it must be all, failures or off"],
 		["events-rate", "many", "it must be a whole number"],

@@ -22,6 +22,7 @@ export const agent: Command = {
 		"reach",
 		"external-ips",
 		"redirect-qos-limit",
+		"annotate-node",
 		"cgroup",
 		"pin-path",
 		"state-dir",

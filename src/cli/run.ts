@@ -22,6 +22,12 @@ const COMMANDS: readonly Entry[] = [
 		load: async () => (await import("./agent.ts")).agent,
 	},
 	{
+		name: "controller",
+		kind: "verb",
+		summary: "check policies when they are written, and say in their status what became of them",
+		load: async () => (await import("./controller.ts")).controller,
+	},
+	{
 		name: "detach",
 		kind: "verb",
 		summary: "take programs and pins away, completely",

@@ -1,5 +1,6 @@
 // Every flag: what it may be, what it is without being given, and what --help says of it.
 
+import { isIP } from "node:net";
 import { normalize } from "node:path";
 import * as v from "valibot";
 import { parseLabelSelector } from "../model/label_selector.ts";
@@ -31,6 +32,40 @@ const listenAddress = v.pipe(
 	v.check(
 		(given) => given === "off" || Number(given.slice(given.lastIndexOf(":") + 1)) <= 65535,
 		"has a port over 65535",
+	),
+);
+
+const WEBHOOK_LISTEN = "must be HOST:PORT, :PORT for all addresses, or off";
+/** HOST:PORT, [HOST]:PORT, :PORT or off. */
+const webhookListen = v.pipe(
+	v.string(WEBHOOK_LISTEN),
+	v.regex(/^(?:off|(?:\[[0-9a-fA-F:.]+\]|[^\s:[\]]+)?:\d{1,5})$/, WEBHOOK_LISTEN),
+	v.check(
+		(given) => given === "off" || Number(given.slice(given.lastIndexOf(":") + 1)) <= 65535,
+		"has a port over 65535",
+	),
+);
+const LABEL = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?";
+const namespace = v.pipe(
+	v.string("must be the name of a namespace, as balancing"),
+	v.regex(new RegExp(`^${LABEL}$`), "must be the name of a namespace, as balancing"),
+);
+const service = v.pipe(
+	v.string("must be NAMESPACE/NAME of a Service"),
+	v.regex(new RegExp(`^${LABEL}/${LABEL}$`), "must be NAMESPACE/NAME of a Service"),
+);
+const HOST_NAMES = "must be names or addresses, as hooks.example.com,192.0.2.1";
+const hostNames = v.pipe(
+	v.union([v.string(), v.array(v.string())], HOST_NAMES),
+	v.transform((given) => [given].flat().flatMap((each) => each.split(",").map((name) => name.trim()))),
+	v.array(
+		v.pipe(
+			v.string(),
+			v.check(
+				(name) => isIP(name) !== 0 || new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`).test(name),
+				HOST_NAMES,
+			),
+		),
 	),
 );
 
@@ -110,6 +145,13 @@ export const schema = v.object({
 	"pin-path": v.optional(absolutePath, "/sys/fs/bpf/balancing"),
 	"state-dir": v.optional(absolutePath, "/var/lib/balancing"),
 	listen: v.optional(listenAddress, "127.0.0.1:5810"),
+	"annotate-node": v.optional(v.picklist(["on", "off"], "must be on or off"), "on"),
+	namespace: v.optional(namespace, "balancing"),
+	"leader-election": v.optional(v.picklist(["on", "off"], "must be on or off"), "on"),
+	"webhook-listen": v.optional(webhookListen, ":5822"),
+	"webhook-cert-dir": v.optional(absolutePath),
+	"webhook-service": v.optional(service),
+	"webhook-names": v.optional(hostNames, []),
 	events: v.optional(v.picklist(["all", "failures", "off"], "must be all, failures or off"), "all"),
 	"events-rate": v.optional(wholeNumber(0, 1_000_000_000), 1000),
 	"log-level": v.optional(
@@ -168,6 +210,25 @@ export const FLAGS: Readonly<Record<FlagName, Flag>> = {
 	"pin-path": { value: "PATH", help: "where maps and links are pinned (default: /sys/fs/bpf/balancing)" },
 	"state-dir": { value: "PATH", help: "what outlives the agent outside the kernel (default: /var/lib/balancing)" },
 	listen: { value: "ADDR", help: "/healthz /readyz /metrics, or off (default: 127.0.0.1:5810)" },
+	"annotate-node": {
+		value: "MODE",
+		help: "write this node's id and proxy addresses to its Node, where it has none: on, off (default: on)",
+	},
+	namespace: { value: "NAME", help: "the controller's own: its Lease and its Secret are there (default: balancing)" },
+	"leader-election": {
+		value: "MODE",
+		help: "one of several replicas writes: on; off for a single one (default: on)",
+	},
+	"webhook-listen": { value: "ADDR", help: "webhooks over TLS, or off (default: :5822, on all addresses)" },
+	"webhook-cert-dir": {
+		value: "PATH",
+		help: "folder of tls.crt and tls.key for them (default: made and renewed in a Secret)",
+	},
+	"webhook-service": {
+		value: "NS/NAME",
+		help: "Service they are reached by (default: NAMESPACE/balancing-controller)",
+	},
+	"webhook-names": { value: "NAMES", help: "more names and addresses for their certificate", many: true },
 	events: { value: "MODE", help: "resolution events to log: all, failures, off (default: all)" },
 	"events-rate": { value: "N", help: "events per second at most, 0 = no limit (default: 1000)" },
 	"log-level": { value: "LEVEL", help: "debug, info, warn, error, silent (default: info)" },
