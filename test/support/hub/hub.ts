@@ -15,6 +15,7 @@ import { serve } from "./serve.ts";
 import type { Change } from "./store.ts";
 import { type Credentials, createUsers, type KubeconfigOptions, type UserOptions } from "./user.ts";
 import type { OpenWatch } from "./watch.ts";
+import { createWebhooks } from "./webhook.ts";
 
 export interface HubOptions {
 	readonly host?: string;
@@ -110,6 +111,8 @@ export interface TestHub extends AsyncDisposable {
 	/** Tokens that an issuer signed are accepted as well: `verify` says whose one is. */
 	trustIssuer(verify: (token: string) => string | undefined): void;
 	setAnonymous(allowed: boolean): void;
+	/** Webhooks of Service `namespace/name` are called at these ports of loopback, in turns; none: nobody is there. */
+	routeService(service: string, ports: readonly number[]): void;
 	/** Another authority signs the server's certificate; clients' old certificates are taken still, or not. */
 	rotateAuthority(options?: { readonly forgetOld?: boolean }): Promise<void>;
 
@@ -146,6 +149,7 @@ export async function startHub(options: HubOptions = {}): Promise<TestHub> {
 			definitions: options.definitions ?? POLICY_DEFINITIONS,
 		});
 	let core = newCore();
+	const webhooks = createWebhooks(() => core.store);
 	const listeners = new Set<(change: Change) => void>();
 	const follow = () => {
 		core.store.subscribe((change) => {
@@ -159,7 +163,7 @@ export async function startHub(options: HubOptions = {}): Promise<TestHub> {
 			id: traffic.accepted,
 			shape: () => shape,
 			answer: (request, response) =>
-				serve({ ...core, access, faults, log, timing, minor, features }, request, response),
+				serve({ ...core, webhooks, access, faults, log, timing, minor, features }, request, response),
 		});
 		connections.add(connection);
 		connection.onClose(() => connections.delete(connection));
@@ -255,6 +259,7 @@ export async function startHub(options: HubOptions = {}): Promise<TestHub> {
 		revoke: (user) => users.revoke(user),
 		trustIssuer: (verify) => access.trustIssuer(verify),
 		setAnonymous: (allowed) => access.setAnonymous(allowed),
+		routeService: webhooks.route,
 		async rotateAuthority({ forgetOld = false } = {}) {
 			users.changeAuthority(forgetOld);
 			await listen();

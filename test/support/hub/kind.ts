@@ -88,7 +88,7 @@ function builtin(kind: Partly): Kind {
 	};
 }
 
-/** Stored and served, and that is all: no controller acts on them, and rules come from setRules. */
+/** Stored and served; no controller acts on them, rules come from setRules, and webhooks are called as their configurations say. */
 const INERT: readonly Kind[] = [
 	builtin({ resource: "secrets", kind: "Secret" }),
 	builtin({ resource: "serviceaccounts", kind: "ServiceAccount", shortNames: ["sa"] }),
@@ -123,6 +123,20 @@ const INERT: readonly Kind[] = [
 		resource: "validatingwebhookconfigurations",
 		kind: "ValidatingWebhookConfiguration",
 		namespaced: false,
+		generation: true,
+	}),
+	builtin({
+		group: "admissionregistration.k8s.io",
+		resource: "mutatingwebhookconfigurations",
+		kind: "MutatingWebhookConfiguration",
+		namespaced: false,
+		generation: true,
+	}),
+	builtin({
+		group: "policy",
+		resource: "poddisruptionbudgets",
+		kind: "PodDisruptionBudget",
+		status: true,
 		generation: true,
 	}),
 ];

@@ -6,11 +6,11 @@ import { sendError, sendJson } from "./answer.ts";
 import { REVIEWS } from "./discovery.ts";
 import { type Faults, suffer } from "./fault.ts";
 import type { Response } from "./http.ts";
-import type { HttpRequest } from "./http_request.ts";
+import type { Headers, HttpRequest } from "./http_request.ts";
 import { idOf, type Kind } from "./kind.ts";
 import { listPage, reach, selectionOf, versionOf } from "./list.ts";
 import type { RequestLog, RequestRecord } from "./log.ts";
-import type { KubeObject } from "./object.ts";
+import { type KubeObject, keyOf } from "./object.ts";
 import { subjectOf } from "./precondition.ts";
 import type { Registry } from "./registry.ts";
 import { review } from "./review.ts";
@@ -27,6 +27,7 @@ import {
 } from "./status.ts";
 import { type ResourceTarget, type Target, targetOf } from "./target.ts";
 import { serveWatch, type WatchContext } from "./watch.ts";
+import { type Webhooks, warningHeader } from "./webhook.ts";
 import { encodeList, encodeOne, type Form, negotiate } from "./wire.ts";
 import type { WriteOptions, Writes } from "./writes.ts";
 
@@ -34,6 +35,7 @@ export interface ServeContext extends WatchContext {
 	readonly access: Access;
 	readonly registry: Registry;
 	readonly writes: Writes;
+	readonly webhooks: Webhooks;
 	readonly faults: Faults;
 	readonly log: RequestLog;
 	/** The minor version of 1.x that /version tells. */
@@ -150,9 +152,9 @@ interface Served {
 function sendObject(
 	{ request, response }: Asked,
 	object: KubeObject,
-	{ kind, form, code = 200 }: Served & { readonly code?: number },
+	{ kind, form, code = 200, headers = {} }: Served & { readonly code?: number; readonly headers?: Headers },
 ): Promise<void> {
-	return sendJson(request, response, { code, form, pieces: [encodeOne(object, kind, form), "\n"] });
+	return sendJson(request, response, { code, form, headers, pieces: [encodeOne(object, kind, form), "\n"] });
 }
 
 async function getOne({ store, timing }: ServeContext, asked: Asked, served: Served): Promise<void> {
@@ -204,24 +206,69 @@ function typeOf({ headers }: HttpRequest): string {
 	return (headers["content-type"] ?? "application/json").split(";")[0]?.trim() ?? "";
 }
 
-async function write({ writes }: ServeContext, asked: Asked, served: Served): Promise<void> {
-	const { request, target } = asked;
-	const { kind } = served;
+/** A write, done or tried. */
+type Attempt = (options: WriteOptions) => { readonly object: KubeObject; readonly created: boolean };
+
+async function write(context: ServeContext, asked: Asked, served: Served): Promise<void> {
+	const attempt = attemptOf(context, asked, served);
+	const options = optionsOf(asked);
+	const { subresource } = asked.target;
+	if (!context.webhooks.concern({ kind: served.kind, subresource })) {
+		const { object, created } = attempt(options);
+		return sendObject(asked, object, { ...served, code: created ? 201 : 200 });
+	}
+	const { object, created, warnings } = await admitted(context, asked, { ...served, attempt, options });
+	return sendObject(asked, object, { ...served, code: created ? 201 : 200, headers: warningHeader(warnings) });
+}
+
+function attemptOf({ writes }: ServeContext, { request, target }: Asked, { kind }: Served): Attempt {
 	const { namespace, name } = target;
 	const place = { kind, namespace, name };
-	const options = optionsOf(asked);
 	if (target.verb === "create") {
 		if (name !== undefined) throw methodNotAllowed();
-		return sendObject(asked, writes.create(place, bodyOf(request, kind), options), { ...served, code: 201 });
+		const body = bodyOf(request, kind);
+		return (options) => ({ object: writes.create(place, body, options), created: true });
 	}
 	if (name === undefined) throw methodNotAllowed();
-	if (target.verb === "update") return sendObject(asked, writes.update(place, bodyOf(request, kind), options), served);
+	if (target.verb === "update") {
+		const body = bodyOf(request, kind);
+		return (options) => ({ object: writes.update(place, body, options), created: false });
+	}
 	const type = typeOf(request);
 	const custom = ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"];
 	const known = kind.custom ? custom : [...custom, "application/strategic-merge-patch+json"];
 	if (!known.includes(type)) throw unsupportedMediaType(known);
-	const { object, created } = writes.patch(place, { type, body: parseText(request, kind) }, options);
-	return sendObject(asked, object, { ...served, code: created ? 201 : 200 });
+	const body = parseText(request, kind);
+	return (options) => writes.patch(place, { type, body }, options);
+}
+
+interface Admitting extends Served {
+	readonly attempt: Attempt;
+	readonly options: WriteOptions;
+}
+
+/** Tried first, then shown to the webhooks, then written as they want it. */
+async function admitted(context: ServeContext, { target, user }: Asked, { kind, attempt, options }: Admitting) {
+	const { writes, webhooks, store } = context;
+	const trial = attempt({ ...options, dryRun: true });
+	const key = keyOf(trial.object);
+	const oldObject = trial.created ? undefined : store.get(idOf(kind), key);
+	const operation = trial.created ? "CREATE" : "UPDATE";
+	const { subresource } = target;
+	const dryRun = options.dryRun === true;
+	const asked = { operation, kind, subresource, object: trial.object, oldObject, user, dryRun } as const;
+	const { object = trial.object, isMutated, warnings } = await webhooks.admit(asked);
+	// A name that was generated is settled; and what was mutated is another object than was sent.
+	if (!isMutated && target.name !== undefined) return { ...attempt(options), warnings };
+	const { namespace, name } = object.metadata;
+	const place = { kind, namespace, name };
+	if (!trial.created) return { object: writes.update(place, object, options), created: false, warnings };
+	const { resourceVersion: _, uid: __, ...metadata } = object.metadata;
+	return {
+		object: writes.create({ ...place, name: undefined }, { ...object, metadata }, options),
+		created: true,
+		warnings,
+	};
 }
 
 async function remove(context: ServeContext, asked: Asked, served: Served): Promise<void> {
@@ -231,6 +278,7 @@ async function remove(context: ServeContext, asked: Asked, served: Served): Prom
 	const options = optionsOf(asked);
 	const place = { kind, namespace: target.namespace, name: target.name };
 	if (target.name !== undefined) {
+		await admitDeletion(context, asked, { ...served, options });
 		const { object, gone } = context.writes.delete(place, body, options);
 		if (!gone || !kind.custom) return sendObject(asked, object, served);
 		const details = { name: target.name, group: kind.group, kind: kind.resource, uid: object.metadata.uid };
@@ -241,6 +289,25 @@ async function remove(context: ServeContext, asked: Asked, served: Served): Prom
 	for (const { metadata } of objects)
 		context.writes.delete({ kind, namespace: metadata.namespace, name: metadata.name }, body, options);
 	return sendJson(request, response, { code: 200, form, pieces: encodeList(objects, kind, { form, meta }) });
+}
+
+async function admitDeletion(
+	{ webhooks, store }: ServeContext,
+	{ target, user }: Asked,
+	{ kind, options }: Served & { readonly options: WriteOptions },
+): Promise<void> {
+	if (!webhooks.concern({ kind, subresource: undefined })) return;
+	const oldObject = store.get(idOf(kind), kind.namespaced ? `${target.namespace}/${target.name}` : `${target.name}`);
+	const dryRun = options.dryRun === true;
+	await webhooks.admit({
+		operation: "DELETE",
+		kind,
+		subresource: undefined,
+		object: undefined,
+		oldObject,
+		user,
+		dryRun,
+	});
 }
 
 const BODIES = ["application/json", "application/yaml"];
