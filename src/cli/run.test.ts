@@ -227,7 +227,7 @@ describe("balancing explain", () => {
 			out: [
 				"169.254.77.7:80/TCP is redirected by LocalRedirectPolicy cache, port 80/TCP to 8080/TCP of ready Pods on this node",
 				"Pod demo/cache is one of its own: it is not redirected",
-				"would connect to 169.254.77.7:80/TCP as it is, because the client is a Pod of LocalRedirectPolicy cache itself, and nobody else has 169.254.77.7:80/TCP",
+				"would connect to 169.254.77.7:80/TCP as it is, because the client is a Pod of LocalRedirectPolicy cache itself, and nobody else has 169.254.77.7:80/TCP, and 169.254.77.7 is no cluster IP and no node's address with node ports",
 				"",
 			].join("\n"),
 			err: "",

@@ -30,29 +30,44 @@ export function explain(
 		return answer(REFUSE, `${asked} is where the agent proves that its programs work`);
 	const policies = stancesOf(world, question);
 	const wants = inOrder([...wantsOf(world, asked), ...policies.wants]);
-	if (wants[0] !== undefined) return explainFrontend(world, wants, { client: question.client, before: policies.idle });
-	return explainPlace(world, question, [...policies.idle, ...policies.near]);
+	const { idle, near } = policies;
+	if (wants[0] === undefined) return explainPlace(world, { question, nobody: "nobody", policies: [...idle, ...near] });
+	const otherwise = () => explainPlace(world, { question, nobody: "nobody else", policies: [] });
+	return explainFrontend(world, wants, { client: question.client, before: idle, otherwise });
+}
+
+interface Unwanted {
+	readonly question: Question;
+	/** `nobody else` if there is a redirect. */
+	readonly nobody: string;
+	/** What policies make of the address. */
+	readonly policies: readonly string[];
 }
 
 /** Of an address that nobody has with this port. */
-function explainPlace(world: World, question: Question, policies: readonly string[]): Explanation {
+function explainPlace(world: World, unwanted: Unwanted): Explanation {
+	const { question, nobody, policies } = unwanted;
 	const asked = l4Address(question.ip, question.port, question.protocol);
 	const near = [...policies, ...describeNear(world, question)];
 	const place = placeOf(world, question.ip);
 	if (place === undefined) {
-		const why = `nobody has ${asked}, and ${question.ip} is no cluster IP and no node's address with node ports`;
+		const why = `${nobody} has ${asked}, and ${question.ip} is no cluster IP and no node's address with node ports`;
 		return answer(PASS, why, [...near, ...describeProblems(world)]);
 	}
 	switch (place.kind) {
 		case "node":
-			return explainNode(world, place, { question, policies });
+			return explainNode(world, place, unwanted);
 		case "host":
-			return answer(PASS, `nobody has ${asked}, and no node port is served there`, [
+			return answer(PASS, `${nobody} has ${asked}, and no node port is served there`, [
 				`${question.ip} is ${place.why}`,
 				...near,
 			]);
 		case "clusterIp":
-			return answer(REFUSE, `nobody has ${asked}, and ${question.ip} is a cluster IP of ${list(place.services)}`, near);
+			return answer(
+				REFUSE,
+				`${nobody} has ${asked}, and ${question.ip} is a cluster IP of ${list(place.services)}`,
+				near,
+			);
 		default:
 			return assertNever(place);
 	}
@@ -63,16 +78,10 @@ function answer(verdict: Verdict, because: string, steps: readonly string[] = []
 	return { verdict, because, steps, endpoints: [] };
 }
 
-interface AskedOfNode {
-	readonly question: Question;
-	/** What policies make of the address. */
-	readonly policies: readonly string[];
-}
-
 function explainNode(
 	world: World,
 	place: Place & { readonly kind: "node" },
-	{ question, policies }: AskedOfNode,
+	{ question, policies }: Unwanted,
 ): Explanation {
 	const { ip, port, protocol, client } = question;
 	const hub = world.hubs.length > 1 ? ` in hub ${world.hubs[place.rank]?.name}` : "";
@@ -81,12 +90,13 @@ function explainNode(
 		return answer(PASS, "loopback in a pod's network namespace is the pod's own", before);
 	const wants = inOrder(wantsOf(world, l4Address(nodePortsIp(place.rank, ipFamily(ip)), port, protocol)));
 	const [winner] = wants;
-	if (winner?.kind !== "service") return answer(PASS, `no Service has node port ${port}/${protocol}`, before);
+	const otherwise = () => answer(PASS, `no Service has node port ${port}/${protocol}`, before);
+	if (winner?.kind !== "service") return otherwise();
 	if (place.scope === "remote" && winner.service.external?.trafficPolicy === "Local") {
 		const why = "with externalTrafficPolicy Local another node decides by itself";
 		return answer(PASS, why, [...before, describeWant(world, winner)]);
 	}
-	return explainFrontend(world, wants, { client, before });
+	return explainFrontend(world, wants, { client, before, otherwise });
 }
 
 function list(services: readonly string[]): string {

@@ -73,8 +73,22 @@ describe("a redirect", () => {
 	test("of an address that nobody else has leaves its own Pods to the address", () => {
 		const policies = [redirect("proxy", { ip: "169.254.77.7", pods: "app=cache" })];
 		expect(last(one({ policies, pods: [CACHE_POD] }), "169.254.77.7:80", { pod: "kube-system/cache" })).toBe(
-			"would connect to 169.254.77.7:80/TCP as it is, because the client is a Pod of LocalRedirectPolicy proxy itself, and nobody else has 169.254.77.7:80/TCP",
+			"would connect to 169.254.77.7:80/TCP as it is, because the client is a Pod of LocalRedirectPolicy proxy itself, and nobody else has 169.254.77.7:80/TCP, and 169.254.77.7 is no cluster IP and no node's address with node ports",
 		);
+	});
+
+	test("leaves its own Pods to what would be without it: a refused port, a node port", () => {
+		const services = [service("demo/web", { ports: ["http 80 30080"] })];
+		const policies = [
+			redirect("odd", { ip: "10.96.0.1", ports: ["http 81"], pods: "app=cache" }),
+			redirect("node", { ip: "192.168.0.2", ports: ["http 30080"], pods: "app=cache" }),
+		];
+		const nodes = ["here 192.168.0.1", "there 192.168.0.2"];
+		const objects = { services, nodes, policies, pods: [CACHE_POD], slices: [slice("demo/web", ["10.0.2.1"])] };
+		const asked = { pod: "kube-system/cache" };
+		expect(last(one(objects), "10.96.0.1:81", asked)).toStartWith("would be refused with ECONNREFUSED, ");
+		expect(last(one(objects), "192.168.0.2:30080", asked)).toStartWith("would connect to 10.0.2.1:8080/TCP, ");
+		expect(last(one(objects), "192.168.0.2:30080")).toStartWith("would connect to 10.0.0.1:8080/TCP, ");
 	});
 
 	test.each([

@@ -1,7 +1,7 @@
 // What the programs make of a plan for one connection, step by step as bpf/sock.bpf.c goes.
 
 import { type L4Address, l4Address } from "../../src/model/address.ts";
-import type { Client, Question, Verdict } from "../../src/plan/explain/explanation.ts";
+import type { Question, Verdict } from "../../src/plan/explain/explanation.ts";
 import type { Frontend, Plan } from "../../src/plan/plan_types.ts";
 
 export interface Found {
@@ -24,30 +24,34 @@ export function frontendsOf(plan: Plan): ReadonlyMap<L4Address, Frontend> {
 	return frontends;
 }
 
-/** The exact address first; on a miss what the address is known for. */
-export function lookUp(plan: Plan, { ip, port, protocol, client }: Question): Found {
+/** The exact address first, unless a redirect there is gone past; on a miss what the address is known for. */
+export function lookUp(plan: Plan, question: Question): Found {
+	const { ip, port, protocol, client } = question;
 	const frontends = frontendsOf(plan);
 	const exact = frontends.get(l4Address(ip, port, protocol));
-	if (exact !== undefined) return found(exact, plan, client);
+	if (exact === undefined) return lookUpKnown(plan, frontends, question);
+	const { redirect } = exact;
+	if (redirect === undefined) return toBackends(exact);
+	const after = redirect.next === undefined ? lookUpKnown(plan, frontends, question) : toBackends(redirect.next);
+	const own = plan.guards.get(redirect.guard);
+	if (own === undefined) throw new Error(`No guards of ${redirect.guard}, which ${exact.address} asks for`);
+	if (client.pod !== undefined && own.some((each) => each.pod === client.pod)) return after;
+	const limited = { perSecond: redirect.limit, ...after };
+	return redirect.limit === 0 ? toBackends(exact) : { ...toBackends(exact), limited };
+}
+
+function lookUpKnown(
+	plan: Plan,
+	frontends: ReadonlyMap<L4Address, Frontend>,
+	{ ip, port, protocol, client }: Question,
+): Found {
 	const known = plan.addresses.get(ip);
 	if (known === undefined) return PASS;
 	if (known.kind === "clusterIp") return { verdict: REFUSE };
 	if (known.scope === "host" && client.scope === "pod") return PASS;
 	const nodePort = frontends.get(l4Address(known.nodePorts, port, protocol));
 	if (nodePort === undefined || (nodePort.ownNodeOnly && known.scope === "remote")) return PASS;
-	return found(nodePort, plan, client);
-}
-
-/** What is not redirected goes on to the next, or to the address as it is. */
-function found(frontend: Frontend, plan: Plan, { pod }: Client): Found {
-	const { redirect } = frontend;
-	if (redirect === undefined) return toBackends(frontend);
-	const after = redirect.next === undefined ? PASS : toBackends(redirect.next);
-	const own = plan.guards.get(redirect.guard);
-	if (own === undefined) throw new Error(`No guards of ${redirect.guard}, which ${frontend.address} asks for`);
-	if (pod !== undefined && own.some((each) => each.pod === pod)) return after;
-	const limited = { perSecond: redirect.limit, ...after };
-	return redirect.limit === 0 ? toBackends(frontend) : { ...toBackends(frontend), limited };
+	return toBackends(nodePort);
 }
 
 function toBackends(frontend: Frontend): Found {

@@ -14,10 +14,16 @@ interface Asked {
 	readonly client: Client;
 	/** What has been found out before. */
 	readonly before: readonly string[];
+	/** What would be if nobody wanted the address. */
+	readonly otherwise: () => Outcome;
 }
 
 /** The first want has it. */
-export function explainFrontend(world: World, wants: readonly Want[], { client, before }: Asked): Explanation {
+export function explainFrontend(
+	world: World,
+	wants: readonly Want[],
+	{ client, before, otherwise }: Asked,
+): Explanation {
 	const [winner, ...losers] = wants;
 	if (winner === undefined) throw new Error("Cannot explain a frontend that nobody wants");
 	const steps = [
@@ -29,7 +35,9 @@ export function explainFrontend(world: World, wants: readonly Want[], { client, 
 	const explanation = { ...outcome, steps: [...steps, ...outcome.steps] };
 	if (!isRedirect(winner)) return explanation;
 	const next = losers.find((loser) => !isRedirect(loser));
-	return explainRedirect(world, { redirect: winner, next, explanation, steps, client });
+	const after = next === undefined ? otherwise() : outcomeOf(world, next);
+	const whom = next === undefined ? after.because : `${ownerOf(next)}${inHub(world, next)} has it next`;
+	return explainRedirect(world, { redirect: winner, after, whom, explanation, steps, client });
 }
 
 export function describeWant(world: World, want: Want): string {
@@ -48,8 +56,9 @@ function isRedirect(want: Want): want is Redirect {
 
 interface Redirected {
 	readonly redirect: Redirect;
-	/** Who would have the address if there were no redirect. */
-	readonly next: Want | undefined;
+	/** What would be if there were no redirect, and in some words by whom. */
+	readonly after: Outcome;
+	readonly whom: string;
 	/** Of a connection that is redirected. */
 	readonly explanation: Explanation;
 	/** Who has the address, and why. */
@@ -58,16 +67,15 @@ interface Redirected {
 }
 
 /** The redirect's own Pods go on to the next, and so does what is over its limit: a cache must reach what it is the cache of. */
-function explainRedirect(world: World, { redirect, next, explanation, steps, client }: Redirected): Explanation {
+function explainRedirect(world: World, redirected: Redirected): Explanation {
+	const { redirect, after, whom, explanation, steps, client } = redirected;
 	const { policy, hub, address, families } = redirect;
-	const after = next === undefined ? nobodyElse(address) : outcomeOf(world, next);
 	const own = redirectTargets(policy, { hub, self: world.self, families }).map(({ key }) => key);
 	if (client.pod !== undefined && own.includes(client.pod)) {
 		const who = `Pod ${client.pod} is one of its own: it is not redirected`;
 		const because = `the client is a Pod of ${ownerOf(redirect)} itself, and ${after.because}`;
 		return { ...after, because, steps: [...steps, who, ...after.steps] };
 	}
-	const whom = next === undefined ? "nobody else has the address" : `${ownerOf(next)}${inHub(world, next)} has it next`;
 	const way = `${renderWay(address, after.verdict)}: ${whom}`;
 	const loops = `Its own Pods (${own.join(", ")}) are not redirected, and ${way}`;
 	const limit = policy.qosLimit ?? world.self.redirectLimit ?? 0;
@@ -77,8 +85,4 @@ function explainRedirect(world: World, { redirect, next, explanation, steps, cli
 	const { verdict, frontend } = after;
 	const limited = { perSecond: limit, verdict, ...(frontend === undefined ? {} : { frontend }) };
 	return { ...explanation, limited, steps: [...explanation.steps, loops, over] };
-}
-
-function nobodyElse(address: string): Outcome {
-	return { verdict: { kind: "pass" }, because: `nobody else has ${address}`, steps: [], endpoints: [] };
 }
