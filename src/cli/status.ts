@@ -8,7 +8,7 @@ import { linkPin } from "../datapath/pins.ts";
 import { countFrontends } from "../datapath/view.ts";
 import { errorCode } from "../lib/error_code.ts";
 import { fetchPage } from "../observe/http.ts";
-import { type AgentStatus, renderStatus } from "../observe/status.ts";
+import { type AgentStatus, parseStatus, renderStatus } from "../observe/status.ts";
 import { type Command, EXIT_FAILED, EXIT_OK } from "./command.ts";
 import { json } from "./output.ts";
 
@@ -21,7 +21,7 @@ async function askAgent(stateDir: string, signal: AbortSignal): Promise<AgentSta
 	const late = AbortSignal.timeout(PATIENCE);
 	try {
 		const { body } = await fetchPage(socket, "/status", AbortSignal.any([signal, late]));
-		return JSON.parse(body);
+		return parseStatus(body);
 	} catch (cause) {
 		const code = errorCode(cause);
 		if (code === "ENOENT" || code === "ECONNREFUSED") return undefined;

@@ -1,7 +1,7 @@
 // The status page as a person reads it.
 
 import { expect, test } from "bun:test";
-import { type AgentStatus, problemLine, renderStatus } from "./status.ts";
+import { type AgentStatus, parseStatus, problemLine, renderStatus } from "./status.ts";
 
 const STATUS: AgentStatus = {
 	version: "1.2.3",
@@ -45,6 +45,12 @@ Faults      slot 0, storage 1
 Closed      3 UDP, 1 TCP
 Problems    0
 `);
+});
+
+test("renderStatus() of an agent of a former version, which knows neither policies nor health", () => {
+	const { policies: _, health: __, ...former } = STATUS;
+	expect(renderStatus(parseStatus(JSON.stringify(former)))).toBe(renderStatus(STATUS));
+	expect(parseStatus(JSON.stringify(STATUS))).toEqual(STATUS);
 });
 
 test("renderStatus() has a table of policies where there are any", () => {

@@ -72,6 +72,17 @@ export interface AgentStatus {
 	readonly problems: readonly Problem[];
 }
 
+/** What an agent of a former version does not say: a new binary asks it until it is started anew. */
+const NOT_SAID: Pick<AgentStatus, "health" | "policies"> = {
+	health: { backends: [], probes: { passed: 0, failed: 0, broken: 0 } },
+	policies: [],
+};
+
+/** The answer of `/status`. */
+export function parseStatus(text: string): AgentStatus {
+	return { ...NOT_SAID, ...JSON.parse(text) };
+}
+
 /** `Service demo/web spec.ports[0]: message (InvalidObject, FILE:LINE)`. */
 export function problemLine({ object, field, message, reason, source }: Problem): string {
 	const where = source === undefined ? reason : `${reason}, ${source}`;
