@@ -91,8 +91,8 @@ export function place(places: Places, frontend: Frontend): Full | undefined {
 	}
 	const layer = redirectLayer(address);
 	const { next } = redirect;
-	const full = secure(places, layer, frontend);
 	const fullNext = next === undefined ? undefined : secure(places, address, next);
+	const full = secure(places, layer, frontend);
 	const isThere = places.byLayer.get(layer)?.live === true;
 	// Who leaves an element goes before who comes there.
 	if (next !== undefined) publish(places, address, isThere ? RULE_NUMBERS.NEXT : RULE_NUMBERS.FIRST, next);

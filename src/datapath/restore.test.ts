@@ -2,7 +2,15 @@
 
 import { describe, expect, test } from "bun:test";
 import { l4, planOf } from "../../test/support/plans.ts";
-import { encodeBackend, encodeFrontend, encodeFrontendKey, encodeId, encodeName, encodeSlot } from "./codec.ts";
+import {
+	encodeBackend,
+	encodeFrontend,
+	encodeFrontendKey,
+	encodeId,
+	encodeName,
+	encodeSlot,
+	withRule,
+} from "./codec.ts";
 import type { Contents } from "./contents.ts";
 import { emptyContents, readContents } from "./contents.ts";
 import { createMemoryMaps } from "./memory_maps.ts";
@@ -23,9 +31,15 @@ function sound(): Contents {
 	return readContents(maps);
 }
 
-function frontend(fields: Partial<Parameters<typeof encodeFrontend>[1]>): string {
+type Fields = Partial<Parameters<typeof encodeFrontend>[1]>;
+
+function frontend(fields: Fields): string {
+	return frontendAt(KEY, fields);
+}
+
+function frontendAt(key: string, fields: Fields): string {
 	const numbers = { id: 1, slotBase: 0, active: 1, members: 2, generation: 7 };
-	return encodeFrontend(KEY, {
+	return encodeFrontend(key, {
 		...numbers,
 		flags: 1,
 		affinity: "",
@@ -98,6 +112,47 @@ describe("restore()", () => {
 		const contents = sound();
 		contents.frontends.set(encodeFrontendKey(l4("10.96.0.2:80/TCP")), frontend({}));
 		expect(restore(contents, CAPACITY).frontends.map(({ layer }) => layer)).toEqual([WEB]);
+	});
+
+	test("knows a redirect and who is next as two layers of one address", () => {
+		const contents = sound();
+		const next = withRule(KEY, 1);
+		contents.frontends.set(next, frontendAt(next, {}));
+		contents.frontends.set(KEY, frontend({ id: 2, active: 0, members: 0, guard: "0123456789abcdef" }));
+		const found = restore(contents, CAPACITY).frontends.map(({ id, key, layer, set }) => [
+			id,
+			key,
+			layer,
+			set?.members,
+		]);
+		expect(found).toEqual([
+			[2, KEY, `redirect ${WEB}`, []],
+			[1, next, WEB, [1, 2]],
+		]);
+	});
+
+	test.each(["first", "next"])(
+		"goes by the first rule where a frontend is there by both, %s written before",
+		(before) => {
+			const contents = sound();
+			const next = withRule(KEY, 1);
+			if (before === "next") contents.frontends.delete(KEY);
+			// The set that it has had: one backend less.
+			contents.frontends.set(next, frontendAt(next, { members: 1, generation: 6 }));
+			contents.frontends.set(KEY, frontend({}));
+			const restored = restore(contents, CAPACITY);
+			expect(restored.frontends).toEqual([{ id: 1, key: KEY, layer: WEB, set: SET }]);
+		},
+	);
+
+	test("gives nobody the id that stands by the next rule alone where another one has the address", () => {
+		const contents = sound();
+		const next = withRule(KEY, 1);
+		contents.frontends.set(next, frontendAt(next, { id: 3, members: 0, active: 0 }));
+		expect(restore(contents, CAPACITY).frontends.map(({ id, key, layer }) => [id, key, layer])).toEqual([
+			[1, KEY, WEB],
+			[3, next, undefined],
+		]);
 	});
 
 	test("keeps the id of a name without a frontend, and of unreadable elements, from being given", () => {

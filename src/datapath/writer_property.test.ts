@@ -3,12 +3,12 @@
 import { test } from "bun:test";
 import * as fc from "fast-check";
 import { createHistory, demandExactly, type History } from "../../test/support/history.ts";
-import { selfOf, withAddresses, withAffinity } from "../../test/support/plans.ts";
+import { selfOf, withAddresses, withAffinity, withRedirects } from "../../test/support/plans.ts";
 import { backendIds, readMemory } from "../../test/support/program_view.ts";
 import { checkProperty } from "../../test/support/property.ts";
 import { applyEdits, type Edit, edit, emptyHubs, NODE } from "../../test/support/random_cluster.ts";
 import type { Ip, L4Address } from "../model/address.ts";
-import { parseIp, parseL4Address } from "../model/address.ts";
+import { l4Parts, parseIp, parseL4Address } from "../model/address.ts";
 import { createPlanner, planFresh } from "../plan/plan.ts";
 import type { Plan } from "../plan/plan_types.ts";
 import { planToJson } from "../plan/render.ts";
@@ -23,6 +23,10 @@ interface Step {
 	readonly known: readonly (readonly [ip: string, what: string])[];
 	/** Which objects have session affinity. */
 	readonly sticky: "none" | "some" | "all";
+	/** Which frontends have a redirect before them, besides those of policies; "alone": some, in their place. */
+	readonly redirected: "none" | "some" | "all" | "alone";
+	/** Of these redirects. */
+	readonly limit: number;
 	/** Before the write. */
 	readonly first: "go on" | "restart" | "resync";
 	readonly synced: boolean;
@@ -40,6 +44,8 @@ const step: fc.Arbitrary<Step> = fc.record({
 	edits: fc.array(edit, { maxLength: 3 }),
 	known: fc.array(known, { maxLength: 2 }),
 	sticky: fc.constantFrom("none", "none", "some", "all"),
+	redirected: fc.constantFrom("none", "none", "none", "some", "all", "alone"),
+	limit: fc.constantFrom(0, 0, 10, 500),
 	first: fc.constantFrom("go on", "go on", "go on", "restart", "resync"),
 	synced: fc.constantFrom(true, true, true, false),
 	crashAt: fc.option(fc.integer({ min: 1, max: 40 }), { freq: 4, nil: undefined }),
@@ -102,7 +108,8 @@ const garbage: fc.Arbitrary<readonly { map: MapName; key: string; value: string 
 	{ maxLength: 12 },
 );
 const SELF = selfOf(NODE);
-const AMPLE = { frontends: 200, backends: 200, slots: 1000, addresses: 100 };
+/** A frontend with weights may have a thousand slots. */
+const AMPLE = { frontends: 200, backends: 200, slots: 20_000, addresses: 100 };
 const SCARCE = { frontends: 6, backends: 7, slots: 14, addresses: 100 };
 
 test("write() converges to the last plan, and no intermediate state misleads anyone", () => {
@@ -178,7 +185,7 @@ function live(world: History, history: Story): Plan {
 	let plan = planner(hubs, SELF);
 	let written = plan;
 	const addresses = new Map<string, string>();
-	for (const { edits, known, sticky, first, synced, crashAt, probability } of history.steps) {
+	for (const { edits, known, sticky, redirected, limit, first, synced, crashAt, probability } of history.steps) {
 		if (first === "restart") world.restart();
 		if (first === "resync") world.resync();
 		hubs = applyEdits(hubs, edits);
@@ -187,11 +194,29 @@ function live(world: History, history: Story): Plan {
 		if (edits.length === 0 && next !== plan) throw new Error("Nothing changed, and the plan is not the identical one");
 		plan = next;
 		learn(addresses, known, plan);
-		written = addresses.size === 0 ? plan : withAddresses(plan, Object.fromEntries(addresses));
-		if (sticky !== "none") written = withAffinity(written, (object) => sticky === "all" || object.length % 2 === 0);
+		written = disguise(plan, addresses, { sticky, redirected, limit });
 		world.write(written, { synced, probability, crashAt });
 	}
 	return written;
+}
+
+/** The plan with what no object there is asks for. */
+function disguise(
+	plan: Plan,
+	addresses: ReadonlyMap<string, string>,
+	{ sticky, redirected, limit }: Pick<Step, "sticky" | "redirected" | "limit">,
+): Plan {
+	let next = addresses.size === 0 ? plan : withAddresses(plan, Object.fromEntries(addresses));
+	if (sticky !== "none") next = withAffinity(next, (object) => sticky === "all" || object.length % 2 === 0);
+	if (redirected === "none") return next;
+	return withRedirects(next, (address) => localOf(address, redirected), { limit, isAlone: redirected === "alone" });
+}
+
+const LOCAL = { TCP: mustParse("10.244.9.1:8080/TCP"), UDP: mustParse("10.244.9.1:5353/UDP") };
+
+function localOf(address: L4Address, redirected: Step["redirected"]): L4Address | undefined {
+	const { port, protocol } = l4Parts(address);
+	return redirected === "all" || port < 100 ? LOCAL[protocol] : undefined;
 }
 
 function learn(addresses: Map<string, string>, known: Step["known"], plan: Plan): void {
@@ -231,7 +256,7 @@ function demandNoChange({ changes, failures }: Written): void {
 function idsOf(world: History): ReadonlyMap<string, number> {
 	const memory = readMemory(world.maps);
 	return new Map([
-		...memory.frontends.map(({ address, id }) => [`frontend ${address}`, id] as const),
+		...memory.frontends.map(({ layer, id }) => [`frontend ${layer}`, id] as const),
 		...backendIds(memory),
 	]);
 }

@@ -8,7 +8,7 @@ import { MAP_NAMES } from "../../src/datapath/maps.ts";
 import { createMemoryMaps } from "../../src/datapath/memory_maps.ts";
 import type { Writer, Written } from "../../src/datapath/writer.ts";
 import { createWriter } from "../../src/datapath/writer.ts";
-import type { Ip, L4Address } from "../../src/model/address.ts";
+import type { Ip } from "../../src/model/address.ts";
 import { l4Parts, parseIp } from "../../src/model/address.ts";
 import type { Frontend, Plan } from "../../src/plan/plan_types.ts";
 import type { FrontendCopy, Memory } from "./program_view.ts";
@@ -71,6 +71,8 @@ interface World {
 	round: number;
 	/** The sets that a program may find, by frontend address. */
 	allowed: Map<string, Set<string>>;
+	/** The sets, or NOBODY, that a program may find past a redirect, by address. */
+	allowedPast: Map<string, Set<string>>;
 	/** Frontends that a slow program may have in its hands, by their bytes. */
 	readonly frontendReaders: Map<string, Reader>;
 	/** Backend ids that a slow program may have in its hands. */
@@ -103,6 +105,7 @@ export function createHistory(options: HistoryOptions): History {
 		starts: 0,
 		round: 0,
 		allowed: new Map(),
+		allowedPast: new Map(),
 		frontendReaders: new Map(),
 		slotReaders: new Map(),
 		generations: new Map(),
@@ -151,10 +154,8 @@ function write(world: World, plan: Plan, { synced, probability, crashAt }: Write
 		...(crashAt === undefined ? {} : { crashAt }),
 		afterEach: () => look(world),
 	});
-	for (const [address, set] of setsOf(plan)) {
-		allow(world.allowed, address, set);
-		world.found.delete(address);
-	}
+	allowSets(world, plan);
+	for (const [address] of setsOf(plan)) world.found.delete(address);
 	for (const ip of plan.addresses.keys()) world.foundAddresses.delete(ip);
 	world.plan = plan;
 	world.keepsFound = !synced;
@@ -177,7 +178,17 @@ function write(world: World, plan: Plan, { synced, probability, crashAt }: Write
 function complete(world: World, plan: Plan): void {
 	if (world.options.allowed !== "since-complete") return;
 	world.allowed = new Map();
-	for (const [address, set] of setsOf(plan)) allow(world.allowed, address, set);
+	world.allowedPast = new Map();
+	allowSets(world, plan);
+}
+
+function allowSets({ options, allowed, allowedPast }: World, plan: Plan): void {
+	for (const [address, set] of setsOf(plan)) allow(allowed, address, set);
+	for (const [address, set] of pastOf(plan)) {
+		allow(allowedPast, address, set);
+		// A redirect that there is no room for is left out.
+		if (options.allowed === "any" && set !== NOBODY) allow(allowed, address, set);
+	}
 }
 
 /** What the writer believes is what the maps hold, whatever failed. */
@@ -209,7 +220,9 @@ function demandNoRest({ options, maps, found, foundAddresses, keepsFound }: Worl
 		),
 	);
 	const backends = new Set([...memory.slots].map(([, slot]) => slot.slice(0, 4)));
-	const counts = [memory.names.size - memory.frontends.length, memory.slots.size - slots.size];
+	// What stands before a redirect that is only found, and is wanted without it, is there by both rules.
+	const ids = new Set(memory.frontends.map(({ id }) => id));
+	const counts = [memory.names.size - ids.size, memory.slots.size - slots.size];
 	const rest = [...counts, memory.backends.size - backends.size];
 	if (rest.some((count) => count !== 0)) throw new Error(`Names, slots and backends too many: ${rest.join(", ")}`);
 }
@@ -218,10 +231,18 @@ function demandGroups(maps: Maps, { frontends }: Memory): void {
 	const groups = new Set(frontends.map(({ bytes }) => bytes.slice(24, 32)));
 	for (const key of maps.dump("affinities").keys())
 		if (!groups.has(key.slice(0, 8))) throw new Error("A client is remembered of a group that is no more");
+	const limited = new Set(frontends.flatMap(({ id, limit }) => (limit > 0 ? u32Key(id) : [])));
+	for (const key of maps.dump("redirect_windows").keys())
+		if (!limited.has(key)) throw new Error("What a redirect took is remembered, and it has no limit any more");
 }
 
 function setsIn(memory: Memory): Map<string, string> {
-	return new Map(memory.frontends.map((frontend) => [frontend.address, describeSet(memory, frontend)]));
+	return new Map(memory.frontends.map((frontend) => [frontend.address, setIn(memory, frontend)]));
+}
+
+/** As setOf() has it. */
+function setIn(memory: Memory, frontend: FrontendCopy): string {
+	return (frontend.guard === 0n ? "" : REDIRECT) + describeSet(memory, frontend);
 }
 
 function settle(world: World, plan: Plan): Written {
@@ -237,6 +258,7 @@ function look(world: World): void {
 	if (world.options.allowed === "unknown") return;
 	const memory = readMemory(world.maps);
 	for (const frontend of memory.frontends) lookAtFrontend(world, memory, frontend);
+	lookPastRedirects(world, memory);
 	for (const [key, reader] of world.frontendReaders) lookWithFrontend(world, memory, key, reader);
 	for (const [key, reader] of world.slotReaders) {
 		if (world.round - reader.round > PATIENCE) world.slotReaders.delete(key);
@@ -273,7 +295,7 @@ function lookAtAddresses(world: World, memory: Memory): void {
 
 function demandFrontendsFirst({ addresses }: World, memory: Memory, plan: Plan): void {
 	const there = new Set<string>(memory.frontends.map(({ address }) => address));
-	for (const [address] of setsOf(plan)) {
+	for (const { address } of [...plan.chunks.values()].flatMap((chunk) => chunk.frontends)) {
 		const { ip } = l4Parts(address);
 		const isNew = memory.addresses.get(ip) === "cluster-ip" && addresses.get(ip) !== "cluster-ip";
 		if (isNew && !there.has(address)) throw new Error(`${ip} refuses unknown ports before it has ${address}`);
@@ -282,18 +304,33 @@ function demandFrontendsFirst({ addresses }: World, memory: Memory, plan: Plan):
 
 /** A quick program finds one whole set of an old or the new plan. */
 function lookAtFrontend(world: World, memory: Memory, frontend: FrontendCopy): void {
-	const set = describeSet(memory, frontend);
+	const set = setIn(memory, frontend);
 	const allowed = world.allowed.get(frontend.address) ?? new Set();
-	if (!allowed.has(set)) throw new Error(`${frontend.address} leads to ${set}, allowed: ${[...allowed].join(" or ")}`);
+	// Who is next is looked at below: without a redirect nobody is led there.
+	if (!frontend.address.endsWith(NEXT) && !allowed.has(set))
+		throw new Error(`${frontend.address} leads to ${set}, allowed: ${[...allowed].join(" or ")}`);
 	for (const run of runsOf(memory, frontend))
-		if (run.some((id, index) => index > 0 && id <= (run[index - 1] ?? 0)))
+		if (run.some((id, index) => index > 0 && id < (run[index - 1] ?? 0)))
 			throw new Error(`${frontend.address} has a run that is not sorted by id: ${run.join(" ")}`);
-	const generation = `${frontend.address} id ${frontend.id} generation ${frontend.generation}`;
+	const generation = `${frontend.layer} id ${frontend.id} generation ${frontend.generation}`;
 	const known = world.generations.get(generation) ?? set;
 	if (known !== set) throw new Error(`${generation} meant ${known} and now means ${set}`);
 	world.generations.set(generation, set);
 	const backends = new Set(follow(memory, frontend).map((found) => found?.address ?? ""));
 	world.frontendReaders.set(frontend.bytes, { frontend, backends, round: world.round });
+}
+
+/** A quick program that goes past a redirect finds who had or has the address without it. */
+function lookPastRedirects(world: World, memory: Memory): void {
+	const sets = setsIn(memory);
+	for (const { address, guard } of memory.frontends) {
+		if (guard === 0n || address.endsWith(NEXT)) continue;
+		const allowed = world.allowedPast.get(address) ?? new Set();
+		const set = sets.get(`${address}${NEXT}`) ?? NOBODY;
+		// Where room is short anybody may be missing.
+		if (allowed.has(set) || (set === NOBODY && world.options.allowed === "any")) continue;
+		throw new Error(`Past the redirect of ${address} is ${set}, allowed: ${[...allowed].join(" or ")}`);
+	}
 }
 
 /** A program that has read the frontend before finds its own backends or notices that they are gone. */
@@ -329,7 +366,7 @@ function lookAtReferences(world: World, memory: Memory): void {
 /** Counters begin at zero when an id is used for another address. */
 function lookAtCounters(world: World, memory: Memory): void {
 	for (const [address, id] of backendIds(memory)) lookAtOwner(world, "backend_stats", id, address);
-	for (const { address, id } of memory.frontends) lookAtOwner(world, "frontend_stats", id, address);
+	for (const { layer, id } of memory.frontends) lookAtOwner(world, "frontend_stats", id, layer);
 }
 
 function lookAtOwner(world: World, map: StatsName, id: number, address: string): void {
@@ -344,11 +381,12 @@ function countConnections(world: World): void {
 	for (const key of world.maps.dump("backends").keys())
 		world.maps.put("backend_stats", new Map([[key, "\x01".padEnd(24, "\0")]]));
 	if (world.options.allowed === "unknown") return;
-	for (const { id, bytes, affinity } of readMemory(world.maps).frontends) {
+	for (const { id, bytes, affinity, limit } of readMemory(world.maps).frontends) {
 		world.maps.put("frontend_stats", new Map([[u32Key(id), "\x01".padEnd(16, "\0")]]));
 		// struct affinity_key: the group, then a client.
 		const client = `${bytes.slice(24, 32)}\x07`.padEnd(24, "\0");
 		if (affinity !== 0n) world.maps.put("affinities", new Map([[client, "\x01".padEnd(32, "\0")]]));
+		if (limit > 0) world.maps.put("redirect_windows", new Map([[u32Key(id), "\x01".padEnd(16, "\0")]]));
 	}
 }
 
@@ -359,11 +397,11 @@ export function demandExactly(maps: Maps, plan: Plan): void {
 		const { address, id } = frontend;
 		return `${address} ${memory.names.get(id)} ${describeTraits(frontend)} ${describeSet(memory, frontend)}`;
 	});
-	const frontends = [...plan.chunks.values()].flatMap((chunk) => chunk.frontends);
+	const frontends = elementsOf(plan);
 	const should = frontends.map(
-		(frontend) => `${frontend.address} ${frontend.name} ${wantedTraits(frontend)} ${setOf(frontend)}`,
+		([address, frontend]) => `${address} ${frontend.name} ${wantedTraits(frontend)} ${bareSetOf(frontend)}`,
 	);
-	const members = frontends.map(({ active, terminating }) => [...active, ...terminating]);
+	const members = frontends.map(([, { active, terminating }]) => [...active, ...terminating]);
 	const sizes = { frontends: frontends.length, slots: members.flat().length, backends: new Set(members.flat()).size };
 	const found = { frontends: memory.names.size, slots: memory.slots.size, backends: memory.backends.size };
 	const known = [...plan.addresses].map(([ip, what]) => `${ip} ${wantedKnown(what)}`);
@@ -380,13 +418,41 @@ function parsedIp(text: string): Ip {
 	return ip;
 }
 
-function setsOf(plan: Plan): readonly (readonly [L4Address, string])[] {
-	return [...plan.chunks.values()].flatMap((chunk) =>
-		chunk.frontends.map((frontend) => [frontend.address, setOf(frontend)] as const),
+/** A program finds it only past a redirect. */
+const NEXT = " next";
+const REDIRECT = "redirect ";
+const NOBODY = "nobody";
+
+/** What there is to be in the map of frontends, by address, with NEXT for who is next. */
+function elementsOf(plan: Plan): readonly (readonly [address: string, frontend: Frontend])[] {
+	return [...plan.chunks.values()].flatMap(({ frontends }) =>
+		frontends.flatMap((frontend) => {
+			const { address, redirect } = frontend;
+			const own = [address, frontend] as const;
+			return redirect?.next === undefined ? [own] : [own, [`${address}${NEXT}`, redirect.next] as const];
+		}),
 	);
 }
 
-function setOf({ active, terminating }: Frontend): string {
+function setsOf(plan: Plan): readonly (readonly [string, string])[] {
+	return elementsOf(plan).map(([address, frontend]) => [address, setOf(frontend)] as const);
+}
+
+/** What there is without redirects. */
+function pastOf(plan: Plan): readonly (readonly [string, string])[] {
+	const frontends = [...plan.chunks.values()].flatMap((chunk) => chunk.frontends);
+	return frontends.map((frontend) => {
+		const { address, redirect } = frontend;
+		const base = redirect === undefined ? frontend : redirect.next;
+		return [address, base === undefined ? NOBODY : setOf(base)] as const;
+	});
+}
+
+function setOf(frontend: Frontend): string {
+	return (frontend.redirect === undefined ? "" : REDIRECT) + bareSetOf(frontend);
+}
+
+function bareSetOf({ active, terminating }: Frontend): string {
 	return `${[...active].sort().join(" ")}|${[...terminating].sort().join(" ")}`;
 }
 

@@ -38,6 +38,26 @@ export function withAffinity(plan: Plan, isSticky: (object: string) => boolean):
 	return { ...plan, chunks: new Map(chunks) };
 }
 
+/** The plan with a redirect before each frontend for which this gives its backend, or alone there if `isAlone`. */
+export function withRedirects(
+	plan: Plan,
+	backendOf: (address: L4Address) => L4Address | undefined,
+	{ limit, isAlone }: { readonly limit: number; readonly isAlone: boolean },
+): Plan {
+	function redirected(frontend: Frontend): Frontend {
+		const { address } = frontend;
+		const backend = frontend.redirect === undefined ? backendOf(address) : undefined;
+		if (backend === undefined) return frontend;
+		const redirect = { guard: `LocalRedirectPolicy ${address}`, limit, ...(isAlone ? {} : { next: frontend }) };
+		const mode = "localRedirectService";
+		return { address, name: `cache:${address}`, mode, active: [backend], terminating: [], keepsPeer: true, redirect };
+	}
+	const chunks = [...plan.chunks].map(
+		([key, chunk]) => [key, { ...chunk, frontends: chunk.frontends.map(redirected) }] as const,
+	);
+	return { ...plan, chunks: new Map(chunks) };
+}
+
 function sticky(chunk: Chunk): Chunk {
 	const affinity = { seconds: 10_800, client: "netns", group: chunk.object } as const;
 	return { ...chunk, frontends: chunk.frontends.map((frontend) => ({ ...frontend, affinity })) };

@@ -7,6 +7,8 @@ import type { Maps } from "../../src/datapath/maps.ts";
 export interface FrontendCopy {
 	/** `10.96.0.1:80/TCP`; with ` next` behind it if it is found only past the redirect there. */
 	readonly address: string;
+	/** What its id stands for, whichever rule it is found by: the address, with ` redirect` behind it if it is one. */
+	readonly layer: string;
 	/** The value's bytes. */
 	readonly bytes: string;
 	readonly id: number;
@@ -119,8 +121,11 @@ function readFrontend(key: string, value: string): FrontendCopy {
 		throw new Error("A frontend of another shape");
 	const bytes = view(value);
 	const field = (index: number) => bytes.getUint32(32 + 4 * index, true);
+	const address = readAddress(key);
+	const guard = bytes.getBigUint64(56);
 	return {
-		address: readAddress(key) + readRule(key),
+		address: address + readRule(key),
+		layer: guard === 0n ? address : `${address} redirect`,
 		bytes: value,
 		id: bytes.getUint32(20, true),
 		affinity: bytes.getBigUint64(24),
@@ -130,7 +135,7 @@ function readFrontend(key: string, value: string): FrontendCopy {
 		generation: field(3),
 		flags: field(4),
 		affinitySeconds: field(5),
-		guard: bytes.getBigUint64(56),
+		guard,
 		limit: bytes.getUint32(64, true),
 	};
 }

@@ -1,7 +1,7 @@
 // Memory maps that write down what is done to them, and fail where they are told to.
 
 import { decodeAddressKey } from "../../src/datapath/address_codec.ts";
-import { decodeFrontendKey, decodeId } from "../../src/datapath/codec.ts";
+import { decodeFrontendKey, decodeId, ruleOf } from "../../src/datapath/codec.ts";
 import type { AnyMapName, EntryFailure, Maps } from "../../src/datapath/maps.ts";
 import { createMemoryMaps } from "../../src/datapath/memory_maps.ts";
 
@@ -13,7 +13,7 @@ export interface RecordingMaps extends Maps {
 }
 
 function elementOf(map: AnyMapName, key: string): string | number | undefined {
-	if (map === "frontends") return decodeFrontendKey(key);
+	if (map === "frontends") return `${decodeFrontendKey(key)}${ruleOf(key) === 0 ? "" : " next"}`;
 	return map === "addresses" ? decodeAddressKey(key) : decodeId(key);
 }
 
