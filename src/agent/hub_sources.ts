@@ -7,6 +7,7 @@ import { UsageError } from "../config/command_line.ts";
 import type { HubChoice, KubernetesChoice } from "../config/hub_choice.ts";
 import type { Config, Surroundings } from "../config.ts";
 import type { KubernetesStatus } from "../hub/kinds/kind_hub.ts";
+import type { Audience } from "../hub/kinds/needs.ts";
 import { watchKubernetes } from "../hub/kubernetes/kubernetes.ts";
 import { type CredentialSource, nameSource, SERVICE_ACCOUNT } from "../hub/login/credentials.ts";
 import { manifestsName, watchManifests } from "../hub/manifests/manifests.ts";
@@ -94,6 +95,7 @@ function openKubernetes(choice: KubernetesChoice, config: Config, following: Fol
 	const log = logOf(name, config, following);
 	const ownWay = following.ownWay();
 	const hub = watchKubernetes({
+		audience: audienceOf(config),
 		source,
 		ownWay,
 		log,
@@ -124,6 +126,7 @@ function openMetaServer(url: string, config: Config, following: Following): HubS
 	const ownWay = following.ownWay();
 	const store = storeOf(name, config, log);
 	const hub = watchMetaServer({
+		audience: audienceOf(config),
 		url,
 		ownWay,
 		log,
@@ -150,6 +153,10 @@ function openMetaServer(url: string, config: Config, following: Following): HubS
 		// Nothing tells one cluster's MetaServer from another's; what is not of this cluster goes once the cloud answers.
 		kept: { store, origin: () => name, identify: async () => name },
 	};
+}
+
+function audienceOf({ "node-name": nodeName }: Config): Audience {
+	return { kind: "node", nodeName };
 }
 
 function logOf(hub: string, { hubs }: Config, { log }: Following): Log {

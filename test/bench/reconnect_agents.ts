@@ -8,7 +8,7 @@ import type { Log } from "../../src/lib/log.ts";
 import { followLikeClientGo } from "./reconnect_client_go.ts";
 import type { VirtualClock } from "./reconnect_clock.ts";
 import type { ModelHub } from "./reconnect_hub.ts";
-import type { Meter } from "./reconnect_meter.ts";
+import { AUDIENCE, type Meter } from "./reconnect_meter.ts";
 
 export interface AgentOptions {
 	readonly clock: VirtualClock;
@@ -20,7 +20,7 @@ export interface AgentOptions {
 
 export type Policy = "balancing" | "client-go";
 
-const PATHS = ["/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices", "/api/v1/nodes"];
+const PATHS = ["/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices", "/api/v1/nodes", "/api/v1/pods"];
 const ACCESS: Access = { url: "https://hub.invalid", tls: {}, headers: {}, proxy: undefined };
 
 /** Runs until the signal is aborted. */
@@ -37,5 +37,6 @@ export async function runAgent(policy: Policy, agent: number, options: AgentOpti
 async function runOurs(api: Api, agent: number, { clock, meter, random, signal }: AgentOptions): Promise<void> {
 	const quiet = (): void => {};
 	const log: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
-	for await (const _ of watchApi({ api, name: "agent", clock, random, log, signal })) meter.shown(agent);
+	for await (const _ of watchApi({ api, audience: AUDIENCE, name: "agent", clock, random, log, signal }))
+		meter.shown(agent);
 }

@@ -1,6 +1,6 @@
 // Counts what reaches a modelled hub, and what each agent costs.
 
-import { NEEDS } from "../../src/hub/kinds/needs.ts";
+import { type Audience, needsOf } from "../../src/hub/kinds/needs.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 
 export interface Meter {
@@ -47,8 +47,10 @@ export interface Spread {
 	readonly max: number;
 }
 
+export const AUDIENCE: Audience = { kind: "node", nodeName: "agent" };
+
 /** Watches of an agent that follows. */
-const KINDS = NEEDS.length;
+const KINDS = needsOf(AUDIENCE).length;
 
 export function createMeter(clock: Clock, agents: number): Meter {
 	const column = () => new Float64Array(agents);

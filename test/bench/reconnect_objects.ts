@@ -15,7 +15,13 @@ const SIZES: Readonly<Record<string, Size>> = {
 	endpointslices: { raw: 3_525_509, packed: 448_000, count: 1000 },
 	nodes: { raw: 1_007_821, packed: 39_766, count: 100 },
 };
-const KINDS: Readonly<Record<string, string>> = { services: "Service", endpointslices: "EndpointSlice", nodes: "Node" };
+/** Of Pods, those of the agent's node, there are none: they are few. */
+const KINDS: Readonly<Record<string, string>> = {
+	services: "Service",
+	endpointslices: "EndpointSlice",
+	nodes: "Node",
+	pods: "Pod",
+};
 /** Of each kind. */
 const NAMES = ["a", "b", "c"];
 

@@ -1,7 +1,7 @@
 // Following an API server over real TLS: what is asked, what is seen, and what stays the same.
 
 import { expect, test } from "bun:test";
-import { followHub, KINDS, webService } from "../support/follow_hub.ts";
+import { agentRights, followHub, KINDS, webService } from "../support/follow_hub.ts";
 import { startHub } from "../support/hub/hub.ts";
 import { until } from "../support/wait.ts";
 
@@ -87,8 +87,12 @@ test("watchKubernetes() narrows by namespace and by selector, and asks for no mo
 			edge: {
 				credentials: "token",
 				rules: [
-					{ verbs: ["list", "watch"], resources: ["services", "endpointslices"], namespaces: ["one", "two"] },
-					{ verbs: ["list", "watch"], resources: ["nodes"] },
+					{
+						verbs: ["list", "watch"],
+						resources: ["services", "endpointslices", "pods"],
+						namespaces: ["one", "two"],
+					},
+					...agentRights("services", "endpointslices", "pods"),
 				],
 			},
 		},

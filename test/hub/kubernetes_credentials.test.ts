@@ -4,12 +4,19 @@ import { expect, test } from "bun:test";
 import { Buffer } from "node:buffer";
 import { chmodSync, readFileSync } from "node:fs";
 import { stringify } from "yaml";
-import { type Follower, followHub, jumpUntil, temporaryFolder, webService } from "../support/follow_hub.ts";
+import {
+	agentRights,
+	type Follower,
+	followHub,
+	jumpUntil,
+	temporaryFolder,
+	webService,
+} from "../support/follow_hub.ts";
 import { type HubOptions, startHub, type TestHub } from "../support/hub/hub.ts";
 import { startProxy } from "../support/proxy.ts";
 import { until } from "../support/wait.ts";
 
-const RIGHTS = [{ verbs: ["list", "watch"], resources: ["services", "endpointslices", "nodes"] }];
+const RIGHTS = agentRights();
 const EDGE: HubOptions = { kubernetes: false, users: { edge: { credentials: "token", rules: RIGHTS } } };
 
 const base64 = (text: string | undefined) => Buffer.from(text ?? "").toString("base64");

@@ -1,7 +1,15 @@
 // An API server that fails in every way it can: nothing is lost, nothing is shown that is not so, and it is told what is the matter.
 
 import { expect, test } from "bun:test";
-import { type Follower, type FollowOptions, followHub, jumpUntil, KINDS, webService } from "../support/follow_hub.ts";
+import {
+	agentRights,
+	type Follower,
+	type FollowOptions,
+	followHub,
+	jumpUntil,
+	KINDS,
+	webService,
+} from "../support/follow_hub.ts";
 import type { Fault } from "../support/hub/fault.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { expired, pageNotFound, serverError, storageInitializing, tooManyRequests } from "../support/hub/status.ts";
@@ -264,7 +272,7 @@ test("429 without Retry-After, and 500, are tried again with growing pauses", as
 });
 
 test("403 of one kind is a Problem that names the right that is missing; the other goes on; the right comes", async () => {
-	const all = [{ verbs: ["list", "watch"], resources: ["services", "endpointslices", "nodes"] }];
+	const all = agentRights();
 	await using server = await startHub({ kubernetes: false, users: { edge: { credentials: "token", rules: all } } });
 	server.apply(webService("web"));
 	await using client = followHub(server, { kubeconfig: server.kubeconfig({ user: "edge" }) });

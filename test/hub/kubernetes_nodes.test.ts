@@ -1,14 +1,14 @@
 // Nodes: what is kept of them changes seldom, and a cluster that does not show them is followed all the same.
 
 import { expect, test } from "bun:test";
-import { type Follower, followHub, jumpUntil, webService } from "../support/follow_hub.ts";
+import { agentRights, type Follower, followHub, jumpUntil, webService } from "../support/follow_hub.ts";
 import { followMetaServer, heard, metaPlace, passUntil, settled } from "../support/follow_metaserver.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { pageNotFound, serverError } from "../support/hub/status.ts";
 import { until } from "../support/wait.ts";
 
-const RIGHTS = [{ verbs: ["list", "watch"], resources: ["services", "endpointslices"] }];
-const ALL = [...RIGHTS, { verbs: ["list", "watch"], resources: ["nodes"] }];
+const RIGHTS = agentRights("nodes");
+const ALL = agentRights();
 const ZONE = "topology.kubernetes.io/zone";
 
 /** As a kubelet reports it. */

@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import { Buffer } from "node:buffer";
 import { stringify } from "yaml";
 import {
+	agentRights,
 	type Follower,
 	type FollowOptions,
 	followHub,
@@ -16,7 +17,7 @@ import { CLIENT, type ClientMethod, type Issuer, type LoginFields, startIssuer }
 import { startProxy } from "../support/proxy.ts";
 import { until } from "../support/wait.ts";
 
-const RIGHTS = [{ verbs: ["list", "watch"], resources: ["services", "endpointslices", "nodes"] }];
+const RIGHTS = agentRights();
 
 /** An API server that accepts the issuer's tokens, with the Service demo/web. */
 async function serverOf(issuer: Pick<Issuer, "verify">): Promise<TestHub> {

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import { NEEDS } from "../../src/hub/kinds/needs.ts";
+import { needsOf } from "../../src/hub/kinds/needs.ts";
 import { followHub, webService } from "../support/follow_hub.ts";
 import { type Rule, rulesOf } from "../support/hub/access.ts";
 import { startHub } from "../support/hub/hub.ts";
@@ -27,7 +27,7 @@ test("the delivered account may follow a cluster", async () => {
 });
 
 test("it has exactly the rights that the table of needs names", () => {
-	const needed = NEEDS.map(({ group, resource }) => ({
+	const needed = needsOf({ kind: "node", nodeName: "n1" }).map(({ group, resource }) => ({
 		groups: [group],
 		resources: [resource],
 		verbs: ["list", "watch"],

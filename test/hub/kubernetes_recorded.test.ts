@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { endpointsIn, NO_ENDPOINTS } from "../../src/model/endpoint_list.ts";
-import { type Follower, followHub, jumpUntil } from "../support/follow_hub.ts";
+import { type Follower, followHub, jumpUntil, KIND_OF } from "../support/follow_hub.ts";
 import { type RawServer, startRawServer, whole } from "../support/raw_server.ts";
 import { frame, isOpenEnded, replay, truthOf } from "../support/recorded.ts";
 import { until } from "../support/wait.ts";
@@ -35,12 +35,6 @@ interface Played extends RawServer {
 }
 
 const SILENCE = `HTTP/1.1 ${OK}\r\nTransfer-Encoding: chunked\r\n\r\n`;
-
-const KIND_OF: Readonly<Record<string, string>> = {
-	services: "Service",
-	endpointslices: "EndpointSlice",
-	nodes: "Node",
-};
 
 /** Of the kinds that the script is not about there is nothing. */
 function nothing(resource: string, way: "list" | "watch", isStream: boolean): string {

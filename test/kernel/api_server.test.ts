@@ -3,6 +3,7 @@
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { type AgentPlace, agentPlace, programmed, serviceYaml } from "../support/agent_place.ts";
+import { agentRights } from "../support/follow_hub.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { until } from "../support/wait.ts";
 
@@ -152,8 +153,8 @@ test("a kernel that holds something is not taken back to an older copy", async (
 }, 60_000);
 
 test("an agent that is started without the right to see Nodes serves on with those it knew", async () => {
-	const rights = [{ verbs: ["list", "watch"], resources: ["services", "endpointslices"] }];
-	const all = [...rights, { verbs: ["list", "watch"], resources: ["nodes"] }];
+	const rights = agentRights("nodes");
+	const all = agentRights();
 	await using server = await startHub({ kubernetes: false, users: { edge: { credentials: "token", rules: all } } });
 	using place = agentPlace();
 	const kubeconfig = `${place.folder}/kubeconfig`;

@@ -2,7 +2,7 @@
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { NEEDS } from "../../src/hub/kinds/needs.ts";
+import { needsOf } from "../../src/hub/kinds/needs.ts";
 import { type AgentPlace, type AgentProcess, agentPlace, programmed, serviceYaml } from "../support/agent_place.ts";
 import { client } from "../support/client.ts";
 import { type Clusters, sharedKubeconfig, shop, twoClusters } from "../support/clusters.ts";
@@ -93,7 +93,7 @@ test("two kubeconfigs: Services of both, a conflict for the later one, and each 
 		// Both have read their kinds, and say which hub they speak of.
 		const read = agent.log().filter(({ msg }) => msg === "Read completely");
 		expect(new Set(read.map(({ hub }) => hub))).toEqual(new Set([eastName, westName]));
-		expect(read).toHaveLength(2 * NEEDS.length);
+		expect(read).toHaveLength(2 * needsOf({ kind: "node", nodeName: "n1" }).length);
 
 		await west.kill();
 		await eventually("west stale", async () => (await status(agent)).hubs[2].staleSince !== null);

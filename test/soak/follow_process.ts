@@ -23,6 +23,7 @@ function logLine(fields: object, message: string): void {
 async function main(kubeconfig: string): Promise<void> {
 	const hub = watchKubernetes({
 		source: { kind: "kubeconfig", files: [kubeconfig] },
+		audience: { kind: "node", nodeName: "n1" },
 		proxies: {},
 		userAgent: "balancing/test",
 		log: { debug: logLine, info: logLine, warn: logLine, error: logLine },

@@ -4,11 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { KubernetesHub } from "../../src/hub/kinds/kind_hub.ts";
-import { NEEDS } from "../../src/hub/kinds/needs.ts";
+import { type Audience, needsOf } from "../../src/hub/kinds/needs.ts";
 import { type KubernetesOptions, watchKubernetes } from "../../src/hub/kubernetes/kubernetes.ts";
 import type { Log } from "../../src/lib/log.ts";
 import type { Cluster } from "../../src/model/cluster.ts";
 import { endpointsIn } from "../../src/model/endpoint_list.ts";
+import type { Rule } from "./hub/access.ts";
 import type { TestHub } from "./hub/hub.ts";
 import { createJumpClock, type JumpClock } from "./jump_clock.ts";
 import { until } from "./wait.ts";
@@ -35,8 +36,22 @@ export interface Follower extends Following<KubernetesHub> {
 	configure(kubeconfig: string): void;
 }
 
-/** Kinds that are watched, each with a list and a watch of its own. */
-export const KINDS = NEEDS.length;
+/** Whom clients of tests follow for, if they do not say. */
+export const AUDIENCE: Audience = { kind: "node", nodeName: "edge-1" };
+
+/** Kinds that are watched in any case, each with a list and a watch of its own. */
+export const KINDS = needsOf(AUDIENCE).length;
+
+/** The kind of each resource that is watched: `services` is Service. */
+export const KIND_OF: Readonly<Record<string, string>> = Object.fromEntries(
+	needsOf(AUDIENCE).map(({ resource, kind }) => [resource, kind]),
+);
+
+/** The rights that an agent needs, but for these resources. */
+export function agentRights(...without: readonly string[]): readonly Rule[] {
+	const resources = Object.keys(KIND_OF).filter((each) => !without.includes(each));
+	return [{ verbs: ["list", "watch"], resources }];
+}
 
 /** A folder for files of one test; away with it. */
 export function temporaryFolder(): Disposable & { readonly path: string; write(name: string, text: string): string } {
@@ -65,7 +80,13 @@ export function followHub(
 	const folder = temporaryFolder();
 	const file = folder.write("config", kubeconfig ?? server.kubeconfig());
 	const client = follow((given) =>
-		watchKubernetes({ source: { kind: "kubeconfig", files: [file] }, proxies: {}, ...given, ...options }),
+		watchKubernetes({
+			source: { kind: "kubeconfig", files: [file] },
+			proxies: {},
+			audience: AUDIENCE,
+			...given,
+			...options,
+		}),
 	);
 	return {
 		...client,

@@ -1,7 +1,7 @@
 // A client that follows a test hub's MetaServer as the agent does.
 
 import { type MetaServerHub, type MetaServerOptions, watchMetaServer } from "../../src/hub/metaserver/metaserver.ts";
-import { type Following, follow, KINDS } from "./follow_hub.ts";
+import { AUDIENCE, type Following, follow, KINDS } from "./follow_hub.ts";
 import { startHub, type TestHub } from "./hub/hub.ts";
 import { type MetaQuirks, startMetaServer, type TestMetaServer } from "./hub/metaserver.ts";
 import { until } from "./wait.ts";
@@ -16,7 +16,9 @@ export type MetaFollowOptions = Partial<Omit<MetaServerOptions, "clock" | "log" 
 /** Starts at once. */
 export function followMetaServer(server: { readonly url: string }, options: MetaFollowOptions = {}): MetaFollower {
 	// Not 0: a wait of ours shall not look like the limit of an answer.
-	const client = follow((given) => watchMetaServer({ url: server.url, ...given, random: () => 0.01, ...options }));
+	const client = follow((given) =>
+		watchMetaServer({ url: server.url, audience: AUDIENCE, ...given, random: () => 0.01, ...options }),
+	);
 	return {
 		...client,
 		jumpUntil: (what, condition) =>

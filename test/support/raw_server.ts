@@ -2,12 +2,12 @@
 
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
-import { webService } from "./follow_hub.ts";
+import { KIND_OF, webService } from "./follow_hub.ts";
 
 export interface RawRequest {
 	/** With the query. */
 	readonly target: string;
-	/** services, endpointslices or nodes */
+	/** services, endpointslices ... */
 	readonly resource: string;
 	readonly kind: "list" | "watch";
 	/** How many of this resource and kind came before. */
@@ -111,7 +111,7 @@ function drained(socket: Socket): Promise<void> {
 
 function readRequest(head: string, earlier: readonly RawRequest[]): RawRequest {
 	const target = head.split(" ")[1] ?? "";
-	const resource = ["endpointslices", "nodes"].find((each) => target.includes(`/${each}`)) ?? "services";
+	const resource = Object.keys(KIND_OF).find((each) => target.includes(`/${each}?`)) ?? "services";
 	const kind = target.includes("watch=true") ? "watch" : "list";
 	const before = earlier.filter((each) => each.resource === resource && each.kind === kind).length;
 	return { target, resource, kind, before, at: performance.now() };
@@ -123,16 +123,21 @@ export function whole(head: string, body: string): string {
 	return `HTTP/1.1 ${head}\r\nContent-Length: ${bytes.length}\r\n\r\n${bytes.toString("latin1")}`;
 }
 
-/** The Service demo/web, its slice, or the Node n1, as a list of version 10. */
+/** The Service demo/web, its slice, or the Node n1, as a list of version 10; of other kinds nothing. */
 export function goodList(resource: string): string {
 	const [service, slice] = webService("web");
-	const lists: Readonly<Record<string, readonly [string, unknown]>> = {
-		services: ["ServiceList", service],
-		endpointslices: ["EndpointSliceList", slice],
-		nodes: ["NodeList", { metadata: { name: "n1" } }],
+	const objects: Readonly<Record<string, unknown>> = {
+		services: service,
+		endpointslices: slice,
+		nodes: { metadata: { name: "n1" } },
 	};
-	const [kind, ...items] = lists[resource] ?? [];
-	return JSON.stringify({ kind, apiVersion: "v1", metadata: { resourceVersion: "10" }, items });
+	const items = resource in objects ? [objects[resource]] : [];
+	return JSON.stringify({
+		kind: `${KIND_OF[resource]}List`,
+		apiVersion: "v1",
+		metadata: { resourceVersion: "10" },
+		items,
+	});
 }
 
 function answerWell({ resource, kind, target }: RawRequest): (answer: RawAnswer) => Promise<void> {

@@ -2,12 +2,13 @@
 
 import { assertNever } from "../../lib/assert_never.ts";
 import { isSameList } from "../../lib/equal.ts";
-import { createLayeredMap, type LayeredMap } from "../../lib/layered_map.ts";
 import { type Cluster, EMPTY_CLUSTER, type EndpointSlice, type Node, type Service } from "../../model/cluster.ts";
+import type { Pod } from "../../model/pod.ts";
 import type { Problem } from "../../model/problem.ts";
 import { API_SERVER, createApiServerGuard } from "./api_server_guard.ts";
 import type { Known } from "./needs.ts";
 import { replaceSlice } from "./slice_list.ts";
+import { createViewTable, type ViewTable } from "./view_table.ts";
 
 export interface ClusterView {
 	/** An object came (`before` undefined), changed, or went (`after` undefined). */
@@ -18,94 +19,92 @@ export interface ClusterView {
 	snapshot(): Cluster;
 }
 
-const CLEAN = { services: false, slices: false, nodes: false, problems: false };
+interface Tables {
+	readonly services: ViewTable<string, Service>;
+	readonly slices: ViewTable<string, readonly EndpointSlice[]>;
+	readonly nodes: ViewTable<string, Node>;
+	readonly pods: ViewTable<string, Pod>;
+}
 
 export function createClusterView(): ClusterView {
-	const services = createLayeredMap<Service>();
-	const slices = createLayeredMap<readonly EndpointSlice[]>();
-	const nodes = createLayeredMap<Node>();
-	const problems = new Map<string, readonly Problem[]>();
-	const guard = createApiServerGuard();
+	const tables: Tables = {
+		services: createViewTable(),
+		slices: createViewTable(),
+		nodes: createViewTable(),
+		pods: createViewTable(),
+	};
+	const changeSlice = createSliceChange(tables.slices);
+	const problems = createProblemList();
 	let last: Cluster = EMPTY_CLUSTER;
-	/** Which parts differ from the last snapshot. */
-	let dirty = { ...CLEAN };
-
-	function changeService(key: string, after: Service | undefined): void {
-		// Without it clients in this cluster, we among them, would lose the API server.
-		if (after === undefined && key === API_SERVER) return;
-		if (after === undefined) services.delete(key);
-		else services.set(key, after);
-		dirty.services = true;
-	}
-
-	function changeSlice(before: EndpointSlice | undefined, after: EndpointSlice | undefined): void {
-		if (before !== undefined && before.service !== after?.service) setSlice(before.service, before.key, undefined);
-		if (after !== undefined) setSlice(after.service, after.key, after);
-	}
-
-	function setSlice(service: string, key: string, after: EndpointSlice | undefined): void {
-		const old = slices.get(service) ?? [];
-		const next = service === API_SERVER ? guard.replace(old, key, after) : replaceSlice(old, key, after);
-		if (isSameList(next, old)) return;
-		if (next.length === 0) slices.delete(service);
-		else slices.set(service, next);
-		dirty.slices = true;
-	}
-
 	return {
 		change(before, after) {
-			const kind = (after ?? before)?.kind;
-			if (kind === undefined) return;
-			switch (kind) {
-				case "Service": {
-					const key = serviceOf(after ?? before)?.key;
-					if (key !== undefined) changeService(key, serviceOf(after));
-					return;
-				}
+			const known = after ?? before;
+			if (known === undefined) return;
+			const isGone = after === undefined;
+			switch (known.kind) {
+				case "Service":
+					// Without it clients in this cluster, we among them, would lose the API server.
+					if (isGone && known.service.key === API_SERVER) return;
+					return tables.services.put(known.service.key, isGone ? undefined : known.service);
 				case "EndpointSlice":
-					changeSlice(sliceOf(before), sliceOf(after));
-					return;
+					return changeSlice(sliceOf(before), sliceOf(after));
 				case "Node":
-					replaceNode(nodes, nodeOf(before), nodeOf(after));
-					dirty.nodes = true;
-					return;
+					return tables.nodes.put(known.node.name, isGone ? undefined : known.node);
+				case "Pod":
+					return tables.pods.put(known.pod.key, isGone ? undefined : known.pod);
 				default:
-					assertNever(kind);
+					assertNever(known);
 			}
 		},
-		complain(key, found) {
-			if (found.length === 0 && !problems.delete(key)) return;
-			if (found.length > 0) problems.set(key, found);
-			dirty.problems = true;
-		},
+		complain: problems.set,
 		snapshot() {
-			if (!Object.values(dirty).includes(true)) return last;
-			last = {
+			const next: Cluster = {
 				...last,
-				services: dirty.services ? services.snapshot() : last.services,
-				slices: dirty.slices ? slices.snapshot() : last.slices,
-				nodes: dirty.nodes ? nodes.snapshot() : last.nodes,
-				problems: dirty.problems ? [...problems.values()].flat() : last.problems,
+				services: tables.services.snapshot(),
+				slices: tables.slices.snapshot(),
+				nodes: tables.nodes.snapshot(),
+				pods: tables.pods.snapshot(),
+				problems: problems.all(),
 			};
-			dirty = { ...CLEAN };
+			if (!isSameList(Object.values(next), Object.values(last))) last = next;
 			return last;
 		},
 	};
 }
 
-function replaceNode(nodes: LayeredMap<Node>, before: Node | undefined, after: Node | undefined): void {
-	if (after !== undefined) nodes.set(after.name, after);
-	else if (before !== undefined) nodes.delete(before.name);
+function createSliceChange(slices: Tables["slices"]) {
+	const guard = createApiServerGuard();
+
+	function setSlice(service: string, key: string, after: EndpointSlice | undefined): void {
+		const old = slices.get(service) ?? [];
+		const next = service === API_SERVER ? guard.replace(old, key, after) : replaceSlice(old, key, after);
+		if (!isSameList(next, old)) slices.put(service, next.length === 0 ? undefined : next);
+	}
+
+	return (before: EndpointSlice | undefined, after: EndpointSlice | undefined): void => {
+		if (before !== undefined && before.service !== after?.service) setSlice(before.service, before.key, undefined);
+		if (after !== undefined) setSlice(after.service, after.key, after);
+	};
 }
 
-function serviceOf(known: Known | undefined): Service | undefined {
-	return known?.kind === "Service" ? known.service : undefined;
+function createProblemList() {
+	const problems = new Map<string, readonly Problem[]>();
+	let last = EMPTY_CLUSTER.problems;
+	let isDirty = false;
+	return {
+		set(key: string, found: readonly Problem[]): void {
+			if (found.length === 0 && !problems.delete(key)) return;
+			if (found.length > 0) problems.set(key, found);
+			isDirty = true;
+		},
+		all(): readonly Problem[] {
+			if (isDirty) last = [...problems.values()].flat();
+			isDirty = false;
+			return last;
+		},
+	};
 }
 
 function sliceOf(known: Known | undefined): EndpointSlice | undefined {
 	return known?.kind === "EndpointSlice" ? known.slice : undefined;
-}
-
-function nodeOf(known: Known | undefined): Node | undefined {
-	return known?.kind === "Node" ? known.node : undefined;
 }

@@ -6,7 +6,7 @@ import { type Cluster, EMPTY_CLUSTER } from "../../model/cluster.ts";
 import { createAlarm } from "../alarm.ts";
 import { createKindHub } from "./kind_hub.ts";
 import { createKindState } from "./kind_state.ts";
-import { NEEDS, scopesOf } from "./needs.ts";
+import { needsOf, scopesOf } from "./needs.ts";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -30,8 +30,8 @@ function start() {
 		complain() {},
 		snapshot: (): Cluster => ({ ...EMPTY_CLUSTER }),
 	};
-	const states = scopesOf(NEEDS.slice(0, 2), { namespaces: [], selector: "" }).map((scope) =>
-		createKindState({ scope, view, log, onChange: alarm.ring }),
+	const states = scopesOf(needsOf({ kind: "node", nodeName: "n1" }).slice(0, 2), { namespaces: [], selector: "" }).map(
+		(scope) => createKindState({ scope, view, log, onChange: alarm.ring }),
 	);
 	const [services, slices] = states;
 	if (services === undefined || slices === undefined) throw new Error("Cannot test: two kinds are needed");

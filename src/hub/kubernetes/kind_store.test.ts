@@ -4,11 +4,11 @@ import { expect, test } from "bun:test";
 import type { Clock } from "../../lib/clock.ts";
 import { endpointsIn } from "../../model/endpoint_list.ts";
 import { createClusterView } from "../kinds/cluster_view.ts";
-import { NEEDS, type Need } from "../kinds/needs.ts";
+import { type Need, needsOf } from "../kinds/needs.ts";
 import { createKindStore } from "./kind_store.ts";
 
 function needOf(kind: Need["kind"]): Need {
-	const need = NEEDS.find((each) => each.kind === kind);
+	const need = needsOf({ kind: "node", nodeName: "n1" }).find((each) => each.kind === kind);
 	if (need === undefined) throw new Error(`Cannot find ${kind}: no such row`);
 	return need;
 }

@@ -6,7 +6,7 @@ import { createAlarm } from "../alarm.ts";
 import { createClusterView } from "../kinds/cluster_view.ts";
 import { createKindHub, type KubernetesHub } from "../kinds/kind_hub.ts";
 import { createKindState } from "../kinds/kind_state.ts";
-import { type Narrowing, NEEDS, scopesOf } from "../kinds/needs.ts";
+import { type Audience, type Narrowing, needsOf, scopesOf } from "../kinds/needs.ts";
 import { type CredentialSource, createCredentials } from "../login/credentials.ts";
 import { ONE_WAY, type OwnWay } from "../own_way.ts";
 import { type Api, createApi } from "../request/api.ts";
@@ -16,6 +16,8 @@ import { createOutage } from "./outage.ts";
 import { type HubFeatures, reflect } from "./reflector.ts";
 
 interface FollowOptions extends Partial<Narrowing> {
+	/** Decides which kinds are followed, and which Pods. */
+	readonly audience: Audience;
 	readonly log: Log;
 	readonly signal: AbortSignal;
 	readonly clock?: Clock;
@@ -68,7 +70,10 @@ export function watchApi(options: ApiHubOptions): KubernetesHub {
 	const { api, log, clock = systemClock, random = Math.random, signal } = options;
 	const view = createClusterView();
 	const alarm = createAlarm(clock, options.signal);
-	const scopes = scopesOf(NEEDS, { namespaces: options.namespaces ?? [], selector: options.selector ?? "" });
+	const scopes = scopesOf(needsOf(options.audience), {
+		namespaces: options.namespaces ?? [],
+		selector: options.selector ?? "",
+	});
 	const named = scopes.map((scope) => ({
 		scope,
 		state: createKindState({ scope, view, log, onChange: alarm.ring }),

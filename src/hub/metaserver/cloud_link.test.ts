@@ -2,10 +2,12 @@
 
 import { expect, test } from "bun:test";
 import { recordingLog } from "../../../test/support/log.ts";
-import { NEEDS, scopesOf } from "../kinds/needs.ts";
+import { needsOf, scopesOf } from "../kinds/needs.ts";
 import { createCloudLink, isFromCloud } from "./cloud_link.ts";
 
-const NAMESPACED = NEEDS.filter(({ namespaced }) => namespaced);
+const NAMESPACED = needsOf({ kind: "node", nodeName: "n1" }).filter(
+	({ kind }) => kind === "Service" || kind === "EndpointSlice",
+);
 const ALL = { namespaces: [], selector: "" };
 
 test.each([
@@ -38,13 +40,17 @@ test.each([
 });
 
 test.each([
-	// Nodes are in none.
-	["of a namespace", { namespaces: ["demo"], selector: "" }, [true, true, true]],
+	// Nodes are in none, and Pods are not all.
+	["of a namespace", { namespaces: ["demo"], selector: "" }, [true, true, true, true]],
 	// It narrows Services alone.
-	["with a selector", { namespaces: [], selector: "app=web" }, [true, false, true]],
+	["with a selector", { namespaces: [], selector: "app=web" }, [true, false, true, true]],
 ])("isFromCloud() does not ask for default/kubernetes in a list %s", (_, narrowing, expected) => {
 	const frame = { metadata: { resourceVersion: "184" } };
-	expect(scopesOf(NEEDS, narrowing).map((scope) => isFromCloud(frame, scope, () => false))).toEqual(expected);
+	expect(
+		scopesOf(needsOf({ kind: "node", nodeName: "n1" }), narrowing).map((scope) =>
+			isFromCloud(frame, scope, () => false),
+		),
+	).toEqual(expected);
 });
 
 test("createCloudLink() tells once that the cloud is gone, and when all kinds have it again", () => {

@@ -21,12 +21,14 @@ export function isFromCloud(frame: unknown, scope: Scope, has: (key: string) => 
 }
 
 /**
- * Every cluster has default/kubernetes, a Service and a slice: a list of everything without it is not the cluster's. Lists of nodes, and
- * of a part, have no such mark.
+ * Every cluster has default/kubernetes, a Service and a slice: a list of everything without it is not the cluster's. Lists of
+ * other kinds, and of a part, have no such mark.
  */
 function isNarrow({ need, namespace, labelSelector }: Scope): boolean {
-	return !need.namespaced || namespace !== undefined || labelSelector !== need.labels.join(",");
+	return !OF_API_SERVER.has(need.kind) || namespace !== undefined || labelSelector !== need.labels.join(",");
 }
+
+const OF_API_SERVER: ReadonlySet<string> = new Set(["Service", "EndpointSlice"]);
 
 export interface CloudLink {
 	/** A list of a kind came; `proved` if from the cloud. */

@@ -6,7 +6,7 @@ import type { Log } from "../../lib/log.ts";
 import { isRaw } from "../../model/raw.ts";
 import type { KindState } from "../kinds/kind_state.ts";
 import { MAX_OBJECT } from "../kinds/limits.ts";
-import type { Scope } from "../kinds/needs.ts";
+import { type Scope, selectorsOf } from "../kinds/needs.ts";
 import type { Api } from "../request/api.ts";
 import { type Backoff, createBackoff, OF_ONE } from "../request/backoff.ts";
 import { createLineSplitter } from "../request/json_lines.ts";
@@ -150,7 +150,7 @@ async function watch(round: Round, backoff: Backoff): Promise<number> {
 		path: scope.path,
 		query: {
 			watch: "true",
-			labelSelector: scope.labelSelector,
+			...selectorsOf(scope),
 			timeoutSeconds: String(Math.round(LONGEST * (1 + random()))),
 		},
 		action: `watch ${scope.title}`,

@@ -10,7 +10,7 @@ import { createClusterView } from "../kinds/cluster_view.ts";
 import { type Held, heldOf } from "../kinds/held.ts";
 import { createKindHub, type KubernetesStatus } from "../kinds/kind_hub.ts";
 import { createKindState } from "../kinds/kind_state.ts";
-import { type Known, type Narrowing, NEEDS, type Need, type Scope, scopesOf } from "../kinds/needs.ts";
+import { type Audience, type Known, type Narrowing, type Need, needsOf, type Scope, scopesOf } from "../kinds/needs.ts";
 import { ONE_WAY, type OwnWay } from "../own_way.ts";
 import { createApi } from "../request/api.ts";
 import { createCloudLink } from "./cloud_link.ts";
@@ -20,6 +20,8 @@ import { createLossyStore } from "./lossy_store.ts";
 import { createMetaAccess } from "./meta_access.ts";
 
 export interface MetaServerOptions extends Partial<Narrowing> {
+	/** Decides which kinds are followed, and which Pods. */
+	readonly audience: Audience;
 	/** `http://127.0.0.1:10550`. */
 	readonly url: string;
 	/** The last snapshot of the same hub: a MetaServer that has just begun may know less. */
@@ -57,7 +59,7 @@ export function watchMetaServer(options: MetaServerOptions): MetaServerHub {
 	const view = createClusterView();
 	const alarm = createAlarm(clock, signal);
 	const link = createCloudLink(log);
-	const scopes = scopesOf(lossyNeeds(log), {
+	const scopes = scopesOf(lossyNeeds(options.audience, log), {
 		namespaces: options.namespaces ?? [],
 		selector: options.selector ?? "",
 	});
@@ -92,9 +94,9 @@ export function watchMetaServer(options: MetaServerOptions): MetaServerHub {
 	};
 }
 
-function lossyNeeds(log: Log): readonly Need[] {
+function lossyNeeds(audience: Audience, log: Log): readonly Need[] {
 	let isTold = false;
-	return NEEDS.map((need) =>
+	return needsOf(audience).map((need) =>
 		withoutLoopback(need, () => {
 			if (isTold) return;
 			isTold = true;
@@ -118,7 +120,10 @@ function baselineOf(cluster: Cluster | undefined, { need, namespace }: Scope): R
 	return new Map(inside.map(([key, each]) => [key, heldOf(each)]));
 }
 
-function knownOf({ services, slices, nodes }: Cluster, kind: Known["kind"]): readonly (readonly [string, Known])[] {
+function knownOf(
+	{ services, slices, nodes, pods }: Cluster,
+	kind: Known["kind"],
+): readonly (readonly [string, Known])[] {
 	switch (kind) {
 		case "Service":
 			return [...services.values()].map((service) => [service.key, { kind, service }]);
@@ -126,6 +131,8 @@ function knownOf({ services, slices, nodes }: Cluster, kind: Known["kind"]): rea
 			return [...slices.values()].flat().map((slice) => [slice.key, { kind, slice }]);
 		case "Node":
 			return [...nodes.values()].map((node) => [node.name, { kind, node }]);
+		case "Pod":
+			return [...pods.values()].map((pod) => [pod.key, { kind, pod }]);
 		default:
 			return assertNever(kind);
 	}

@@ -2,7 +2,7 @@
 
 import { field, isRaw } from "../../model/raw.ts";
 import { MAX_OBJECT } from "../kinds/limits.ts";
-import type { Scope } from "../kinds/needs.ts";
+import { type Scope, selectorsOf } from "../kinds/needs.ts";
 import type { Api } from "../request/api.ts";
 import { HubError } from "../request/hub_error.ts";
 import { createListSplitter } from "../request/json_list.ts";
@@ -20,7 +20,7 @@ export interface WholeListOptions {
 export async function readWholeList({ api, scope, onItem, onBytes, signal }: WholeListOptions): Promise<unknown> {
 	using answer = await api.get({
 		path: scope.path,
-		query: { labelSelector: scope.labelSelector },
+		query: { ...selectorsOf(scope) },
 		action: `list ${scope.title}`,
 		signal,
 	});
