@@ -2,9 +2,11 @@
 
 import { createHash } from "node:crypto";
 import { type Cluster, EMPTY_CLUSTER, type EndpointSlice, type Node, type Service } from "../model/cluster.ts";
+import type { Pod } from "../model/pod.ts";
+import type { Policy, PolicyKey } from "../model/policy.ts";
 
-/** Changes whenever the shape of Service, EndpointSlice or Node does (src/model/cluster.ts); a test holds the two together. */
-export const STORE_FORMAT = 5;
+/** Changes whenever the shape of what is kept does (src/model/); a test holds the two together. */
+export const STORE_FORMAT = 6;
 
 /** Where a snapshot comes from. */
 export interface Provenance {
@@ -27,7 +29,9 @@ interface Header {
 type Entry =
 	| readonly ["service", string, Service]
 	| readonly ["slices", string, readonly EndpointSlice[]]
-	| readonly ["node", string, Node];
+	| readonly ["node", string, Node]
+	| readonly ["pod", string, Pod]
+	| readonly ["policy", PolicyKey, Policy];
 
 /** Characters of one piece, at least: the whole never sits in memory. */
 const PIECE = 65_536;
@@ -48,10 +52,12 @@ export function* encodeCopy(cluster: Cluster, { origin, now }: Provenance): Gene
 	yield `${piece}${hash.digest("hex")}\n`;
 }
 
-function* entriesOf({ services, slices, nodes }: Cluster): Generator<Entry, undefined> {
+function* entriesOf({ services, slices, nodes, pods, policies }: Cluster): Generator<Entry, undefined> {
 	for (const [key, service] of services) yield ["service", key, service];
 	for (const [key, list] of slices) yield ["slices", key, list];
 	for (const [name, node] of nodes) yield ["node", name, node];
+	for (const [key, pod] of pods) yield ["pod", key, pod];
+	for (const [key, policy] of policies) yield ["policy", key, policy];
 }
 
 /** Throws with the reason if it is not, to the letter, what a version with this format wrote about this origin. */
@@ -71,13 +77,17 @@ function decodeEntries(text: string, end: number): Cluster {
 	const services = new Map<string, Service>();
 	const slices = new Map<string, readonly EndpointSlice[]>();
 	const nodes = new Map<string, Node>();
+	const pods = new Map<string, Pod>();
+	const policies = new Map<PolicyKey, Policy>();
 	for (let at = text.indexOf("\n") + 1; at < end; ) {
 		const next = text.indexOf("\n", at) + 1;
 		const entry: Entry = JSON.parse(text.slice(at, next));
 		if (entry[0] === "service") services.set(entry[1], entry[2]);
 		else if (entry[0] === "slices") slices.set(entry[1], entry[2]);
-		else nodes.set(entry[1], entry[2]);
+		else if (entry[0] === "node") nodes.set(entry[1], entry[2]);
+		else if (entry[0] === "pod") pods.set(entry[1], entry[2]);
+		else policies.set(entry[1], entry[2]);
 		at = next;
 	}
-	return { ...EMPTY_CLUSTER, services, slices, nodes };
+	return { ...EMPTY_CLUSTER, services, slices, nodes, pods, policies };
 }

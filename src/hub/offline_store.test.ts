@@ -5,9 +5,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Log } from "../lib/log.ts";
+import { projectBalancingPolicy } from "../model/balancing_policy.ts";
 import { type Cluster, EMPTY_CLUSTER } from "../model/cluster.ts";
 import { projectEndpointSlice } from "../model/endpoint_slice.ts";
+import { projectLocalRedirectPolicy } from "../model/local_redirect_policy.ts";
 import { projectNode } from "../model/node.ts";
+import { projectPod } from "../model/pod.ts";
+import { policyKey } from "../model/policy.ts";
 import { projectService } from "../model/service.ts";
 import { STORE_FORMAT } from "./offline_format.ts";
 import { createOfflineStore } from "./offline_store.ts";
@@ -18,7 +22,11 @@ const SERVICE = projectService({
 		name: "web",
 		namespace: "demo",
 		creationTimestamp: "2026-01-01T00:00:00Z",
-		annotations: { "balancing.elf.io/close-on-remove": "all", "balancing.elf.io/reach": "node-port" },
+		annotations: {
+			"balancing.elf.io/close-on-remove": "all",
+			"balancing.elf.io/reach": "node-port",
+			"balancing.elf.io/health-check": "https:/healthz",
+		},
 	},
 	spec: {
 		type: "LoadBalancer",
@@ -46,13 +54,64 @@ const SLICE = projectEndpointSlice({
 		{ addresses: ["10.1.0.2"] },
 	],
 }).value;
-const NODE = projectNode({
-	metadata: {
-		name: "n1",
-		labels: { "topology.kubernetes.io/zone": "a" },
-		annotations: { "balancing.elf.io/nodeProxyIpv4": "192.0.2.9" },
+const NODE = projectNode(
+	{
+		metadata: {
+			name: "n1",
+			labels: { "topology.kubernetes.io/zone": "a" },
+			annotations: { "balancing.elf.io/nodeProxyIpv4": "192.0.2.9" },
+		},
+		status: { addresses: [{ type: "InternalIP", address: "10.0.0.1" }] },
 	},
-	status: { addresses: [{ type: "InternalIP", address: "10.0.0.1" }] },
+	"n1",
+).value;
+const POD = projectPod({
+	metadata: {
+		name: "web-0",
+		namespace: "demo",
+		uid: "u1",
+		labels: { app: "web" },
+		annotations: { "balancing.elf.io/weight": "3" },
+	},
+	spec: {
+		nodeName: "n1",
+		hostNetwork: false,
+		containers: [{ ports: [{ name: "http", containerPort: 8080, hostPort: 80, hostIP: "192.0.2.3" }] }],
+	},
+	status: { podIPs: [{ ip: "10.1.0.1" }], conditions: [{ type: "Ready", status: "True" }] },
+}).value;
+const TO_PORTS = [{ name: "http", port: "80", protocol: "TCP" }];
+const CONFIG = { nodeLabelSelector: { matchLabels: { zone: "a" } } };
+const POLICY_METADATA = {
+	name: "p",
+	creationTimestamp: "2026-01-01T00:00:00Z",
+	generation: 2,
+	annotations: {
+		"balancing.elf.io/serviceId": "7",
+		"balancing.elf.io/close-on-remove": "all",
+	},
+};
+const REDIRECT = projectLocalRedirectPolicy({
+	metadata: {
+		...POLICY_METADATA,
+		annotations: { ...POLICY_METADATA.annotations, "balancing.elf.io/redirect-qos-limit": "5" },
+	},
+	spec: {
+		frontend: { serviceMatcher: { namespace: "demo", serviceName: "web", toPorts: TO_PORTS } },
+		config: CONFIG,
+		backend: { endpointSelector: { matchLabels: { app: "web" } }, toPorts: TO_PORTS },
+	},
+}).value;
+const BALANCING = projectBalancingPolicy({
+	metadata: {
+		...POLICY_METADATA,
+		annotations: { ...POLICY_METADATA.annotations, "balancing.elf.io/health-check": "tcp port=81" },
+	},
+	spec: {
+		frontend: { addressMatcher: { ip: "192.0.2.1", toPorts: TO_PORTS } },
+		config: CONFIG,
+		backend: { addressEndpoint: { addresses: ["192.0.2.5"], toPorts: TO_PORTS } },
+	},
 }).value;
 const ORIGIN = "https://a:6443, CA 0123";
 const NOW = new Date("2026-11-20T12:00:00.000Z");
@@ -60,14 +119,17 @@ const NOW = new Date("2026-11-20T12:00:00.000Z");
 const OF = { origin: ORIGIN, now: NOW };
 
 function cluster(): Cluster {
-	if (SERVICE === undefined || SLICE === undefined || NODE === undefined)
+	if (SERVICE === undefined || SLICE === undefined || NODE === undefined || POD === undefined)
 		throw new Error("Cannot project the test's own objects");
+	if (REDIRECT === undefined || BALANCING === undefined) throw new Error("Cannot project the test's own objects");
 	const problem = { object: "Service demo/other", reason: "InvalidObject", message: "not kept" } as const;
 	return {
 		...EMPTY_CLUSTER,
 		services: new Map([["demo/web", SERVICE]]),
 		slices: new Map([["demo/web", [SLICE]]]),
 		nodes: new Map([["n1", NODE]]),
+		pods: new Map([["demo/web-0", POD]]),
+		policies: new Map([REDIRECT, BALANCING].map((policy) => [policyKey(policy), policy])),
 		problems: [problem],
 	};
 }
@@ -220,9 +282,16 @@ test("the format is that of what is kept: whoever changes a projection gives it 
 				.map(([key, part]) => [key, shape(part)]),
 		);
 	};
-	expect({ format: STORE_FORMAT, service: shape(SERVICE), slice: shape(SLICE), node: shape(NODE) }).toEqual({
-		format: 5,
-		node: { ips: ["string"], name: "string", proxyIps: ["string"], zone: "string" },
+	expect<unknown>({
+		format: STORE_FORMAT,
+		service: shape(SERVICE),
+		slice: shape(SLICE),
+		node: shape(NODE),
+		pod: shape(POD),
+		redirect: shape(REDIRECT),
+		balancing: shape(BALANCING),
+	}).toEqual({
+		format: 6,
 		service: {
 			affinity: { client: "string", seconds: "number" },
 			closeOnRemove: "string",
@@ -235,6 +304,14 @@ test("the format is that of what is kept: whoever changes a projection gives it 
 				trafficPolicy: "string",
 			},
 			global: "boolean",
+			healthCheck: {
+				fails: "number",
+				interval: "number",
+				panic: "number",
+				passes: "number",
+				probe: { kind: "string", path: "string" },
+				timeout: "number",
+			},
 			internalTrafficPolicy: "string",
 			key: "string",
 			otherProxy: "boolean",
@@ -249,6 +326,59 @@ test("the format is that of what is kept: whoever changes a projection gives it 
 			key: "string",
 			ports: [{ name: "string", port: "number", protocol: "string" }],
 			service: "string",
+		},
+		node: { ips: ["string"], labels: "string", name: "string", proxyIps: ["string"], zone: "string" },
+		pod: {
+			finished: "boolean",
+			hostNetwork: "boolean",
+			hostPorts: [{ ip: "string", port: "number", protocol: "string" }],
+			ips: ["string"],
+			key: "string",
+			labels: "string",
+			namespace: "string",
+			nodeName: "string",
+			ports: [{ name: "string", port: "number", protocol: "string" }],
+			ready: "boolean",
+			terminating: "boolean",
+			uid: "string",
+			weight: "number",
+		},
+		redirect: {
+			closeOnRemove: "string",
+			created: "string",
+			frontend: { kind: "string", ports: [{ name: "string", port: "number", protocol: "string" }], service: "string" },
+			generation: "number",
+			hosts: { nodes: [{ key: "string", operator: "string", values: ["string"] }], outCluster: "boolean" },
+			kind: "string",
+			name: "string",
+			pods: [{ key: "string", operator: "string", values: ["string"] }],
+			ports: [{ name: "string", port: "number", protocol: "string" }],
+			qosLimit: "number",
+			serviceId: "number",
+		},
+		balancing: {
+			backend: {
+				addresses: [{ ip: "string", weight: "number" }],
+				kind: "string",
+				ports: [{ name: "string", port: "number", protocol: "string" }],
+			},
+			closeOnRemove: "string",
+			created: "string",
+			frontend: { ip: "string", kind: "string", ports: [{ name: "string", port: "number", protocol: "string" }] },
+			generation: "number",
+			healthCheck: {
+				fails: "number",
+				interval: "number",
+				panic: "number",
+				passes: "number",
+				port: "number",
+				probe: { kind: "string" },
+				timeout: "number",
+			},
+			hosts: { nodes: [{ key: "string", operator: "string", values: ["string"] }], outCluster: "boolean" },
+			kind: "string",
+			name: "string",
+			serviceId: "number",
 		},
 	});
 });

@@ -145,3 +145,28 @@ function splitOutsideParentheses(text: string): readonly string[] {
 	}
 	return [...parts, text.slice(start)];
 }
+
+/** As text that `parseLabelSelector` reads; selectors that say the same in another order give the same. Each `in` has a value. */
+export function formatLabelSelector(selector: LabelSelector): string {
+	return [...new Set(selector.map(formatRequirement))].sort().join(",");
+}
+
+function formatRequirement({ key, operator, values }: Requirement): string {
+	const sorted = [...new Set(values)].sort();
+	switch (operator) {
+		case "in":
+			return sorted.length === 1 ? `${key}=${sorted[0]}` : `${key} in (${sorted})`;
+		case "notIn":
+			return sorted.length === 1 ? `${key}!=${sorted[0]}` : `${key} notin (${sorted})`;
+		case "exists":
+			return key;
+		case "doesNotExist":
+			return `!${key}`;
+		case "greater":
+			return `${key}>${sorted[0]}`;
+		case "less":
+			return `${key}<${sorted[0]}`;
+		default:
+			return assertNever(operator);
+	}
+}

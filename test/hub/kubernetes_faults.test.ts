@@ -13,6 +13,7 @@ import {
 import type { Fault } from "../support/hub/fault.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { expired, pageNotFound, serverError, storageInitializing, tooManyRequests } from "../support/hub/status.ts";
+import { addressPolicy, policyPod } from "../support/policies.ts";
 import { until } from "../support/wait.ts";
 
 const SLICES = "endpointslices.discovery.k8s.io";
@@ -59,14 +60,27 @@ test.each(["end", "reset", "fin"] as const)("a watch that is broken by %s is res
 	await jumpUntil(client, "followed again", () => client.hub.status().staleSince === null);
 });
 
+/** A change of each kind besides Services and slices: no watch falls silent. */
+function oneOfEachOther(name: string): readonly object[] {
+	return [
+		{ apiVersion: "v1", kind: "Node", metadata: { name } },
+		policyPod(name),
+		addressPolicy("BalancingPolicy", name),
+		addressPolicy("LocalRedirectPolicy", name),
+	];
+}
+
 test("a clean end at its time is no failure: the next watch begins at once, and nothing is stale", async () => {
 	await using server = await startHub({ kubernetes: false });
 	await using client = await started(server);
 	for (const [index, name] of ["one", "two", "three"].entries()) {
 		client.clock.jump(100_000);
-		server.apply([...webService(name), { apiVersion: "v1", kind: "Node", metadata: { name } }]);
+		server.apply([...webService(name), ...oneOfEachOther(name)]);
 		await until("shown", () => client.services()?.length === index + 2 && client.ips(`demo/${name}`).length === 1);
-		await until("the node", () => client.seen.at(-1)?.nodes.has(name) === true);
+		await until(
+			"all of it",
+			() => client.seen.at(-1)?.pods.size === index + 1 && client.seen.at(-1)?.policies.size === 2 * (index + 1),
+		);
 	}
 	for (const watch of server.watches()) watch.end();
 	await until("new watches", () => asked(server).length === 2 && asked(server, SLICES).length === 2);
@@ -177,8 +191,11 @@ test("a hub that cannot be reached is asked less and less often, and told once",
 	// The failure itself: where in our own sources it was noticed helps nobody.
 	const warnings = client.log.filter((line) => line.startsWith("warn"));
 	expect(warnings.map((line) => line.split(" at https:")[0]).sort()).toEqual([
+		"warn Cannot follow the hub Cannot watch BalancingPolicies",
 		"warn Cannot follow the hub Cannot watch EndpointSlices in demo",
+		"warn Cannot follow the hub Cannot watch LocalRedirectPolicies",
 		"warn Cannot follow the hub Cannot watch Nodes",
+		"warn Cannot follow the hub Cannot watch Pods in demo on edge-1",
 		"warn Cannot follow the hub Cannot watch Services in demo",
 	]);
 	expect(client.seen).toHaveLength(0);

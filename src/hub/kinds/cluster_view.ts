@@ -4,6 +4,7 @@ import { assertNever } from "../../lib/assert_never.ts";
 import { isSameList } from "../../lib/equal.ts";
 import { type Cluster, EMPTY_CLUSTER, type EndpointSlice, type Node, type Service } from "../../model/cluster.ts";
 import type { Pod } from "../../model/pod.ts";
+import { type Policy, type PolicyKey, policyKey } from "../../model/policy.ts";
 import type { Problem } from "../../model/problem.ts";
 import { API_SERVER, createApiServerGuard } from "./api_server_guard.ts";
 import type { Known } from "./needs.ts";
@@ -24,6 +25,7 @@ interface Tables {
 	readonly slices: ViewTable<string, readonly EndpointSlice[]>;
 	readonly nodes: ViewTable<string, Node>;
 	readonly pods: ViewTable<string, Pod>;
+	readonly policies: ViewTable<PolicyKey, Policy>;
 }
 
 export function createClusterView(): ClusterView {
@@ -32,29 +34,40 @@ export function createClusterView(): ClusterView {
 		slices: createViewTable(),
 		nodes: createViewTable(),
 		pods: createViewTable(),
+		policies: createViewTable(),
 	};
 	const changeSlice = createSliceChange(tables.slices);
+
+	function put(known: Known, isGone: boolean): void {
+		switch (known.kind) {
+			case "Service":
+				// Without it clients in this cluster, we among them, would lose the API server.
+				if (!isGone || known.service.key !== API_SERVER) tables.services.put(known.service.key, known.service, isGone);
+				return;
+			case "EndpointSlice":
+				changeSlice(known.slice, isGone);
+				return;
+			case "Node":
+				tables.nodes.put(known.node.name, known.node, isGone);
+				return;
+			case "Pod":
+				tables.pods.put(known.pod.key, known.pod, isGone);
+				return;
+			case "LocalRedirectPolicy":
+			case "BalancingPolicy":
+				tables.policies.put(policyKey(known.policy), known.policy, isGone);
+				return;
+			default:
+				assertNever(known);
+		}
+	}
+
 	const problems = createProblemList();
 	let last: Cluster = EMPTY_CLUSTER;
 	return {
 		change(before, after) {
-			const known = after ?? before;
-			if (known === undefined) return;
-			const isGone = after === undefined;
-			switch (known.kind) {
-				case "Service":
-					// Without it clients in this cluster, we among them, would lose the API server.
-					if (isGone && known.service.key === API_SERVER) return;
-					return tables.services.put(known.service.key, isGone ? undefined : known.service);
-				case "EndpointSlice":
-					return changeSlice(sliceOf(before), sliceOf(after));
-				case "Node":
-					return tables.nodes.put(known.node.name, isGone ? undefined : known.node);
-				case "Pod":
-					return tables.pods.put(known.pod.key, isGone ? undefined : known.pod);
-				default:
-					assertNever(known);
-			}
+			if (before !== undefined && (after === undefined || isMoved(before, after))) put(before, true);
+			if (after !== undefined) put(after, false);
 		},
 		complain: problems.set,
 		snapshot() {
@@ -64,6 +77,7 @@ export function createClusterView(): ClusterView {
 				slices: tables.slices.snapshot(),
 				nodes: tables.nodes.snapshot(),
 				pods: tables.pods.snapshot(),
+				policies: tables.policies.snapshot(),
 				problems: problems.all(),
 			};
 			if (!isSameList(Object.values(next), Object.values(last))) last = next;
@@ -78,13 +92,11 @@ function createSliceChange(slices: Tables["slices"]) {
 	function setSlice(service: string, key: string, after: EndpointSlice | undefined): void {
 		const old = slices.get(service) ?? [];
 		const next = service === API_SERVER ? guard.replace(old, key, after) : replaceSlice(old, key, after);
-		if (!isSameList(next, old)) slices.put(service, next.length === 0 ? undefined : next);
+		if (!isSameList(next, old)) slices.put(service, next, next.length === 0);
 	}
 
-	return (before: EndpointSlice | undefined, after: EndpointSlice | undefined): void => {
-		if (before !== undefined && before.service !== after?.service) setSlice(before.service, before.key, undefined);
-		if (after !== undefined) setSlice(after.service, after.key, after);
-	};
+	return (slice: EndpointSlice, isGone: boolean): void =>
+		setSlice(slice.service, slice.key, isGone ? undefined : slice);
 }
 
 function createProblemList() {
@@ -105,6 +117,7 @@ function createProblemList() {
 	};
 }
 
-function sliceOf(known: Known | undefined): EndpointSlice | undefined {
-	return known?.kind === "EndpointSlice" ? known.slice : undefined;
+/** From one Service to another. */
+function isMoved(before: Known, after: Known): boolean {
+	return before.kind === "EndpointSlice" && after.kind === before.kind && before.slice.service !== after.slice.service;
 }

@@ -4,7 +4,7 @@ import type { Log } from "../../lib/log.ts";
 import type { Problem } from "../../model/problem.ts";
 import { HubError } from "../request/hub_error.ts";
 import type { ClusterView } from "./cluster_view.ts";
-import type { Scope } from "./needs.ts";
+import type { Scope } from "./scopes.ts";
 
 export interface Complaint {
 	/** Nothing is the matter any more. True if something was. */

@@ -6,7 +6,8 @@ import { type Cluster, EMPTY_CLUSTER } from "../../model/cluster.ts";
 import { createAlarm } from "../alarm.ts";
 import { createKindHub } from "./kind_hub.ts";
 import { createKindState } from "./kind_state.ts";
-import { needsOf, scopesOf } from "./needs.ts";
+import { needsOf } from "./needs.ts";
+import { scopesOf } from "./scopes.ts";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -36,7 +37,16 @@ function start() {
 	const [services, slices] = states;
 	if (services === undefined || slices === undefined) throw new Error("Cannot test: two kinds are needed");
 	const run = () => Promise.resolve();
-	const hub = createKindHub({ name: "hub", kinds: states, view, alarm, clock, signal: stop.signal, run });
+	const hub = createKindHub({
+		name: "hub",
+		kinds: () => states,
+		review() {},
+		view,
+		alarm,
+		clock,
+		signal: stop.signal,
+		run,
+	});
 	const seen: Cluster[] = [];
 	async function read(): Promise<void> {
 		for await (const cluster of hub) seen.push(cluster);

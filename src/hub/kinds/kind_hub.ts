@@ -14,7 +14,7 @@ const FOREVER = 2 ** 31 - 1;
 export interface KubernetesStatus {
 	/** `context NAME of FILE`, `in-cluster` or `MetaServer URL`. */
 	readonly name: string;
-	/** Every kind was read completely at least once. */
+	/** Every kind was read completely once, and shown. */
 	readonly synced: boolean;
 	/** The oldest of the kinds' times since when they are not followed; null if all are. */
 	readonly staleSince: Date | null;
@@ -27,7 +27,10 @@ export interface KubernetesHub extends AsyncIterable<Cluster> {
 
 export interface KindHubOptions {
 	readonly name: string;
-	readonly kinds: readonly KindState[];
+	/** Those that are followed now. */
+	readonly kinds: () => readonly KindState[];
+	/** Called before a snapshot may be taken: what depends on several kinds is put into the view. */
+	readonly review: () => void;
 	readonly view: Pick<ClusterView, "snapshot">;
 	/** Rings when a kind has changed. */
 	readonly alarm: Alarm;
@@ -44,18 +47,19 @@ interface Shown {
 }
 
 /** The iteration is for one reader. */
-export function createKindHub({ name, kinds, view, alarm, clock, signal, run }: KindHubOptions): KubernetesHub {
-	const isSynced = (): boolean => kinds.every((state) => state.status().synced);
+export function createKindHub({ name, kinds, review, view, alarm, clock, signal, run }: KindHubOptions): KubernetesHub {
+	let hasShown = false;
 
-	const countLists = (): number => kinds.reduce((sum, state) => sum + state.reading.count(), 0);
+	const countLists = (): number => kinds().reduce((sum, state) => sum + state.reading.count(), 0);
 
 	/** New Services with old EndpointSlices would refuse connections: kinds that are read anew are shown together. */
 	async function isWhole({ shown, lists }: Shown): Promise<boolean> {
-		if (!isSynced()) return false;
-		if (shown === undefined) return true;
+		const states = kinds();
+		if (shown === undefined) return states.every((state) => state.status().synced);
 		// Where one is read anew, the others are about to find out that they have to be.
 		if (lists !== countLists()) await clock.sleep(SHORTEST, signal);
-		return !kinds.some((state) => state.reading.isGoingOn());
+		// Of Pods that are read for the first time nobody speaks yet.
+		return !kinds().some((state) => state.reading.isGoingOn() && state.status().synced);
 	}
 
 	async function* follow(): AsyncGenerator<Cluster, void> {
@@ -63,7 +67,9 @@ export function createKindHub({ name, kinds, view, alarm, clock, signal, run }: 
 		let last: Shown = { shown: undefined, lists: 0 };
 		while (!signal.aborted) {
 			await alarm.wait(FOREVER);
+			review();
 			if (signal.aborted || !(await isWhole(last))) continue;
+			hasShown = true;
 			const { shown } = last;
 			const next = view.snapshot();
 			last = { shown: next, lists: countLists() };
@@ -77,9 +83,9 @@ export function createKindHub({ name, kinds, view, alarm, clock, signal, run }: 
 	return {
 		[Symbol.asyncIterator]: follow,
 		status() {
-			const statuses = kinds.map((state) => state.status());
+			const statuses = kinds().map((state) => state.status());
 			const stale = statuses.flatMap(({ staleSince }) => staleSince ?? []).sort((a, b) => a.getTime() - b.getTime());
-			return { name, synced: isSynced(), staleSince: stale[0] ?? null, kinds: statuses };
+			return { name, synced: hasShown, staleSince: stale[0] ?? null, kinds: statuses };
 		},
 	};
 }

@@ -1,10 +1,12 @@
 // How it goes with one kind: for the status page, for the log, and for whoever waits for all kinds.
 
 import type { Log } from "../../lib/log.ts";
+import { HubError } from "../request/hub_error.ts";
 import type { ClusterView } from "./cluster_view.ts";
 import { createComplaint } from "./complaint.ts";
-import type { Known, Scope } from "./needs.ts";
-import { createPresence } from "./presence.ts";
+import type { Known } from "./needs.ts";
+import { createPresence, type Presence } from "./presence.ts";
+import type { Scope } from "./scopes.ts";
 
 /** Of one kind, in all namespaces or in one. */
 export interface KindStatus {
@@ -37,7 +39,10 @@ export interface KindState {
 	live(): void;
 	/** An object came or went. */
 	changed(): void;
-	failed(error: unknown): void;
+	/** `absent`: it is plain that the cluster does not have this kind, and need not; all that was known of it is gone. */
+	failed(error: unknown): "absent" | "failed";
+	/** The hub has nothing of a kind that it need not have. */
+	missing(): void;
 	doubted(message: string): void;
 	status(): KindStatus;
 }
@@ -67,6 +72,24 @@ function createReading(): Reading {
 	};
 }
 
+/** Since when what is known may be old. */
+function createAge() {
+	let lastHeard = new Date();
+	let since: Date | null = lastHeard;
+	return {
+		heard() {
+			lastHeard = new Date();
+		},
+		begin() {
+			since ??= lastHeard;
+		},
+		end() {
+			since = null;
+		},
+		since: () => since,
+	};
+}
+
 export interface KindStateOptions {
 	readonly scope: Scope;
 	readonly view: Pick<ClusterView, "complain">;
@@ -79,14 +102,13 @@ export function createKindState({ scope, view, log, onChange }: KindStateOptions
 	const presence = createPresence(scope, log);
 	const complaint = createComplaint({ scope, view, log, onChange });
 	let lastEvent: Date | null = null;
-	let lastHeard = new Date();
-	let staleSince: Date | null = lastHeard;
+	const age = createAge();
 	const reading = createReading();
 
 	function recover(): void {
-		const since = staleSince === null ? {} : { staleSince: staleSince.toISOString() };
-		if (complaint.withdraw()) log.info({ kind: title, ...since }, "The hub is followed again");
-		staleSince = null;
+		const staleSince = age.since()?.toISOString();
+		if (complaint.withdraw()) log.info({ kind: title, staleSince }, "The hub is followed again");
+		age.end();
 	}
 
 	function read(): void {
@@ -102,18 +124,28 @@ export function createKindState({ scope, view, log, onChange }: KindStateOptions
 		complaint.doubt(message);
 	}
 
+	function failed(error: unknown): "absent" | "failed" {
+		reading.end("broken");
+		const isAbsent = isMissing(scope, error) && presence.missing();
+		if (isMissing(scope, error)) complaint.withdraw();
+		else {
+			age.begin();
+			if (complaint.fail(error) === "refused") presence.refused();
+		}
+		onChange();
+		return isAbsent ? "absent" : "failed";
+	}
+
 	return {
 		reading,
-		heard() {
-			lastHeard = new Date();
-		},
+		heard: age.heard,
 		listed() {
 			recover();
 			read();
 		},
 		read,
 		listedInDoubt(message) {
-			staleSince = null;
+			age.end();
 			read();
 			doubt(message);
 		},
@@ -122,21 +154,26 @@ export function createKindState({ scope, view, log, onChange }: KindStateOptions
 			lastEvent = new Date();
 			onChange();
 		},
-		failed(error) {
+		failed,
+		missing() {
 			reading.end("broken");
-			staleSince ??= lastHeard;
-			if (complaint.fail(error) === "refused") presence.refused();
+			presence.absent();
 			onChange();
 		},
 		doubted: doubt,
-		status: () => ({
-			kind: scope.need.kind,
-			title,
-			isGivenUp: presence.isGivenUp(),
-			synced: presence.isSettled(),
-			lastEvent,
-			staleSince: presence.isGivenUp() ? null : staleSince,
-			problem: complaint.message(),
-		}),
+		status() {
+			const isUnknown = presence.isGivenUp() || presence.isAbsent();
+			const staleSince = isUnknown ? null : age.since();
+			return { ...statusOf(scope, presence), lastEvent, staleSince, problem: complaint.message() };
+		},
 	};
+}
+
+function statusOf({ need, title }: Scope, presence: Presence) {
+	return { kind: need.kind, title, isGivenUp: presence.isGivenUp(), synced: presence.isSettled() };
+}
+
+/** Its definition is not installed. */
+export function isMissing({ need }: Pick<Scope, "need">, error: unknown): boolean {
+	return need.install !== undefined && error instanceof HubError && error.status === 404;
 }

@@ -5,8 +5,8 @@ import { createLayeredMap } from "../../lib/layered_map.ts";
 
 export interface ViewTable<K extends string, V> {
 	get(key: K): V | undefined;
-	/** Undefined: it is gone. Several watches may tell of one object: what says the same stays as it is. */
-	put(key: K, value: V | undefined): void;
+	/** Several watches may tell of one object: what says the same as before stays as it is. */
+	put(key: K, value: V, isGone: boolean): void;
 	/** The identical Map as before if nothing changed. */
 	snapshot(): ReadonlyMap<K, V>;
 }
@@ -17,11 +17,12 @@ export function createViewTable<K extends string, V extends object>(): ViewTable
 	let isDirty = false;
 	return {
 		get: entries.get,
-		put(key, value) {
-			if (isEqual(entries.get(key), value)) return;
-			if (value === undefined) entries.delete(key);
-			else entries.set(key, value);
-			isDirty = true;
+		put(key, value, isGone) {
+			if (isGone) isDirty = entries.delete(key) || isDirty;
+			else if (!isEqual(entries.get(key), value)) {
+				entries.set(key, value);
+				isDirty = true;
+			}
 		},
 		snapshot() {
 			if (isDirty) last = entries.snapshot();

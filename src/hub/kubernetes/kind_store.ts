@@ -21,6 +21,9 @@ export interface KindStore {
 	/** A list begins. What it does not name is deleted when it is committed, not before. */
 	startListing(): Listing;
 	size(): number;
+	get(key: string): Held | undefined;
+	/** All of it is gone, whatever anybody says. */
+	clear(): void;
 }
 
 export interface Listing {
@@ -107,6 +110,8 @@ export function createKindStore({ need, view, clock }: KindStoreOptions): KindSt
 		},
 		startListing,
 		size: () => objects.size,
+		get: (key) => objects.get(key),
+		clear: () => startListing().commit(),
 	};
 }
 

@@ -1,12 +1,12 @@
-// A Kubernetes API server as a hub: Services, EndpointSlices and Nodes, followed as long as anybody wants them.
+// A Kubernetes API server as a hub: what a plan reads is followed as long as anybody wants it.
 
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { createAlarm } from "../alarm.ts";
-import { createClusterView } from "../kinds/cluster_view.ts";
 import { createKindHub, type KubernetesHub } from "../kinds/kind_hub.ts";
-import { createKindState } from "../kinds/kind_state.ts";
-import { type Audience, type Narrowing, needsOf, scopesOf } from "../kinds/needs.ts";
+import { type Audience, needsOf } from "../kinds/needs.ts";
+import { createScopeSet, type FollowedScope, type Follower } from "../kinds/scope_set.ts";
+import type { Narrowing } from "../kinds/scopes.ts";
 import { type CredentialSource, createCredentials } from "../login/credentials.ts";
 import { ONE_WAY, type OwnWay } from "../own_way.ts";
 import { type Api, createApi } from "../request/api.ts";
@@ -68,25 +68,18 @@ export function watchKubernetes(options: KubernetesOptions): ApiServerHub {
 /** The same, given the way to the server. */
 export function watchApi(options: ApiHubOptions): KubernetesHub {
 	const { api, log, clock = systemClock, random = Math.random, signal } = options;
-	const view = createClusterView();
-	const alarm = createAlarm(clock, options.signal);
-	const scopes = scopesOf(needsOf(options.audience), {
-		namespaces: options.namespaces ?? [],
-		selector: options.selector ?? "",
-	});
-	const named = scopes.map((scope) => ({
-		scope,
-		state: createKindState({ scope, view, log, onChange: alarm.ring }),
-		store: createKindStore({ need: scope.need, view, clock }),
-	}));
+	const alarm = createAlarm(clock, signal);
+	const narrowing = { namespaces: options.namespaces ?? [], selector: options.selector ?? "" };
+	const features: HubFeatures = { streaming: true };
+	const shared = { api, features, outage: createOutage({ clock, random }), clock, random, log };
 
-	async function run(): Promise<void> {
-		const features: HubFeatures = { streaming: true };
-		const outage = createOutage({ clock, random });
-		const shared = { api, features, outage, clock, random, log, signal };
-		await Promise.all(named.map((kind) => reflect({ ...kind, ...shared })));
+	function follow({ scope, state, view, signal: until }: FollowedScope): Follower {
+		const store = createKindStore({ need: scope.need, view, clock });
+		return { ...store, run: () => reflect({ ...shared, scope, state, store, signal: until }) };
 	}
 
-	const kinds = named.map(({ state }) => state);
-	return createKindHub({ ...options, kinds, view, alarm, clock, run });
+	const { audience } = options;
+	const needs = needsOf(audience);
+	const set = createScopeSet({ audience, needs, narrowing, log, signal, onChange: alarm.ring, follow });
+	return createKindHub({ ...options, ...set, kinds: set.states, alarm, clock });
 }

@@ -12,6 +12,8 @@ export interface Turns {
 	wait(asked: number, signal: AbortSignal): Promise<void>;
 	/** The server does its work. */
 	answered(): void;
+	/** It asks no more. */
+	leave(): void;
 	/** It did so for a while: the next wait is a first one. */
 	reset(): void;
 }
@@ -73,6 +75,11 @@ export function createOutage({ clock, random }: OutageOptions): Outage {
 				answered() {
 					scout = undefined;
 					for (const { wake } of queue.splice(0)) wake("over");
+				},
+				leave() {
+					const at = queue.findIndex((waiting) => waiting.turns === turns);
+					if (at >= 0) queue.splice(at, 1);
+					if (scout === turns) passOn();
 				},
 				reset: backoff.reset,
 			};

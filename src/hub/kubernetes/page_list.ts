@@ -2,7 +2,7 @@
 
 import { field, isRaw } from "../../model/raw.ts";
 import { MAX_OBJECT, MAX_PAGES } from "../kinds/limits.ts";
-import { type Scope, selectorsOf } from "../kinds/needs.ts";
+import { type Scope, selectorsOf } from "../kinds/scopes.ts";
 import type { Api } from "../request/api.ts";
 import { HubError, isExpired } from "../request/hub_error.ts";
 import { createListSplitter } from "../request/json_list.ts";

@@ -3,8 +3,8 @@
 import { assertNever } from "../../lib/assert_never.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
-import type { KindState } from "../kinds/kind_state.ts";
-import type { Scope } from "../kinds/needs.ts";
+import { isMissing, type KindState } from "../kinds/kind_state.ts";
+import type { Scope } from "../kinds/scopes.ts";
 import type { Api } from "../request/api.ts";
 import { type Backoff, createBackoff } from "../request/backoff.ts";
 import { HubError } from "../request/hub_error.ts";
@@ -22,6 +22,9 @@ const SHORTEST = 300;
 const EARLY = 1000;
 /** Milliseconds: a watch that worked for so long ends what was bad before. */
 const STEADY = 10_000;
+
+/** Milliseconds, up to twice as long, until a kind that is not installed is asked for once more: everybody starts without the policies once. */
+const ONCE_MORE = 500;
 
 /** The first bookmark of a streaming list is the mark of its end, wherever `sendInitialEvents` means something. */
 const NOT_STREAMED = "Cannot list: the server sends bookmarks, and no mark after the initial events";
@@ -92,6 +95,7 @@ function createRound(options: ReflectorOptions): Round {
 export async function reflect(options: ReflectorOptions): Promise<void> {
 	const round = createRound(options);
 	while (!options.signal.aborted) await runOnce(round);
+	round.turns.leave();
 }
 
 async function runOnce(round: Round): Promise<void> {
@@ -227,7 +231,7 @@ async function prove(round: Round): Promise<void> {
 	position.unproven = false;
 }
 
-function follow(verdict: Verdict, error: unknown, { position, features, state, scope, log }: Round): void {
+function follow(verdict: Verdict, error: unknown, { position, features, state, store, scope, log }: Round): void {
 	if (verdict.resume !== "watch") {
 		position.floor = verdict.resume === "list" ? (position.version ?? position.floor) : undefined;
 		position.version = undefined;
@@ -238,11 +242,11 @@ function follow(verdict: Verdict, error: unknown, { position, features, state, s
 		position.confirming = true;
 		state.doubted(`${error.message}: not believed until a second list says the same`);
 	} else if (verdict.quiet) log.debug({ kind: scope.title, err: error }, "Listing again");
-	else state.failed(error);
+	else if (state.failed(error) === "absent") store.clear();
 }
 
 async function pause(verdict: Verdict, error: unknown, round: Round): Promise<void> {
-	const { position, clock, turns, signal } = round;
+	const { position, scope, clock, random, turns, signal } = round;
 	const { wait } = verdict;
 	if (wait === "shared") return await waitForTurn(round, askedBy(error));
 	if (wait === "spread") {
@@ -253,7 +257,10 @@ async function pause(verdict: Verdict, error: unknown, round: Round): Promise<vo
 	// A server that has just started does not know everybody's rights yet.
 	const isSoon = wait === "refused" && !position.refused;
 	if (wait === "refused") position.refused = true;
-	const time = waitOf(isSoon ? { ...verdict, wait: "alone" } : verdict, error, round);
+	const isQuick = isSoon && isMissing(scope, error);
+	const time = isQuick
+		? ONCE_MORE * (1 + random())
+		: waitOf(isSoon ? { ...verdict, wait: "alone" } : verdict, error, round);
 	if (time === 0) return;
 	await clock.sleep(time, signal);
 	position.waited = true;

@@ -1,7 +1,7 @@
 // One watch request -> its events.
 
 import { MAX_OBJECT } from "../kinds/limits.ts";
-import { type Scope, selectorsOf } from "../kinds/needs.ts";
+import { type Scope, selectorsOf } from "../kinds/scopes.ts";
 import type { Api } from "../request/api.ts";
 import { createLineSplitter } from "../request/json_lines.ts";
 import { parseEvent, type WatchEvent } from "./watch_event.ts";

@@ -2,7 +2,8 @@
 
 import { expect, test } from "bun:test";
 import { recordingLog } from "../../../test/support/log.ts";
-import { needsOf, scopesOf } from "../kinds/needs.ts";
+import { needsOf } from "../kinds/needs.ts";
+import { scopesOf } from "../kinds/scopes.ts";
 import { createCloudLink, isFromCloud } from "./cloud_link.ts";
 
 const NAMESPACED = needsOf({ kind: "node", nodeName: "n1" }).filter(
@@ -41,9 +42,9 @@ test.each([
 
 test.each([
 	// Nodes are in none, and Pods are not all.
-	["of a namespace", { namespaces: ["demo"], selector: "" }, [true, true, true, true]],
+	["of a namespace", { namespaces: ["demo"], selector: "" }, [true, true, true, true, true, true]],
 	// It narrows Services alone.
-	["with a selector", { namespaces: [], selector: "app=web" }, [true, false, true, true]],
+	["with a selector", { namespaces: [], selector: "app=web" }, [true, false, true, true, true, true]],
 ])("isFromCloud() does not ask for default/kubernetes in a list %s", (_, narrowing, expected) => {
 	const frame = { metadata: { resourceVersion: "184" } };
 	expect(

@@ -3,7 +3,7 @@
 import type { Log } from "../../lib/log.ts";
 import { field, isRaw } from "../../model/raw.ts";
 import { API_SERVER } from "../kinds/api_server_guard.ts";
-import type { Scope } from "../kinds/needs.ts";
+import type { Scope } from "../kinds/scopes.ts";
 
 /**
  * Whether a list, without its items, can only be the API server's own. KubeEdge's store writes its key (`/core/v1/services`) into

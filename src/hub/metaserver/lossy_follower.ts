@@ -6,7 +6,7 @@ import type { Log } from "../../lib/log.ts";
 import { isRaw } from "../../model/raw.ts";
 import type { KindState } from "../kinds/kind_state.ts";
 import { MAX_OBJECT } from "../kinds/limits.ts";
-import { type Scope, selectorsOf } from "../kinds/needs.ts";
+import { type Scope, selectorsOf } from "../kinds/scopes.ts";
 import type { Api } from "../request/api.ts";
 import { type Backoff, createBackoff, OF_ONE } from "../request/backoff.ts";
 import { createLineSplitter } from "../request/json_lines.ts";
@@ -102,19 +102,28 @@ async function list(round: Round): Promise<number> {
 	const frame = await readWholeList({ api, scope, onItem, onBytes: state.heard, signal });
 	const proved = isFromCloud(frame, scope, listing.has);
 	const outcome = listing.commit(proved);
-	link.answered(scope.title, proved);
+	// Where the cloud does not have the kind the store is asked, which has nothing either: that says nothing of the cloud.
+	if (proved || !isUnknown(round, outcome)) link.answered(scope.title, proved);
 	if (outcome.changed) state.changed();
 	if (isQuiet && round.replay === replay) round.replay = undefined;
 	report(round, outcome, proved);
 	return nextIn(round, outcome, proved);
 }
 
-function report({ state, isWatching }: Round, { blank, doubt }: Outcome, proved: boolean): void {
-	if (blank && !proved && !state.status().synced) {
+function report(round: Round, outcome: Outcome, proved: boolean): void {
+	const { state, isWatching } = round;
+	const { blank, doubt } = outcome;
+	if (isUnknown(round, outcome) && !proved) state.missing();
+	else if (blank && !proved && !state.status().synced) {
 		state.doubted("Nothing is known yet, and the cloud has not answered: an empty list is not believed");
 	} else if (doubt !== undefined) state.listedInDoubt(doubt);
 	else if (isWatching) state.listed();
 	else state.read();
+}
+
+/** Nothing of a kind that a cluster need not have. */
+function isUnknown({ scope }: Round, { blank }: Outcome): boolean {
+	return blank && scope.need.install !== undefined;
 }
 
 function nextIn({ random, replay, isWatching, state }: Round, outcome: Outcome, proved: boolean): number {

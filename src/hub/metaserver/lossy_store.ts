@@ -1,7 +1,5 @@
 // What is known of one kind from a source that loses things: what it says is believed, what it leaves out is not at once.
 
-import { type LabelSelector, matchesLabels } from "../../model/label_selector.ts";
-import { field, isRaw } from "../../model/raw.ts";
 import { type Held, keyOf, readHeld } from "../kinds/held.ts";
 import { MANY } from "../kinds/limits.ts";
 import { type Absences, createAbsences } from "./absences.ts";
@@ -17,6 +15,9 @@ export interface LossyStore {
 	announce(object: unknown): "unsure" | "news" | "old";
 	/** One at a time: another one begins anew. */
 	startListing(): LossyListing;
+	get(key: string): Held | undefined;
+	/** All of it is gone, whatever anybody says. */
+	clear(): void;
 }
 
 export interface LossyListing {
@@ -39,8 +40,8 @@ export interface Outcome {
 }
 
 export interface LossyStoreOptions extends ContentsOptions {
-	/** Applied to whatever comes: a MetaServer may ignore it. */
-	readonly selector: LabelSelector;
+	/** Applied to whatever comes: a MetaServer may ignore selectors. */
+	readonly selects: (object: unknown) => boolean;
 }
 
 interface Known {
@@ -52,7 +53,7 @@ interface Known {
 type Listed = ReadonlyMap<string, Held | undefined>;
 
 export function createLossyStore(options: LossyStoreOptions): LossyStore {
-	const { need, selector } = options;
+	const { need, selects } = options;
 	const contents = createContents(options);
 	const absences = createAbsences();
 	/** What the watch tells while a list is on its way; undefined while none is. */
@@ -60,10 +61,14 @@ export function createLossyStore(options: LossyStoreOptions): LossyStore {
 
 	/** The projection, or undefined if it is not selected. */
 	function read(key: string, object: unknown): Held | undefined {
-		return selects(selector, object) ? readHeld(need, object, contents.get(key)) : undefined;
+		return selects(object) ? readHeld(need, object, contents.get(key)) : undefined;
 	}
 
 	return {
+		get: contents.get,
+		clear() {
+			for (const key of contents.keys()) take({ contents, absences }, key, undefined);
+		},
 		put(object) {
 			const key = keyOf(need, object);
 			told?.set(key, "put");
@@ -73,7 +78,7 @@ export function createLossyStore(options: LossyStoreOptions): LossyStore {
 			const key = keyOf(need, object);
 			told?.set(key, "deleted");
 			if (contents.get(key) === undefined) return "old";
-			if (!selects(selector, object)) return take({ contents, absences }, key, undefined) ? "news" : "old";
+			if (!selects(object)) return take({ contents, absences }, key, undefined) ? "news" : "old";
 			absences.announce(key);
 			return "unsure";
 		},
@@ -94,12 +99,6 @@ export function createLossyStore(options: LossyStoreOptions): LossyStore {
 			};
 		},
 	};
-}
-
-function selects(selector: LabelSelector, object: unknown): boolean {
-	const metadata = isRaw(object) ? field(object, "metadata") : undefined;
-	const labels = isRaw(metadata) ? field(metadata, "labels") : undefined;
-	return matchesLabels(selector, (key) => (isRaw(labels) ? field(labels, key) : undefined));
 }
 
 /** True if it is news. */

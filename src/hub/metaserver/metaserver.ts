@@ -4,13 +4,16 @@ import { assertNever } from "../../lib/assert_never.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Cluster } from "../../model/cluster.ts";
-import { parseLabelSelector } from "../../model/label_selector.ts";
+import { matchesLabels, parseLabelSelector } from "../../model/label_selector.ts";
+import { labelIn } from "../../model/labels.ts";
+import type { Policy } from "../../model/policy.ts";
+import { field, isRaw } from "../../model/raw.ts";
 import { createAlarm } from "../alarm.ts";
-import { createClusterView } from "../kinds/cluster_view.ts";
 import { type Held, heldOf } from "../kinds/held.ts";
 import { createKindHub, type KubernetesStatus } from "../kinds/kind_hub.ts";
-import { createKindState } from "../kinds/kind_state.ts";
-import { type Audience, type Known, type Narrowing, type Need, needsOf, type Scope, scopesOf } from "../kinds/needs.ts";
+import { type Audience, type Known, type Need, needsOf } from "../kinds/needs.ts";
+import { createScopeSet, type FollowedScope, type Follower } from "../kinds/scope_set.ts";
+import type { Narrowing, Scope } from "../kinds/scopes.ts";
 import { ONE_WAY, type OwnWay } from "../own_way.ts";
 import { createApi } from "../request/api.ts";
 import { createCloudLink } from "./cloud_link.ts";
@@ -56,37 +59,31 @@ export interface MetaServerHub extends AsyncIterable<Cluster> {
 export function watchMetaServer(options: MetaServerOptions): MetaServerHub {
 	const { log, clock = systemClock, random = Math.random, signal, userAgent, ownWay = ONE_WAY, url, folder } = options;
 	const credentials = createMetaAccess(url, folder);
-	const view = createClusterView();
 	const alarm = createAlarm(clock, signal);
 	const link = createCloudLink(log);
-	const scopes = scopesOf(lossyNeeds(options.audience, log), {
-		namespaces: options.namespaces ?? [],
-		selector: options.selector ?? "",
-	});
-	const named = scopes.map((scope) => ({
-		scope,
-		state: createKindState({ scope, view, log, onChange: alarm.ring }),
-		store: createLossyStore({
-			need: scope.need,
-			view,
-			selector: selectorOf(scope),
-			baseline: baselineOf(options.baseline, scope),
-		}),
-	}));
+	const api = createApi({ credentials, clock, userAgent, ownWay, peer: "MetaServer" });
+	const narrowing = { namespaces: options.namespaces ?? [], selector: options.selector ?? "" };
 
-	async function run(): Promise<void> {
-		const api = createApi({ credentials, clock, userAgent, ownWay, peer: "MetaServer" });
-		await Promise.all(named.map((kind) => followLossily({ ...kind, api, link, clock, random, log, signal })));
+	function follow({ scope, state, view, signal: until }: FollowedScope): Follower {
+		const { need } = scope;
+		const selects = selectionOf(scope);
+		const baseline = baselineOf(options.baseline, scope);
+		const store = createLossyStore({ need, view, selects, baseline });
+		const run = () => followLossily({ api, scope, store, state, link, clock, random, log, signal: until });
+		return { get: store.get, clear: store.clear, run };
 	}
 
+	const { audience } = options;
+	const needs = lossyNeeds(audience, log);
+	const set = createScopeSet({ audience, needs, narrowing, log, signal, onChange: alarm.ring, follow });
 	const hub = createKindHub({
 		name: credentials.name,
-		kinds: named.map(({ state }) => state),
-		view: withoutEmptyApiServer(view),
+		...set,
+		kinds: set.states,
+		view: withoutEmptyApiServer(set.view),
 		alarm,
 		clock,
 		signal,
-		run,
 	});
 	return {
 		[Symbol.asyncIterator]: () => hub[Symbol.asyncIterator](),
@@ -108,22 +105,39 @@ function lossyNeeds(audience: Audience, log: Log): readonly Need[] {
 	);
 }
 
-function selectorOf({ labelSelector }: Scope) {
+/** Whether an object is one of the scope's; wherever it is. */
+function selectionOf({ labelSelector, onNode }: Scope): (object: unknown) => boolean {
 	const parsed = parseLabelSelector(labelSelector);
 	if (parsed.kind === "wrong") throw new Error(`Cannot select by ${labelSelector}: ${parsed.message}`);
-	return parsed.selector;
+	const { selector } = parsed;
+	const within = (raw: unknown, key: string): unknown => (isRaw(raw) ? field(raw, key) : undefined);
+	return (object) => {
+		const labels = within(within(object, "metadata"), "labels");
+		const isThere = onNode === undefined || within(within(object, "spec"), "nodeName") === onNode;
+		return isThere && matchesLabels(selector, (key) => within(labels, key));
+	};
 }
 
-function baselineOf(cluster: Cluster | undefined, { need, namespace }: Scope): ReadonlyMap<string, Held> {
+function baselineOf(cluster: Cluster | undefined, scope: Scope): ReadonlyMap<string, Held> {
+	const { need, namespace } = scope;
 	const known = cluster === undefined ? [] : knownOf(cluster, need.kind);
-	const inside = known.filter(([key]) => namespace === undefined || key.startsWith(`${namespace}/`));
+	const inside = known.filter(
+		([key, each]) => (namespace === undefined || key.startsWith(`${namespace}/`)) && isPodOf(scope, each),
+	);
 	return new Map(inside.map(([key, each]) => [key, heldOf(each)]));
 }
 
-function knownOf(
-	{ services, slices, nodes, pods }: Cluster,
-	kind: Known["kind"],
-): readonly (readonly [string, Known])[] {
+/** Of what is no Pod all is. */
+function isPodOf({ labelSelector, onNode }: Scope, known: Known): boolean {
+	if (known.kind !== "Pod") return true;
+	const parsed = parseLabelSelector(labelSelector);
+	const { nodeName, labels } = known.pod;
+	if (onNode !== undefined && nodeName !== onNode) return false;
+	return parsed.kind === "selector" && matchesLabels(parsed.selector, (key) => labelIn(labels, key));
+}
+
+function knownOf(cluster: Cluster, kind: Known["kind"]): readonly (readonly [string, Known])[] {
+	const { services, slices, nodes, pods, policies } = cluster;
 	switch (kind) {
 		case "Service":
 			return [...services.values()].map((service) => [service.key, { kind, service }]);
@@ -133,7 +147,14 @@ function knownOf(
 			return [...nodes.values()].map((node) => [node.name, { kind, node }]);
 		case "Pod":
 			return [...pods.values()].map((pod) => [pod.key, { kind, pod }]);
+		case "LocalRedirectPolicy":
+		case "BalancingPolicy":
+			return [...policies.values()].flatMap((each) => (each.kind === kind ? [[each.name, knownPolicy(each)]] : []));
 		default:
 			return assertNever(kind);
 	}
+}
+
+function knownPolicy(policy: Policy): Known {
+	return policy.kind === "BalancingPolicy" ? { kind: policy.kind, policy } : { kind: policy.kind, policy };
 }

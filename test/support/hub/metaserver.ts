@@ -3,10 +3,11 @@
 import { createServer, type Server } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { headersFor, sendError } from "./answer.ts";
+import { POLICY_DEFINITIONS } from "./definition.ts";
 import { type Connection, type Response, serveConnection } from "./http.ts";
 import type { HttpRequest } from "./http_request.ts";
 import type { TestHub } from "./hub.ts";
-import { apiVersionOf, BUILTIN, idOf, type Kind } from "./kind.ts";
+import { apiVersionOf, BUILTIN, customKind, idOf, type Kind } from "./kind.ts";
 import { selectionOf } from "./list.ts";
 import { createMetaCache, type MetaEventType, rewriteApiServer } from "./meta_cache.ts";
 import { createMetaWatch, type MetaStream, type MetaWatch } from "./meta_watch.ts";
@@ -43,6 +44,12 @@ export interface MetaQuirks {
 	/** The endpoints of default/kubernetes become 127.0.0.1:10550. */
 	readonly rewritesApiServer: boolean;
 }
+
+/** KubeEdge asks for any collection: which kinds there are only the cloud knows. */
+const POLICIES: readonly Kind[] = POLICY_DEFINITIONS.flatMap((definition) => {
+	const established = { conditions: [{ type: "Established", status: "True" }] };
+	return customKind({ apiVersion: "", kind: "", metadata: { name: "" }, ...definition, status: established }) ?? [];
+});
 
 const USUAL: MetaQuirks = {
 	link: "up",
@@ -109,9 +116,17 @@ export async function startMetaServer(hub: TestHub, settings: MetaServerSettings
 	const watches = new Set<MetaStream>();
 	const connections = new Set<Connection>();
 
+	/** Installed or not: what is neither in the cloud nor in the store is an empty list. */
+	const kinds = (): readonly Kind[] => [...BUILTIN, ...POLICIES];
+	const isFromCloud = (kind: Kind): boolean => quirks.link === "up" && isInCloud(kind);
+	const isInCloud = (kind: Kind): boolean =>
+		!kind.custom || hub.list("CustomResourceDefinition").some(({ metadata }) => metadata.name === idOf(kind));
+	const inCloud = (kind: Kind): readonly KubeObject[] => (isInCloud(kind) ? hub.list(idOf(kind)) : []);
+
 	const kindNamed = (name: string): Kind => {
-		const found = BUILTIN.find((kind) => [kind.kind, idOf(kind)].includes(name));
-		if (found === undefined) throw new Error(`Cannot find the kind ${name}: a MetaServer has those of Kubernetes`);
+		const found = kinds().find((kind) => [kind.kind, idOf(kind)].includes(name));
+		if (found === undefined)
+			throw new Error(`Cannot find the kind ${name}: a MetaServer has those of Kubernetes and the policies`);
 		return found;
 	};
 	const asSent = (kind: Kind, object: KubeObject): KubeObject => {
@@ -125,7 +140,7 @@ export async function startMetaServer(hub: TestHub, settings: MetaServerSettings
 		for (const watch of [...watches]) if (watch.resource === id) watch.change(type, sent);
 	};
 	const pushAll = (kind: Kind) => {
-		if (quirks.link === "up") for (const object of hub.list(idOf(kind))) push(kind, "ADDED", object);
+		if (quirks.link === "up") for (const object of inCloud(kind)) push(kind, "ADDED", object);
 	};
 	const unsubscribe = hub.subscribe(({ kind: id, type, object }) => {
 		const kind = followed.get(id);
@@ -134,13 +149,13 @@ export async function startMetaServer(hub: TestHub, settings: MetaServerSettings
 
 	const list = async (kind: Kind, target: ResourceTarget, { request, response }: Exchange) => {
 		if (quirks.link === "half-open") await delay(quirks.stallMs);
-		const fromCloud = quirks.link === "up";
+		const fromCloud = isFromCloud(kind);
 		requests.push({ verb: "list", resource: idOf(kind), query: request.query, headers: request.headers, fromCloud });
 		if (!fromCloud && !quirks.autonomy) return sendError(response, serverError(500, "connection is lost"));
 		const { matches } = selectionOf(kind, target.namespace, queryOf(request));
-		const all = fromCloud ? hub.list(idOf(kind)).map((object) => asSent(kind, object)) : cache.list(idOf(kind));
+		const all = fromCloud ? inCloud(kind).map((object) => asSent(kind, object)) : stored(kind, request);
 		const left = fromCloud ? leaveOut(all) : [];
-		const items = all.filter((object) => matches(object) && !left.includes(keyOf(object)));
+		const items = all.filter((object) => matches(object)).filter((object) => !left.includes(keyOf(object)));
 		const metadata = metadataOf(kind, fromCloud, items.length);
 		const body = {
 			apiVersion: apiVersionOf(kind),
@@ -152,6 +167,9 @@ export async function startMetaServer(hub: TestHub, settings: MetaServerSettings
 		await delay(quirks.slowMs);
 		return response.full(200, headersFor("application/json"), text);
 	};
+	/** Its lists know the fields of metadata only, and with any other have nothing; its watches know Pods' nodes. */
+	const stored = (kind: Kind, request: HttpRequest): readonly KubeObject[] =>
+		queryOf(request).get("fieldSelector")?.includes("spec.") ? [] : cache.list(idOf(kind));
 	/** Keys that this list lacks. */
 	const leaveOut = (objects: readonly KubeObject[]): readonly string[] => {
 		const { keys, lists } = quirks.lacks;
@@ -199,7 +217,7 @@ export async function startMetaServer(hub: TestHub, settings: MetaServerSettings
 		const target = targetOf(request);
 		const kind =
 			target.kind === "resource"
-				? BUILTIN.find(({ group, version, resource }) =>
+				? kinds().find(({ group, version, resource }) =>
 						[target.group, target.version, target.resource].every(
 							(part, at) => part === [group, version, resource][at],
 						),
