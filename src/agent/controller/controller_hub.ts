@@ -23,6 +23,7 @@ export function openControllerHub(config: Config, log: Log, signal: AbortSignal)
 	const source = choice?.kind === "kubernetes" ? kubernetesSource(choice, config.surroundings) : undefined;
 	if (choice?.kind !== "kubernetes" || source === undefined) throw new UsageError("Cannot find an API server");
 	return watchKubernetes({
+		audience: { kind: "cluster" },
 		source,
 		log,
 		signal,
