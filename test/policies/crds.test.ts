@@ -13,8 +13,9 @@ import { projectLocalRedirectPolicy } from "../../src/model/local_redirect_polic
 import type { Policy, PolicyPort } from "../../src/model/policy.ts";
 import { isRaw } from "../../src/model/raw.ts";
 import type { Projection } from "../../src/model/report.ts";
+import { holds } from "../support/hub/cel.ts";
 import { parseManifests } from "../support/hub/manifest.ts";
-import { at, type Fields } from "../support/hub/object.ts";
+import { at, type Fields, listOf } from "../support/hub/object.ts";
 import { schemaOf, shape, validate } from "../support/hub/schema.ts";
 import { checkProperty } from "../support/property.ts";
 
@@ -26,7 +27,7 @@ type Kind = (typeof KINDS)[number];
 
 const SCHEMAS: ReadonlyMap<string, Fields> = new Map(
 	[...renderDefinitions().values()].flatMap(parseManifests).flatMap((definition) => {
-		const schema = schemaOf(definition);
+		const schema = schemaOf(listOf(at(definition, "spec", "versions"))[0]);
 		return schema === undefined ? [] : [[`${at(definition, "spec", "names", "kind")}`, schema] as const];
 	}),
 );
@@ -44,7 +45,7 @@ function review(object: unknown): Verdict {
 	const unknown: string[] = [];
 	const stored = shape(schema, object, unknown);
 	return {
-		faults: validate(schema, stored).map(({ field, message }) => `${field}: ${message}`),
+		faults: validate(schema, stored, holds).map(({ field, message }) => `${field}: ${message}`),
 		unknown,
 		object: stored,
 	};

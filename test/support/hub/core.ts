@@ -4,6 +4,7 @@ import { DEFINITIONS, idOf } from "./kind.ts";
 import { parseManifests } from "./manifest.ts";
 import { at, type KubeObject } from "./object.ts";
 import { createRegistry, type Registry } from "./registry.ts";
+import type { Rules } from "./schema.ts";
 import { createStore, type Store } from "./store.ts";
 import type { OpenWatch } from "./watch.ts";
 import { createWrites, type Writes } from "./writes.ts";
@@ -50,12 +51,13 @@ export interface CoreOptions {
 	/** default/kubernetes is there. */
 	readonly kubernetes: boolean;
 	readonly definitions: readonly unknown[];
+	readonly rules: Rules | undefined;
 }
 
-export function createCore({ historyLimit, kubernetes, definitions }: CoreOptions): Core {
+export function createCore({ historyLimit, kubernetes, definitions, rules }: CoreOptions): Core {
 	const store = createStore(historyLimit);
 	const registry = createRegistry(store);
-	const writes = createWrites(store, registry);
+	const writes = createWrites(store, registry, rules);
 	const watches = new Set<OpenWatch>();
 	const applyOne = (object: KubeObject): KubeObject => {
 		const kind = registry.findKind(object.apiVersion, object.kind);

@@ -1,7 +1,8 @@
 // What the API server fills in, and what it refuses, in the kinds that tests write.
 
 import { idOf, type Kind } from "./kind.ts";
-import { at, defined, type Fields, fieldsOf, type KubeObject, listOf, textOf, withMeta } from "./object.ts";
+import { asObject, at, defined, type Fields, fieldsOf, type KubeObject, listOf, textOf, withMeta } from "./object.ts";
+import { type Rules, shape, validate } from "./schema.ts";
 import { type Cause, invalidValue, required } from "./status.ts";
 import type { Store } from "./store.ts";
 
@@ -23,8 +24,14 @@ export function complete(
 		case "nodes":
 			return { ...object, spec: object.spec ?? {}, status: { ...fieldsOf(kind.empty["status"]), ...object.status } };
 		default:
-			return object;
+			return completeCustom(object, kind);
 	}
+}
+
+function completeCustom(object: KubeObject, { schema }: Kind): KubeObject {
+	if (schema === undefined) return object;
+	const { apiVersion, kind, metadata } = object;
+	return asObject({ ...fieldsOf(shape(schema, object)), apiVersion, kind, metadata }) ?? object;
 }
 
 function completeNamespace(object: KubeObject): KubeObject {
@@ -187,8 +194,19 @@ const SUBDOMAIN_RULE =
 	"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 
 /** What is wrong with an object that has its defaults. */
-export function faultsOf(object: KubeObject, kind: Kind, before: KubeObject | undefined): readonly Cause[] {
-	return [...nameFaults(object, kind), ...(FAULTS.get(idOf(kind))?.(object, before) ?? [])];
+export function faultsOf(object: KubeObject, kind: Kind, { before, rules }: FaultContext): readonly Cause[] {
+	const bySchema = kind.schema === undefined ? [] : validate(kind.schema, object, rules);
+	return [
+		...nameFaults(object, kind),
+		...(FAULTS.get(idOf(kind))?.(object, before) ?? []),
+		...bySchema.map(({ field, message }) => ({ reason: "FieldValueInvalid", message, field })),
+	];
+}
+
+interface FaultContext {
+	readonly before: KubeObject | undefined;
+	/** Undefined: rules of custom kinds are not looked at. */
+	readonly rules: Rules | undefined;
 }
 
 function nameFaults({ metadata: { name } }: KubeObject, kind: Kind): readonly Cause[] {

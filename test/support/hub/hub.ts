@@ -11,6 +11,7 @@ import type { Features, Timing } from "./list.ts";
 import { createListener } from "./listener.ts";
 import { createRequestLog, type RequestFilter, type RequestRecord } from "./log.ts";
 import type { KubeObject } from "./object.ts";
+import type { Rules } from "./schema.ts";
 import { serve } from "./serve.ts";
 import type { Change } from "./store.ts";
 import { type Credentials, createUsers, type KubeconfigOptions, type UserOptions } from "./user.ts";
@@ -29,6 +30,8 @@ export interface HubOptions {
 	readonly users?: Readonly<Record<string, UserOptions>>;
 	/** Definitions of custom kinds. Default: the two policies with a schema that takes everything. */
 	readonly definitions?: readonly unknown[];
+	/** How rules of custom kinds are looked at. Default: not at all. */
+	readonly rules?: Rules;
 	/** False: without the Service default/kubernetes and its slice. */
 	readonly kubernetes?: boolean;
 	/** How many changes watches can be resumed over. */
@@ -147,6 +150,7 @@ export async function startHub(options: HubOptions = {}): Promise<TestHub> {
 			historyLimit: options.historyLimit ?? 10_000,
 			kubernetes: options.kubernetes ?? true,
 			definitions: options.definitions ?? POLICY_DEFINITIONS,
+			rules: options.rules,
 		});
 	let core = newCore();
 	const webhooks = createWebhooks(() => core.store);

@@ -1,6 +1,7 @@
 // The kinds the test hub serves: those of Kubernetes here, custom ones from their definitions.
 
 import { at, type Fields, fieldsOf, type KubeObject, listOf, textOf } from "./object.ts";
+import { schemaOf } from "./schema.ts";
 
 export interface Kind {
 	readonly group: string;
@@ -25,6 +26,8 @@ export interface Kind {
 	readonly empty: Fields;
 	/** additionalPrinterColumns of a custom kind. */
 	readonly columns: readonly Fields[];
+	/** Of a custom kind. */
+	readonly schema: Fields | undefined;
 }
 
 /** Names a kind among all: services, leases.coordination.k8s.io. */
@@ -84,6 +87,7 @@ function builtin(kind: Partly): Kind {
 		fields: [],
 		empty: {},
 		columns: [],
+		schema: undefined,
 		...kind,
 	};
 }
@@ -234,5 +238,6 @@ export function customKind(definition: KubeObject): Kind | undefined {
 		fields: listOf(version["selectableFields"]).map((each) => `${at(each, "jsonPath")}`.replace(/^\./, "")),
 		empty: {},
 		columns: listOf(version["additionalPrinterColumns"]).map(fieldsOf),
+		schema: schemaOf(version),
 	};
 }

@@ -1,6 +1,5 @@
-// Structural schemas of custom kinds as an API server applies them: defaults, pruning, values, and rules in CEL.
+// Structural schemas of custom kinds as an API server applies them: defaults, pruning, values and rules.
 
-import { parse } from "@marcbachmann/cel-js";
 import { parseIp } from "../../../src/model/address.ts";
 import { at, type Fields, fieldsOf, isFields, listOf, textOf } from "./object.ts";
 
@@ -10,10 +9,12 @@ export interface SchemaFault {
 	readonly message: string;
 }
 
-/** The schema of the version that a CustomResourceDefinition stores. */
-export function schemaOf(definition: unknown): Fields | undefined {
-	const stored = listOf(at(definition, "spec", "versions")).find((version) => at(version, "storage") === true);
-	const schema = at(stored, "schema", "openAPIV3Schema");
+/** Whether a rule of x-kubernetes-validations holds; throws for what is no CEL. */
+export type Rules = (rule: string, self: unknown) => boolean;
+
+/** The schema of one version of a CustomResourceDefinition. */
+export function schemaOf(version: unknown): Fields | undefined {
+	const schema = at(version, "schema", "openAPIV3Schema");
 	return isFields(schema) ? schema : undefined;
 }
 
@@ -21,14 +22,16 @@ const KEEPS_ALL = "x-kubernetes-preserve-unknown-fields";
 
 /** A copy with defaults and without fields that the schema does not have; these are named in `unknown`. */
 export function shape(schema: Fields, value: unknown, unknown: string[] = [], path = ""): unknown {
-	// The API server has its own schema of the metadata.
-	if (schema[KEEPS_ALL] === true || path === "metadata") return value;
+	if (schema[KEEPS_ALL] === true) return value;
 	if (Array.isArray(value)) {
 		const items = fieldsOf(schema["items"]);
 		return value.map((item, index) => shape(items, item, unknown, `${path}[${index}]`));
 	}
 	return isFields(value) ? withDefaults(schema, prune(schema, value, { unknown, path })) : value;
 }
+
+/** The API server has its own schema of these. */
+const OBJECT: ReadonlySet<string> = new Set(["apiVersion", "kind", "metadata"]);
 
 interface Pruning {
 	readonly unknown: string[];
@@ -40,7 +43,8 @@ function prune(schema: Fields, value: Fields, { unknown, path }: Pruning): Field
 	for (const [key, inner] of Object.entries(value)) {
 		const known = fieldsOf(schema["properties"])[key] ?? schema["additionalProperties"];
 		const where = join(path, key);
-		if (!isFields(known)) unknown.push(where);
+		if (OBJECT.has(where)) pruned[key] = inner;
+		else if (!isFields(known)) unknown.push(where);
 		// A null that may not be there is dropped.
 		else if (inner !== null || known["nullable"] === true) pruned[key] = shape(known, inner, unknown, where);
 	}
@@ -60,9 +64,9 @@ function join(path: string, key: string): string {
 }
 
 /** What is wrong with a value that `shape` gave. Rules are looked at only where the values are right. */
-export function validate(schema: Fields, value: unknown): readonly SchemaFault[] {
+export function validate(schema: Fields, value: unknown, rules: Rules | undefined): readonly SchemaFault[] {
 	const faults = [...faultsIn(schema, value, "")];
-	return faults.length > 0 ? faults : [...brokenRules(schema, value, "")];
+	return faults.length > 0 || rules === undefined ? faults : [...brokenRules({ schema, value, path: "" }, rules)];
 }
 
 function* faultsIn(schema: Fields, value: unknown, path: string): Generator<SchemaFault, undefined> {
@@ -80,21 +84,18 @@ function* faultsIn(schema: Fields, value: unknown, path: string): Generator<Sche
 	for (const { inner, item, where } of partsOf(schema, value, path)) yield* faultsIn(inner, item, where);
 }
 
-function* brokenRules(schema: Fields, value: unknown, path: string): Generator<SchemaFault, undefined> {
-	for (const rule of listOf(schema["x-kubernetes-validations"])) {
-		if (compiled(textOf(at(rule, "rule")) ?? "")({ self: value }) !== true)
-			yield { field: path, message: `${at(rule, "message")}` };
-	}
-	for (const { inner, item, where } of partsOf(schema, value, path)) yield* brokenRules(inner, item, where);
+interface Ruled {
+	readonly schema: Fields;
+	readonly value: unknown;
+	readonly path: string;
 }
 
-const rules = new Map<string, ReturnType<typeof parse>>();
-
-/** Throws for what is no CEL. */
-function compiled(rule: string): ReturnType<typeof parse> {
-	const expression = rules.get(rule) ?? parse(rule);
-	rules.set(rule, expression);
-	return expression;
+function* brokenRules({ schema, value, path }: Ruled, rules: Rules): Generator<SchemaFault, undefined> {
+	for (const rule of listOf(schema["x-kubernetes-validations"])) {
+		if (!rules(textOf(at(rule, "rule")) ?? "", value)) yield { field: path, message: `${at(rule, "message")}` };
+	}
+	for (const { inner, item, where } of partsOf(schema, value, path))
+		yield* brokenRules({ schema: inner, value: item, path: where }, rules);
 }
 
 interface Part {

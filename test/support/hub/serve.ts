@@ -199,6 +199,7 @@ function optionsOf({ request, target }: Asked): WriteOptions {
 		subresource: target.subresource,
 		dryRun: query.get("dryRun") === "All",
 		force: query.get("force") === "true",
+		strict: query.get("fieldValidation") === "Strict",
 	};
 }
 

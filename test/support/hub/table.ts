@@ -131,12 +131,22 @@ function cellsOf(kind: Kind): readonly Cell[] {
 
 function customCell(definition: Fields): Cell {
 	const { name, type, priority, jsonPath } = definition;
-	const path = `${jsonPath}`.replace(/^\./, "").split(".");
+	const find = finderOf(`${jsonPath}`);
 	const shown =
-		type === "date"
-			? (object: KubeObject) => age(textOf(at(object, ...path)))
-			: (object: KubeObject) => at(object, ...path) ?? null;
+		type === "date" ? (object: KubeObject) => age(textOf(find(object))) : (object: KubeObject) => find(object) ?? null;
 	return [column(`${name}`, Number(priority ?? 0), type === "date" ? "string" : `${type}`), shown];
+}
+
+/** A path of fields, and of an element that has some field: `.status.conditions[?(@.type=="Ready")].status`. */
+function finderOf(jsonPath: string): (object: unknown) => unknown {
+	const [, list, key, value, rest] = /^(.*)\[\?\(@\.(\w+)=="([^"]*)"\)\](.*)$/.exec(jsonPath) ?? [];
+	const follow = (path: string) => path.split(".").filter((step) => step !== "");
+	if (list === undefined || key === undefined) return (object) => at(object, ...follow(jsonPath));
+	return (object) =>
+		at(
+			listOf(at(object, ...follow(list))).find((each) => at(each, key) === value),
+			...follow(rest ?? ""),
+		);
 }
 
 export function columnsOf(kind: Kind): readonly Column[] {

@@ -22,6 +22,7 @@ import {
 import { patched } from "./patch.ts";
 import { checkDeletion, checkPreconditions, subjectOf } from "./precondition.ts";
 import { type Registry, removeAll } from "./registry.ts";
+import { type Rules, shape } from "./schema.ts";
 import { alreadyExists, badRequest, invalid, objectNotFound, type Subject } from "./status.ts";
 import type { Store } from "./store.ts";
 
@@ -33,6 +34,8 @@ export interface WriteOptions {
 	readonly force?: boolean;
 	/** The hub's own hand: makes the namespace, keeps the status, asks for no version. */
 	readonly direct?: boolean;
+	/** fieldValidation=Strict. */
+	readonly strict?: boolean;
 }
 
 export interface Place {
@@ -64,7 +67,7 @@ function invalidSubject(kind: Kind, name: string): Subject {
 	return { name, group: kind.group, kind: kind.kind };
 }
 
-export function createWrites(store: Store, registry: Registry): Writes {
+export function createWrites(store: Store, registry: Registry, rules: Rules | undefined): Writes {
 	const existing = ({ kind, namespace, name = "" }: Place): KubeObject => {
 		const object = store.get(idOf(kind), kind.namespaced ? `${namespace}/${name}` : name);
 		if (object === undefined) throw objectNotFound(subjectOf(kind, name));
@@ -85,7 +88,8 @@ export function createWrites(store: Store, registry: Registry): Writes {
 		if (store.get(idOf(kind), keyOf(named)) !== undefined) throw alreadyExists(subjectOf(kind, name));
 		const bare = options.direct || !kind.status || kind.bornWithStatus ? named : withoutStatus(named);
 		const completed = complete(bare, kind, { store, before: undefined });
-		refuseFaults(completed, kind, undefined);
+		refuseUnknown(bare, kind, options);
+		refuseFaults(completed, kind, { before: undefined, rules });
 		const born = withMeta(completed, {
 			uid: (options.direct && given.metadata.uid) || randomUUID(),
 			creationTimestamp: timestamp(),
@@ -98,7 +102,8 @@ export function createWrites(store: Store, registry: Registry): Writes {
 	const replace = (before: KubeObject, after: KubeObject, { kind, options }: Replacing): KubeObject => {
 		const merged = mergedWith(before, after, { kind, options });
 		const completed = complete(merged, kind, { store, before });
-		refuseFaults(completed, kind, before);
+		refuseUnknown(merged, kind, options);
+		refuseFaults(completed, kind, { before, rules });
 		if (isDeepStrictEqual(comparable(before), comparable(completed))) return before;
 		const generation = nextGeneration(before, completed, kind);
 		const writer = updaterOf(options);
@@ -231,8 +236,19 @@ function cleanVersion(object: KubeObject): KubeObject {
 	return { ...object, metadata };
 }
 
-function refuseFaults(object: KubeObject, kind: Kind, before: KubeObject | undefined): void {
-	const causes = faultsOf(object, kind, before);
+/** Field validation: fields that a custom kind does not have. */
+function refuseUnknown(object: KubeObject, kind: Kind, { strict }: WriteOptions): void {
+	if (!strict || kind.schema === undefined) return;
+	const unknown: string[] = [];
+	shape(kind.schema, object, unknown);
+	if (unknown.length === 0) return;
+	const list = unknown.map((field) => `unknown field "${field}"`).join(", ");
+	const what = `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}`;
+	throw badRequest(`${what}: strict decoding error: ${list}`);
+}
+
+function refuseFaults(object: KubeObject, kind: Kind, context: Parameters<typeof faultsOf>[2]): void {
+	const causes = faultsOf(object, kind, context);
 	if (causes.length > 0) throw invalid(invalidSubject(kind, object.metadata.name), causes);
 }
 
