@@ -9,8 +9,8 @@ import { readManifests } from "../../src/hub/manifests/manifests.ts";
 import type { Txtar, TxtarFile } from "../../src/lib/txtar.ts";
 import { formatTxtar, parseTxtar } from "../../src/lib/txtar.ts";
 import type { Problem } from "../../src/model/problem.ts";
-import { createPlanner } from "../../src/plan/plan.ts";
-import type { HubSnapshot, Plan } from "../../src/plan/plan_types.ts";
+import { createPlanner, planFresh } from "../../src/plan/plan.ts";
+import type { HubSnapshot, Plan, Quarantine } from "../../src/plan/plan_types.ts";
 import { renderPlan } from "../../src/plan/render.ts";
 import type { History } from "../support/history.ts";
 import { createHistory, demandExactly } from "../support/history.ts";
@@ -20,7 +20,8 @@ import { backendIds, readMemory } from "../support/program_view.ts";
 
 /*
  * Files `N/NAME.yaml` are the folder of step N, on top of the step before (an empty one is taken away); `N/plan` and
- * `N/maps` are what must come of it. Files `N/HUB/NAME.yaml` are the folders of several hubs, in the order of their names. BALANCING_UPDATE=1 writes down what comes: read the difference before you believe it.
+ * `N/maps` are what must come of it. Files `N/HUB/NAME.yaml` are the folders of several hubs, in the order of their names. `N/failed` lists the
+ * backends that have failed their probes from that step on. BALANCING_UPDATE=1 writes down what comes: read the difference before you believe it.
  */
 const FOLDER = import.meta.dir;
 const SELF = selfOf("node-1");
@@ -107,14 +108,23 @@ async function plansOf(archive: Txtar): Promise<readonly Plan[]> {
 		const hubs = hubsOf(archive);
 		for (const hub of hubs) mkdirSync(join(folder, hub), { recursive: true });
 		const plans: Plan[] = [];
+		let failed = "";
 		for (const step of stepsOf(archive)) {
 			for (const file of archive.files) writeManifest(folder, step, file);
-			plans.push(planner(await Promise.all(hubs.map((hub) => readHub(folder, hub))), SELF));
+			failed = archive.files.find(({ name }) => name === `${step}/failed`)?.text ?? failed;
+			const snapshots = await Promise.all(hubs.map((hub) => readHub(folder, hub)));
+			plans.push(planner(snapshots, SELF, quarantineOf(planFresh(snapshots, SELF), failed)));
 		}
 		return plans;
 	} finally {
 		rmSync(folder, { recursive: true });
 	}
+}
+
+/** An address on each line. */
+function quarantineOf({ probes }: Plan, failed: string): Quarantine {
+	const addresses = failed.split("\n");
+	return new Set([...probes].flatMap(([key, { address }]) => (addresses.includes(address) ? key : [])));
 }
 
 /** The folders of the hubs: "" for the only one. */
@@ -150,7 +160,7 @@ function textOf({ files }: Txtar, name: string, results: ReadonlyMap<string, str
 /** Results stand after the manifests of their step. */
 function withResults(archive: Txtar, results: ReadonlyMap<string, string>): Txtar {
 	const files = stepsOf(archive).flatMap((step) => [
-		...archive.files.filter(({ name }) => name.startsWith(`${step}/`) && name.endsWith(".yaml")),
+		...archive.files.filter(({ name }) => name.startsWith(`${step}/`) && /\.yaml$|\/failed$/.test(name)),
 		...["plan", "maps"].map((kind) => ({ name: `${step}/${kind}`, text: results.get(`${step}/${kind}`) ?? "" })),
 	]);
 	return { ...archive, files };

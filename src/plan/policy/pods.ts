@@ -29,5 +29,6 @@ export function isReady({ ready, terminating }: Pod): boolean {
 export function sortPods(selected: readonly Pod[]): PodUses {
 	const ready = selected.filter(isReady);
 	const wanted = ready.length > 0 ? ready : selected.filter((pod) => pod.ready);
-	return { wanted, others: selected.filter((pod) => pod.terminating && !wanted.includes(pod)) };
+	const news = new Set(wanted);
+	return { wanted, others: selected.filter((pod) => pod.terminating && !news.has(pod)) };
 }
