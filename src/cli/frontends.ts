@@ -11,7 +11,10 @@ import { json } from "./output.ts";
 function backendList({ backends }: FrontendView): string {
 	if (backends.length === 0) return "(refused: no backend)";
 	return backends
-		.map(({ address, state }) => `${address ?? "(missing)"}${state === "active" ? "" : ` (${state})`}`)
+		.map(({ address, state, weight }) => {
+			const share = weight > 1 ? ` x${weight}` : "";
+			return `${address ?? "(missing)"}${share}${state === "active" ? "" : ` (${state})`}`;
+		})
 		.join(" ");
 }
 
@@ -30,8 +33,19 @@ const KINDS: Readonly<Record<FrontendMode, string>> = {
 	Canary: "Canary",
 };
 
+/** `LocalRedirect 100/s`; `ClusterIP (next)` for those who go past the redirect of the address. */
+function kindOf({ mode, limit, isNext }: FrontendView): string {
+	const most = limit === null || limit === 0 ? "" : ` ${limit}/s`;
+	return `${KINDS[mode]}${most}${isNext ? " (next)" : ""}`;
+}
+
 function row(view: FrontendView): readonly string[] {
-	return [view.name, view.address, KINDS[view.mode], String(view.resolved), String(view.refused), backendList(view)];
+	return [view.name, view.address, kindOf(view), String(view.resolved), String(view.refused), backendList(view)];
+}
+
+/** A line for each, for a terminal. */
+export function renderFrontends(views: readonly FrontendView[]): string {
+	return table(["FRONTEND", "ADDRESS", "KIND", "RESOLVED", "REFUSED", "BACKENDS"], views.map(row));
 }
 
 export const frontends: Command = {
@@ -41,7 +55,7 @@ export const frontends: Command = {
 		using open = openMaps(config["pin-path"]);
 		const views = viewFrontends(open.maps).filter(({ address }) => !canaries.has(address));
 		if (config.output === "json") env.out(json(views));
-		else env.out(table(["FRONTEND", "ADDRESS", "KIND", "RESOLVED", "REFUSED", "BACKENDS"], views.map(row)));
+		else env.out(renderFrontends(views));
 		return EXIT_OK;
 	},
 };

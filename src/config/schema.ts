@@ -212,7 +212,7 @@ export const FLAGS: Readonly<Record<FlagName, Flag>> = {
 	listen: { value: "ADDR", help: "/healthz /readyz /metrics, or off (default: 127.0.0.1:5810)" },
 	"annotate-node": {
 		value: "MODE",
-		help: "write this node's id and proxy addresses to its Node, where it has none: on, off (default: on)",
+		help: "write node id and proxy addresses to this Node, if it has none: on, off (default: on)",
 	},
 	namespace: { value: "NAME", help: "the controller's own: its Lease and its Secret are there (default: balancing)" },
 	"leader-election": {
