@@ -8,7 +8,6 @@ import { type Datapath, openDatapath } from "../datapath/datapath.ts";
 import { createPodFinder } from "../datapath/pod_identity.ts";
 import { openSocketCloser, type SocketCloser } from "../datapath/sockets.ts";
 import { createWriter } from "../datapath/writer.ts";
-import { systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { createRunner } from "../lib/runner.ts";
 import { createHealthPorts, type HealthPorts } from "../observe/health_ports.ts";
@@ -22,10 +21,10 @@ import { getVersion } from "../version.ts";
 import { createBypass } from "./bypass.ts";
 import { type Closing, createClosing } from "./closing.ts";
 import { createEventLog } from "./event_log.ts";
+import { followConfigured } from "./followed_hubs.ts";
 import { createGuarding } from "./guarding.ts";
 import { createHealth, type Health } from "./health.ts";
-import { openHubs } from "./hub_sources.ts";
-import { followHubs, type Hubs } from "./hubs.ts";
+import type { Hubs } from "./hubs.ts";
 import { lockStateDir } from "./lock.ts";
 import { createOwnAddresses } from "./own_addresses.ts";
 import { createOwnWay } from "./own_way.ts";
@@ -168,22 +167,18 @@ function startLoop({ config, cgroup, datapath, closer, healthPorts, log, signal 
 	const bypass = createBypass({ passage: datapath.passage, canary: ownCanary(), log });
 	const proof = createProof({ cgroup: config.cgroup, log, connect: bypass.connect });
 	const attachAndProve = createAttachment({ datapath, proof, log });
-	const hubs = followHubs({
-		sources: openHubs(config, { ownWay: () => createOwnWay({ bypass, actual: writer.actual, log }), log, signal }),
+	const onChange = (): void => runner.call();
+	const hubs = followConfigured({
+		config,
+		ownWay: () => createOwnWay({ bypass, actual: writer.actual, log }),
 		isKernelEmpty: writer.actual().frontends.size <= CANARY.frontends.length,
-		clock: systemClock,
+		log,
 		signal,
-		onChange: () => runner.call(),
+		onChange,
 	});
 	const closing = createClosing({ closer, log, signal });
 	const ownAddresses = createOwnAddresses();
-	const health = createHealth({
-		actual: writer.actual,
-		synced: () => hubs.synced(),
-		bypass,
-		onChange: () => runner.call(),
-		log,
-	});
+	const health = createHealth({ actual: writer.actual, synced: hubs.synced, bypass, onChange, log });
 	const guarding = createGuarding({
 		guards: datapath.guards,
 		finder: createPodFinder({ cgroup }),
@@ -222,7 +217,14 @@ function startLoop({ config, cgroup, datapath, closer, healthPorts, log, signal 
 	});
 	// Without waiting for the hubs: the canaries, and what was restored, need none.
 	runner.call();
-	return { hubs, sync, proof, closing, health, stopped: Promise.all([hubs.stopped, runner.stopped, closing.stopped]) };
+	return {
+		hubs,
+		sync,
+		proof,
+		closing,
+		health,
+		stopped: Promise.all([hubs.stopped, runner.stopped, closing.stopped]),
+	};
 }
 
 /**

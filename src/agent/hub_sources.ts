@@ -13,6 +13,7 @@ import { type CredentialSource, nameSource, SERVICE_ACCOUNT } from "../hub/login
 import { manifestsName, watchManifests } from "../hub/manifests/manifests.ts";
 import { watchMetaServer } from "../hub/metaserver/metaserver.ts";
 import { createOfflineStore, type OfflineStore } from "../hub/offline_store.ts";
+import type { Api } from "../hub/request/api.ts";
 import { assertNever } from "../lib/assert_never.ts";
 import type { Log } from "../lib/log.ts";
 import type { Cluster } from "../model/cluster.ts";
@@ -29,6 +30,8 @@ export interface HubSource {
 	readonly health: () => HubHealth;
 	/** Where its newest snapshot is kept for a start without it; undefined where the hub itself is on this machine. */
 	readonly kept: KeptCopy | undefined;
+	/** Other requests to it; undefined where it takes none. */
+	readonly api: Api | undefined;
 }
 
 /** A copy on disk, and which cluster it must be of. */
@@ -85,6 +88,7 @@ function openManifests(path: string, config: Config, following: Following): HubS
 		// A path that is gone is a Problem of its own.
 		health: () => ({ staleSince: null, troubles: [] }),
 		kept: undefined,
+		api: undefined,
 	};
 }
 
@@ -116,6 +120,7 @@ function openKubernetes(choice: KubernetesChoice, config: Config, following: Fol
 		snapshots: recallNodes(hub, { kinds: () => hub.status().kinds, read, log }),
 		health: () => healthOf(hub.status(), ownWay),
 		kept: { store, origin: hub.origin, identify: hub.identify },
+		api: hub.api,
 	};
 }
 
@@ -152,6 +157,8 @@ function openMetaServer(url: string, config: Config, following: Following): HubS
 		},
 		// Nothing tells one cluster's MetaServer from another's; what is not of this cluster goes once the cloud answers.
 		kept: { store, origin: () => name, identify: async () => name },
+		// Nodes are the cloud's to change.
+		api: undefined,
 	};
 }
 

@@ -37,6 +37,7 @@ function rig(name: string, meant: () => Promise<string> = async () => "here", is
 		name,
 		snapshots: snapshots(),
 		health: () => ({ staleSince: LATER, troubles: [] }),
+		api: undefined,
 		kept: {
 			store: {
 				read: (origin) =>

@@ -120,6 +120,8 @@ export interface Node {
 	readonly zone: string;
 	/** Annotations balancing.elf.io/nodeProxyIpv4 and nodeProxyIpv6. */
 	readonly proxyIps: readonly Ip[];
+	/** Annotation balancing.elf.io/nodeId, a number that no other node has; absent: none that can be read. Nothing depends on it. */
+	readonly id?: number;
 	/** Only of the host's own Node: nobody asks for those of others. */
 	readonly labels?: Labels;
 }

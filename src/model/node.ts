@@ -9,10 +9,12 @@ import { type Projection, type Report, show } from "./report.ts";
 import { DnsSubdomain, HostIp, UnicastIp, ZoneName } from "./schemas.ts";
 
 const ZONE = "topology.kubernetes.io/zone";
-const PROXY_IPS = [
+export const NODE_ID = "balancing.elf.io/nodeId";
+export const PROXY_IPS = [
 	["balancing.elf.io/nodeProxyIpv4", "IPv4"],
 	["balancing.elf.io/nodeProxyIpv6", "IPv6"],
 ] as const;
+const MAX_UINT32 = 2 ** 32 - 1;
 /** Kubelets report some; more is a fault. */
 const MAX_ADDRESSES = 100;
 
@@ -25,13 +27,22 @@ function readNode(object: Raw, ownName: string, report: Report): Node | undefine
 	const meta = readMetadata(object, DnsSubdomain, report);
 	if (meta === undefined) return undefined;
 	const zone = readZone(meta, report);
+	const id = readId(meta);
 	return {
 		name: sharedString(meta.name),
 		ips: readAddresses(object, report),
 		zone,
 		proxyIps: PROXY_IPS.flatMap(([annotation, family]) => readProxyIp(meta, { annotation, family, report })),
+		...(id === undefined ? {} : { id }),
 		...(meta.name === ownName ? { labels: readLabels(meta, zone, report) } : {}),
 	};
+}
+
+/** As nothing depends on it, a wrong one is nobody's Problem. */
+function readId(meta: Metadata): number | undefined {
+	const text = field(meta.annotations, NODE_ID);
+	const isNumber = typeof text === "string" && /^[1-9]\d{0,9}$/.test(text) && Number(text) <= MAX_UINT32;
+	return isNumber ? Number(text) : undefined;
 }
 
 function readAddresses(object: Raw, report: Report): readonly Ip[] {
