@@ -90,7 +90,7 @@ function idsOf(history: History): Map<string, number> {
 	const memory = readMemory(history.maps);
 	return new Map([
 		...backendIds(memory),
-		...memory.frontends.map(({ address, id }) => [`frontend ${address}`, id] as const),
+		...memory.frontends.map(({ layer, id }) => [`frontend ${layer}`, id] as const),
 	]);
 }
 
