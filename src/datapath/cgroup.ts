@@ -1,6 +1,6 @@
 // Where cgroup v2 is mounted: unified, hybrid, or nowhere yet.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { mount, statfsType, umount } from "bun-ffi-libbpf";
 
@@ -93,11 +93,11 @@ export function findCgroupRoot(): string {
  * out of sight: behind the mount of a container's own cgroup. Undefined, too, if the folder is gone.
  */
 export function cgroupLevel(path: string): number | undefined {
-	if (!existsSync(path)) return undefined;
-	let at = realpathSync(path);
+	// Upwards as the kernel goes: in text /proc/1/root/sys/fs/cgroup would come to be a container's own.
+	let at = path;
 	for (let level = 0; existsSync(`${at}/cgroup.controllers`); level++) {
 		if (isRealRoot(at)) return level;
-		at = dirname(at);
+		at = `${at}/..`;
 	}
 	return undefined;
 }

@@ -85,9 +85,11 @@ function netnsOf({ uid, ips, hostNetwork }: GuardedPod, search: Search): readonl
 		return ips.some((ip) => addresses.has(ip));
 	};
 	for (const folders of [cgroups.get(uid), v1Cgroups.get(uid)]) {
-		const own = namespacesOf((folders ?? []).flatMap(processesIn), proc).filter(({ inode }) => !host.has(inode));
+		const seen = namespacesOf((folders ?? []).flatMap(processesIn), proc);
+		if (seen.length === 0) continue;
+		const own = seen.filter(({ inode }) => !host.has(inode));
 		const withAddress = own.filter(hasAddress);
-		if (own.length > 0) return withAddress.length > 0 ? withAddress : own;
+		return withAddress.length > 0 ? withAddress : own;
 	}
 	return everywhere().filter(hasAddress);
 }

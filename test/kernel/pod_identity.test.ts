@@ -60,7 +60,30 @@ describe("cgroupLevel()", () => {
 		expect([cgroupMount(), group.path, pod.path, pod.container].map(cgroupLevel)).toEqual([0, 1, 4, 5]);
 	});
 
-	test("knows no level of what is none", () => {
+	test("counts where only another process has the mount, as the host's PID 1 has it for a container", async () => {
+		await using stack = new AsyncDisposableStack();
+		const group = stack.use(cgroup());
+		const pod = stack.use(podCgroup(group.path, SLICE));
+		const point = mkdtempSync(join(tmpdir(), `${testName()}-`));
+		stack.defer(() => rmSync(point, { recursive: true }));
+		const command = `mount -t cgroup2 none ${point} && echo mounted && exec sleep 600`;
+		const child = Bun.spawn(["unshare", "--mount", "sh", "-c", command], { stdout: "pipe" });
+		stack.defer(async () => {
+			child.kill("SIGKILL");
+			await child.exited;
+		});
+		await child.stdout.getReader().read();
+		const root = `/proc/${child.pid}/root${point}`;
+		expect(cgroupLevel(root)).toBe(0);
+		const below = group.path.slice(cgroupMount().length);
+		expect(cgroupLevel(`${root}${below}`)).toBe(1);
+		expect(findOne(root, { ...POD, hostNetwork: true })?.identities).toEqual([
+			{ kind: "cgroup", id: pod.id, level: 4 },
+		]);
+	});
+
+	test("knows no level of what is none, or is gone", () => {
+		expect(cgroupLevel("/no/such/cgroup")).toBeUndefined();
 		expect(cgroupLevel("/proc")).toBeUndefined();
 	});
 });
