@@ -1,34 +1,14 @@
 // balancing status: what the agent says of itself; without an agent, what the kernel still does.
 
 import { existsSync } from "node:fs";
-import { agentSocket } from "../agent/socket.ts";
 import { PROGRAMS } from "../datapath/attach.ts";
 import { openMaps } from "../datapath/datapath.ts";
 import { linkPin } from "../datapath/pins.ts";
 import { countFrontends } from "../datapath/view.ts";
-import { errorCode } from "../lib/error_code.ts";
-import { fetchPage } from "../observe/http.ts";
-import { type AgentStatus, parseStatus, renderStatus } from "../observe/status.ts";
+import { renderStatus } from "../observe/status.ts";
+import { askAgent } from "./ask_agent.ts";
 import { type Command, EXIT_FAILED, EXIT_OK } from "./command.ts";
 import { json } from "./output.ts";
-
-/** Milliseconds after which an agent counts as stuck. */
-const PATIENCE = 5000;
-
-/** Undefined if no agent runs. */
-async function askAgent(stateDir: string, signal: AbortSignal): Promise<AgentStatus | undefined> {
-	const socket = agentSocket(stateDir);
-	const late = AbortSignal.timeout(PATIENCE);
-	try {
-		const { body } = await fetchPage(socket, "/status", AbortSignal.any([signal, late]));
-		return parseStatus(body);
-	} catch (cause) {
-		const code = errorCode(cause);
-		if (code === "ENOENT" || code === "ECONNREFUSED") return undefined;
-		const fact = late.aborted ? `no answer within ${PATIENCE / 1000} s` : `${code} (needs root)`;
-		throw new Error(`Cannot ask the agent at ${socket}: ${fact}`, { cause });
-	}
-}
 
 /** What can be seen without the agent. */
 function kernelStatus(pinPath: string) {

@@ -67,7 +67,7 @@ const PATHS: Readonly<Record<string, readonly ("pins" | "stateDir" | "manifests"
 	status: ["pins", "stateDir"],
 	detach: ["pins", "stateDir"],
 	frontends: ["pins"],
-	backends: ["pins"],
+	backends: ["pins", "stateDir"],
 	maps: ["pins"],
 	plan: ["manifests"],
 };

@@ -36,8 +36,9 @@ export function createHealthLog(log: Log): HealthLog {
 			const said = sentence(before, now);
 			if (said === undefined) return;
 			const reason = now.reason === null ? {} : { reason: now.reason };
-			const line = now.state === "quarantined" ? log.warn : log.info;
-			line({ backend: address, check: questionText(check), ...reason }, said);
+			const facts = { backend: address, check: questionText(check), ...reason };
+			if (now.state === "quarantined") log.warn(facts, said);
+			else log.info(facts, said);
 		},
 		tellFault(outcome) {
 			const fault = outcome.kind === "broken" ? outcome.reason : undefined;

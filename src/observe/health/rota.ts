@@ -59,10 +59,14 @@ export function createRota({ timers, random, limit }: RotaOptions): Rota {
 	async function take(place: Place): Promise<void> {
 		const began = timers.now();
 		busy += 1;
-		await place.task.run(place.stopped.signal);
-		busy -= 1;
-		if (!place.stopped.signal.aborted) schedule(place, began + place.task.interval * (1 + JITTER * (2 * random() - 1)));
-		next();
+		try {
+			await place.task.run(place.stopped.signal);
+		} finally {
+			busy -= 1;
+			if (!place.stopped.signal.aborted)
+				schedule(place, began + place.task.interval * (1 + JITTER * (2 * random() - 1)));
+			next();
+		}
 	}
 
 	return {
