@@ -1,5 +1,7 @@
 // An object's labels as one text: small in memory, the same in a copy on disk, and equal where they are equal.
 
+import { ownString } from "./raw.ts";
+
 declare const brand: unique symbol;
 
 /** A line `key=value` for each label, sorted by key. Neither keys nor values of labels have "=" or a line break. */
@@ -10,7 +12,8 @@ export const NO_LABELS = "" as Labels;
 export function listLabels(labels: Iterable<readonly [key: string, value: string]>): Labels {
 	let text = "";
 	for (const [key, value] of [...labels].sort(([a], [b]) => (a < b ? -1 : 1))) text += `${key}=${value}\n`;
-	return text as Labels;
+	// In one piece: engines keep the pieces of a text that was put together.
+	return (text === "" ? NO_LABELS : ownString(text)) as Labels;
 }
 
 /** Undefined if there is no such label. */

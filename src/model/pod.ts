@@ -4,7 +4,7 @@ import type { Ip, Port, Protocol } from "./address.ts";
 import { type Labels, listLabels } from "./labels.ts";
 import { type Metadata, project, readMetadata, readNodeName, readString, readStrings } from "./metadata.ts";
 import { readContainerPorts } from "./pod_ports.ts";
-import { field, isRaw, type Raw } from "./raw.ts";
+import { field, isRaw, type Raw, sharedString } from "./raw.ts";
 import { type Projection, type Report, show } from "./report.ts";
 import { DnsSubdomain, PodUid, UnicastIp } from "./schemas.ts";
 import { readPodWeight } from "./weight.ts";
@@ -75,7 +75,7 @@ function readPod(object: Raw, report: Report): Pod | undefined {
 	const weight = readPodWeight(meta, report);
 	return {
 		key: meta.key,
-		namespace: meta.namespace,
+		namespace: sharedString(meta.namespace),
 		uid: readUid(object, meta, report),
 		labels: listLabels(
 			readStrings(meta.labels, { path: ["metadata", "labels"], consequence: "it is left out" }, report),

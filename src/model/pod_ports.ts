@@ -7,6 +7,8 @@ import { field, isRaw, type Raw } from "./raw.ts";
 import type { Place, Report } from "./report.ts";
 import { AnyProtocol, PortName, PortNumber, UnicastIp } from "./schemas.ts";
 
+/** Of most Pods. */
+const NONE: readonly never[] = [];
 const NO_PORT = "the port is left out";
 
 export interface ContainerPorts {
@@ -23,7 +25,7 @@ export function readContainerPorts(spec: Raw, hostNetwork: boolean, report: Repo
 		if (read?.named !== undefined) ports.push(read.named);
 		if (read?.open !== undefined) hostPorts.push(read.open);
 	}
-	return { ports, hostPorts };
+	return { ports: ports.length === 0 ? NONE : ports, hostPorts: hostPorts.length === 0 ? NONE : hostPorts };
 }
 
 interface Listed {
