@@ -188,12 +188,14 @@ const KINDS: readonly (readonly [string, PodPlace, () => CachePlace])[] = [
 	],
 ];
 
-/** Of both families, and by TCP as well where the answers are the same. */
+/** Of both families, by both protocols. */
 async function expectAnswers(who: string): Promise<void> {
-	for (const vip of [VIP.v4, VIP.v6]) {
-		expect(await client.ask(vip, WHO)).toBe(who);
-		// A cache knows nothing of it: it has asked the real one.
-		expect(await client.ask(vip, FAR)).toBe(BY_REAL);
+	for (const protocol of ["udp", "tcp"] as const) {
+		for (const vip of [VIP.v4, VIP.v6]) {
+			expect(await client.ask(vip, WHO, protocol)).toBe(who);
+			// A cache knows nothing of it: it has asked the real one.
+			expect(await client.ask(vip, FAR, protocol)).toBe(BY_REAL);
+		}
 	}
 }
 
@@ -319,8 +321,8 @@ describe.skipIf(missing.length > 0)(`A node-local DNS cache${why}`, () => {
 
 		async function takeOne(): Promise<void> {
 			agentAt.write("one", podYaml(ONE, "terminating"));
-			const gone = async () => !(await agentAt.run("frontends")).out.includes(`${ONE.ips[0]}:${CACHE_PORT}/UDP `);
-			await until("without new questions", gone);
+			const takesQuestions = new RegExp(` ${ONE.ips[0]}:${CACHE_PORT}/UDP(?! \\(terminating\\))`);
+			await until("without new questions", async () => !takesQuestions.test((await agentAt.run("frontends")).out));
 			// Within its grace period it answers what it was asked.
 			await asking.some();
 			await first.kill();

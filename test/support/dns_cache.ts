@@ -66,27 +66,54 @@ export async function dnsServer(options: DnsServerOptions): Promise<DnsServer> {
 	return { kill, [Symbol.asyncDispose]: kill };
 }
 
-/** Each question has a socket of its own; one that gets no answer is asked no second time. */
+/** Each question has a socket of its own; one that gets no answer is asked no second time. TCP is RFC 1035, 4.2.2. */
 const SCRIPT = `
+import { once } from "node:events";
+import { createConnection } from "node:net";
 import { Resolver } from "node:dns/promises";
-for await (const line of console) {
-	const [server, name] = line.split(" ");
-	const resolver = new Resolver({ timeout: 3000, tries: 1 });
+
+const PATIENCE = 3000;
+
+async function byUdp(server, name) {
+	const resolver = new Resolver({ timeout: PATIENCE, tries: 1 });
 	resolver.setServers([server]);
-	console.log(await resolver.resolve4(name).then(([ip]) => ip, (error) => error.code));
+	const [ip] = await resolver.resolve4(name);
+	return ip;
+}
+
+async function byTcp(server, name) {
+	const labels = name.split(".").flatMap((label) => [label.length, ...Buffer.from(label)]);
+	const query = Buffer.from([0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...labels, 0, 0, 1, 0, 1]);
+	const socket = createConnection({ host: server, port: 53, signal: AbortSignal.timeout(PATIENCE) });
+	await once(socket, "connect");
+	socket.write(Buffer.concat([Buffer.from([0, query.length]), query]));
+	let answer = Buffer.alloc(0);
+	for await (const part of socket) {
+		answer = Buffer.concat([answer, part]);
+		if (answer.length >= 2 && answer.length >= 2 + answer.readUInt16BE()) break;
+	}
+	// Its one record comes last, and ends in the address.
+	const answers = answer.length > 8 ? answer.readUInt16BE(8) : 0;
+	return answers === 1 ? [...answer.subarray(-4)].join(".") : "RCODE " + (answer[5] & 15);
+}
+
+for await (const line of console) {
+	const [protocol, server, name] = line.split(" ");
+	const ask = protocol === "tcp" ? byTcp : byUdp;
+	console.log(await ask(server, name).catch((error) => error.code ?? error.name));
 }
 `;
 
 export interface DnsClient extends AsyncDisposable {
 	/** The address of a name, or what went wrong: ETIMEOUT, ECONNREFUSED, ENOTFOUND ... */
-	ask(server: string, name: string): Promise<string>;
+	ask(server: string, name: string, protocol?: "udp" | "tcp"): Promise<string>;
 }
 
 export function dnsClient(place: DnsPlace): DnsClient {
 	const child = lines([...inPlace(place), process.execPath, "-e", SCRIPT]);
 	return {
-		ask(server, name) {
-			child.write(`${server} ${name}`);
+		ask(server, name, protocol = "udp") {
+			child.write(`${protocol} ${server} ${name}`);
 			return child.read();
 		},
 		[Symbol.asyncDispose]: child.kill,
