@@ -53,6 +53,26 @@ describe.skipIf(!HAS_KUBECTL)(`kubectl and the policies${HAS_KUBECTL ? "" : " (k
 		},
 	);
 
+	test.each([["canary"], ["external-database"], ["node-local-dns"], ["vm-host-port"], ["vm-node-proxy"]])(
+		"applies the example %s",
+		async (name) => {
+			await using other = await startHub(shippedPolicies());
+			other.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } });
+			const config = join(folder, `${name}.kubeconfig`);
+			writeFileSync(config, other.kubeconfig());
+			const { code, text } = await kubectl(
+				"--kubeconfig",
+				config,
+				"apply",
+				"--validate=false",
+				"-f",
+				`edge/examples/${name}.yaml`,
+			);
+			expect({ code, text }).toMatchObject({ code: 0 });
+			expect(text).toMatch(/^(?:balancing|localredirect)policy\.balancing\.elf\.io\/\S+ created$/m);
+		},
+	);
+
 	test("shows both kinds of one category, with what they are about", async () => {
 		hub.apply({
 			...hub.get("BalancingPolicy", undefined, "legacy-db"),
