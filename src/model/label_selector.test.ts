@@ -1,7 +1,7 @@
 // Which labels a selector takes, and which texts are none.
 
-import { expect, test } from "bun:test";
-import { matchesLabels, parseLabelSelector } from "./label_selector.ts";
+import { describe, expect, test } from "bun:test";
+import { formatLabelSelector, matchesLabels, parseLabelSelector } from "./label_selector.ts";
 
 const LABELS: Readonly<Record<string, string>> = {
 	app: "web",
@@ -109,5 +109,35 @@ test("parseLabelSelector() gives the operators of matchExpressions", () => {
 			{ key: "e", operator: "exists", values: [] },
 			{ key: "f", operator: "doesNotExist", values: [] },
 		],
+	});
+});
+
+describe("formatLabelSelector()", () => {
+	test.each([
+		["app=web"],
+		["app in (a,b)"],
+		["tier!=test"],
+		["tier notin (a,b)"],
+		["app"],
+		["!app"],
+		["age>5"],
+		["age<5"],
+		["app="],
+		["app in (,a)"],
+		["!x,app in (a,b),example.com/app=web,tier!=test"],
+		[""],
+	])("gives %p as it was read", (text) => {
+		const parsed = parseLabelSelector(text);
+		expect(parsed.kind === "selector" && formatLabelSelector(parsed.selector)).toBe(text);
+	});
+
+	test.each([
+		["b=1,a=2", "a=2,b=1"],
+		["a in (y,x,y)", "a in (x,y)"],
+		["a==x,a in (x)", "a=x"],
+		["a notin (x)", "a!=x"],
+	])("gives %p as it gives %p", (text, expected) => {
+		const parsed = parseLabelSelector(text);
+		expect(parsed.kind === "selector" && formatLabelSelector(parsed.selector)).toBe(expected);
 	});
 });

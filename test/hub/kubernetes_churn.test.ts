@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import { followHub, webService } from "../support/follow_hub.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { serverError, tooManyRequests } from "../support/hub/status.ts";
+import { changePolicies } from "../support/policy_changes.ts";
 import { createRandom } from "../support/random.ts";
 import { shown, truth } from "../support/truth.ts";
 import { until } from "../support/wait.ts";
@@ -48,6 +49,12 @@ function changeNode(hub: TestHub, random: Random): void {
 	}
 }
 
+function changeSome(server: TestHub, random: Random): void {
+	for (let count = random(4); count > 0; count--) change(server, random);
+	if (random(2) === 0) changeNode(server, random);
+	for (let count = random(4); count > 0; count--) changePolicies(server, random);
+}
+
 const FAULTS: readonly ((server: TestHub, random: Random) => void | Promise<void>)[] = [
 	(server) => server.watches()[0]?.end(),
 	(server) => server.watches()[0]?.reset(),
@@ -76,8 +83,7 @@ test.each(SEEDS)(
 		await using client = followHub(server);
 		await until("the first snapshot", () => client.seen.length === 1);
 		for (let step = 0; step < STEPS; step++) {
-			for (let count = random(4); count > 0; count--) change(server, random);
-			if (random(2) === 0) changeNode(server, random);
+			changeSome(server, random);
 			if (random(3) === 0) await FAULTS[random(FAULTS.length)]?.(server, random);
 			// Lets the sockets' events in; how far they get is chance as well.
 			for (let turns = random(60); turns > 0; turns--) await new Promise(setImmediate);

@@ -1,5 +1,7 @@
 // What goes wrong with a hub while it is followed: one fault after the other, each kind in its turn.
 
+import { needsOf } from "../../src/hub/kinds/needs.ts";
+import type { Rule } from "../support/hub/access.ts";
 import type { Fault, Injected } from "../support/hub/fault.ts";
 import type { TestHub } from "../support/hub/hub.ts";
 import { expired, serverError, tooManyRequests } from "../support/hub/status.ts";
@@ -10,11 +12,11 @@ import type { World } from "./world.ts";
 /** The user that the agent is. */
 export const USER = "edge";
 /** What edge/kubernetes grants. */
-export const RULES = [
-	{ verbs: ["list", "watch"], resources: ["services"], groups: [""] },
-	{ verbs: ["list", "watch"], resources: ["endpointslices"], groups: ["discovery.k8s.io"] },
-	{ verbs: ["list", "watch"], resources: ["nodes"], groups: [""] },
-] as const;
+export const RULES: readonly Rule[] = needsOf({ kind: "node", nodeName: "n1" }).map(({ group, resource }) => ({
+	verbs: ["list", "watch"],
+	resources: [resource],
+	groups: [group],
+}));
 
 /**
  * `resuming`: a client goes on from where it was, and what it loses on the way it has lost; `quick`: those, and others after which it
