@@ -1,6 +1,7 @@
 // The pages of an agent, from a status.
 
 import { describe, expect, test } from "bun:test";
+import { parseL4Address } from "../model/address.ts";
 import type { AgentStatus } from "../observe/status.ts";
 import { type PageSources, pagesOf } from "./pages.ts";
 
@@ -29,7 +30,18 @@ const STATUS: AgentStatus = {
 	faults: { slot: 1, storage: 2, eventFull: 3, eventRate: 4 },
 	unknownPortRefusals: 9,
 	sockets: { closed: { UDP: { closed: 5, failed: 1 }, TCP: { closed: 2, failed: 0 } }, limit: null },
-	health: { backends: [], probes: { passed: 0, failed: 0, broken: 0 } },
+	health: {
+		backends: [
+			{
+				backend: parseL4Address("192.0.2.1:80") ?? expect.unreachable(),
+				check: "http:/healthz",
+				state: "failing",
+				since: "2026-01-02T03:04:05.678Z",
+				lastError: "answered 500",
+			},
+		],
+		probes: { passed: 11, failed: 12, broken: 13 },
+	},
 	policies: [
 		{
 			kind: "LocalRedirectPolicy",
@@ -87,6 +99,10 @@ describe("pagesOf()", () => {
 		'balancing_map_entries{map="slots"} 5',
 		'balancing_map_capacity{map="backends"} 131071',
 		"balancing_plan_entries 7",
+		'balancing_backend_state{backend="192.0.2.1:80/TCP",check="http:/healthz",state="failing"} 1',
+		'balancing_health_probes_total{result="passed"} 11',
+		'balancing_health_probes_total{result="failed"} 12',
+		'balancing_health_probes_total{result="broken"} 13',
 		'balancing_memory_bytes{kind="resident"} 2000',
 		'balancing_memory_bytes{kind="heap"} 1000',
 		'balancing_policies{kind="LocalRedirectPolicy",state="programmed"} 1',

@@ -9,10 +9,13 @@ import type { Maps } from "../datapath/maps.ts";
 import { createMemoryMaps } from "../datapath/memory_maps.ts";
 import { viewFrontends } from "../datapath/view.ts";
 import { createWriter } from "../datapath/writer.ts";
-import { type Ip, parseIp, parsePort } from "../model/address.ts";
+import { type Ip, parseIp, parseL4Address, parsePort } from "../model/address.ts";
 import { type Cluster, EMPTY_CLUSTER, type Service } from "../model/cluster.ts";
 import { listEndpoints } from "../model/endpoint_list.ts";
+import type { HealthCheck } from "../model/health_check.ts";
+import type { Quarantine } from "../plan/plan_types.ts";
 import type { Guarding } from "./guarding.ts";
+import type { PlanHealth } from "./health.ts";
 import { createSync } from "./sync.ts";
 
 function ip(text: string): Ip {
@@ -45,8 +48,11 @@ function web(n: number, problems: Cluster["problems"] = [], backend = `10.244.0.
 	return { ...EMPTY_CLUSTER, services: new Map([[key, service]]), slices: new Map([[key, [slice]]]), problems };
 }
 
+const NOBODY: Quarantine = new Set();
+const NOBODY_FAILS: PlanHealth = { quarantine: () => NOBODY, follow: () => false };
+
 /** Maps of which some parts can be broken. */
-function start(memory: Maps = createMemoryMaps()) {
+function start(memory: Maps = createMemoryMaps(), health: PlanHealth = NOBODY_FAILS) {
 	const state = { cluster: EMPTY_CLUSTER, synced: true, putErrno: 0, throws: false, unguarded: EMPTY_CLUSTER.problems };
 	const log = recordingLog();
 	let renamed = 0;
@@ -78,7 +84,7 @@ function start(memory: Maps = createMemoryMaps()) {
 		writer: createWriter({ maps, capacity: CAPACITY, firstGeneration: 1 }),
 		guarding,
 		self: () => selfOf("one"),
-		health: { quarantine: () => new Set(), follow: () => false },
+		health,
 		log,
 		onNames: () => {
 			renamed++;
@@ -112,6 +118,30 @@ describe("createSync()", () => {
 		sync.run(false);
 		expect(log.messages()).toEqual(["info Written"]);
 		expect(renamed()).toBe(1);
+	});
+
+	test("plans again in the same round where the plan puts somebody into quarantine", () => {
+		const check: HealthCheck = { probe: { kind: "tcp" }, interval: 1000, timeout: 500, fails: 1, passes: 1, panic: 0 };
+		let quarantine = NOBODY;
+		const seen: number[] = [];
+		const { sync, state, memory } = start(undefined, {
+			quarantine: () => quarantine,
+			follow({ probes }) {
+				seen.push(probes.size);
+				quarantine = new Set([...probes.keys()].slice(0, 1));
+				return probes.size > 0;
+			},
+		});
+		const two = web(1, [], "10.244.0.1");
+		const services = new Map([...two.services].map(([key, service]) => [key, { ...service, healthCheck: check }]));
+		const slices = new Map(
+			[...two.slices].map(([key, some]) => [key, [...some, ...(web(1, [], "10.244.0.2").slices.get(key) ?? [])]]),
+		);
+		state.cluster = { ...two, services, slices };
+		sync.run(false);
+		expect(seen).toEqual([2]);
+		const backends = viewFrontends(memory).flatMap((view) => view.backends.map(({ address }) => address));
+		expect(backends).toEqual([parseL4Address("10.244.0.2:80") ?? expect.unreachable()]);
 	});
 
 	test("tells of each round that changed frontends, or only their backends", () => {

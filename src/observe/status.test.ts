@@ -1,6 +1,7 @@
 // The status page as a person reads it.
 
 import { expect, test } from "bun:test";
+import { type L4Address, parseL4Address } from "../model/address.ts";
 import { type AgentStatus, parseStatus, problemLine, renderStatus } from "./status.ts";
 
 const STATUS: AgentStatus = {
@@ -51,6 +52,46 @@ test("renderStatus() of an agent of a former version, which knows neither polici
 	const { policies: _, health: __, ...former } = STATUS;
 	expect(renderStatus(parseStatus(JSON.stringify(former)))).toBe(renderStatus(STATUS));
 	expect(parseStatus(JSON.stringify(STATUS))).toEqual(STATUS);
+});
+
+const WELL = {
+	backend: address("192.0.2.1:5432"),
+	check: "tcp",
+	state: "ok",
+	since: "2026-01-02T03:04:05.678Z",
+	lastError: null,
+} as const;
+const BAD = {
+	...WELL,
+	backend: address("[fd00::2]:5432"),
+	state: "quarantined",
+	lastError: "connection reset",
+} as const;
+const PROBES = { passed: 1, failed: 2, broken: 0 };
+
+function address(text: string): L4Address {
+	return parseL4Address(text) ?? expect.unreachable();
+}
+
+test("renderStatus() has a table of backends where there are health checks", () => {
+	const text = renderStatus({ ...STATUS, health: { backends: [WELL, BAD], probes: PROBES } });
+	expect(text).toEndWith(`Health      1 ok, 1 quarantined
+  BACKEND             CHECK  STATE        SINCE                     LAST ERROR
+  192.0.2.1:5432/TCP  tcp    ok           2026-01-02T03:04:05.678Z  -
+  [fd00::2]:5432/TCP  tcp    quarantined  2026-01-02T03:04:05.678Z  connection reset
+Problems    0
+`);
+});
+
+test("renderStatus() shows only those of many backends that are not well", () => {
+	const backends = [...Array.from({ length: 30 }, () => WELL), BAD];
+	const text = renderStatus({ ...STATUS, health: { backends, probes: PROBES } });
+	expect(text).toContain("Health      30 ok, 1 quarantined\n");
+	expect(text.match(/^ {2}\S.* ok /gm)).toBeNull();
+	expect(text).toContain("  [fd00::2]:5432/TCP  tcp    quarantined");
+	expect(renderStatus({ ...STATUS, health: { backends: backends.slice(0, 30), probes: PROBES } })).toEndWith(
+		"Health      30 ok\nProblems    0\n",
+	);
 });
 
 test("renderStatus() has a table of policies where there are any", () => {

@@ -346,3 +346,23 @@ test("thousands of probes leave no file open", async () => {
 	await until("closed", () => well.sockets.size + bad.sockets.size === 0);
 	await until("as many as before", () => openFiles() <= before);
 }, 60_000);
+
+test("that no file can be opened is our own fault, whatever the runtime says", async () => {
+	const { port } = await serve(() => {});
+	const program = `
+		import { openSync } from "node:fs";
+		import { runProbe } from ${JSON.stringify(`${import.meta.dir}/probe.ts`)};
+		const probe = (kind) => runProbe({ address: "127.0.0.1:${port}/TCP", check: { ...kind, timeout: 5000 } }, new AbortController().signal);
+		const kinds = [{ probe: { kind: "tcp" } }, { probe: { kind: "http", path: "/" } }, { probe: { kind: "dns", name: "a" } }];
+		await probe(kinds[0]);
+		try {
+			for (;;) openSync("/dev/null", "r");
+		} catch {}
+		console.log(JSON.stringify(await Promise.all(kinds.map(probe))));
+		process.exit(0);
+	`;
+	const limited = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", process.execPath, "-e", program];
+	const child = Bun.spawn(limited, { stdout: "pipe", stderr: "inherit" });
+	const outcome = { kind: "broken", reason: "no more files can be opened: EMFILE" };
+	expect(JSON.parse(await child.stdout.text())).toEqual([outcome, outcome, outcome]);
+});
