@@ -4,12 +4,18 @@ import { expect, test } from "bun:test";
 import { tmpdir } from "node:os";
 import { checkup } from "./checkup.ts";
 
-const WHAT = ["kernel", "programs", "cgroup", "refusals", "events", "closing sockets", "kernel clients"];
+const WHAT = ["kernel", "programs", "cgroup", "refusals", "events", "closing sockets", "redirects", "kernel clients"];
 
 test("checkup() has one finding for each thing, with a fact", () => {
 	const findings = checkup(undefined);
 	expect(findings.map(({ what }) => what)).toEqual(WHAT);
 	for (const { fact } of findings) expect(fact).toMatch(/\S/);
+});
+
+test("checkup() says where redirects cannot know their own backends", () => {
+	const redirects = checkup(tmpdir()).find(({ what }) => what === "redirects");
+	expect(redirects?.state).toBe("limited");
+	expect(redirects?.fact).toContain("a redirect may catch its own backend");
 });
 
 test("checkup() says what is wrong with a cgroup, and what to do", () => {

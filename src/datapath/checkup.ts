@@ -1,8 +1,9 @@
 // What this kernel and this process can do for the programs, fact by fact; changes nothing.
 
 import { kernelVersion, probeHelper, probeProgramType } from "bun-ffi-libbpf";
-import { assertCgroup, seeCgroupRoot } from "./cgroup.ts";
+import { assertCgroup, cgroupLevel, cgroupV1Roots, seeCgroupRoot } from "./cgroup.ts";
 import { HELPERS } from "./datapath.ts";
+import { createNamespaces } from "./namespaces.ts";
 import { whyNotClosing } from "./sockets.ts";
 
 /** `limited`: all that matters works, and something that is told does not. */
@@ -68,6 +69,22 @@ function checkClosing(): Verdict {
 		: limited(`connected UDP sockets stay with backends that are gone, unconnected ones go on: ${reason}`);
 }
 
+/** By what a redirect's own backend is told from its clients, as pod_identity.ts finds it. */
+function checkRedirects(path: string | undefined): Verdict {
+	const unseen = createNamespaces().limit();
+	if (unseen !== undefined) return limited(`a redirect may catch its own backend: ${unseen}`);
+	const root = path ?? seeCgroupRoot();
+	if (root !== undefined && cgroupLevel(root) === undefined)
+		return limited(
+			`a redirect may catch its own backend on the host's network: ${root} does not lead to cgroup v2's root`,
+		);
+	if (cgroupV1Roots().length > 0)
+		return limited(
+			"a redirect may catch its own backend on the host's network, if that is in cgroup v1 alone: boot with systemd.unified_cgroup_hierarchy=1",
+		);
+	return ok("redirects know their own backends by cgroup and network namespace");
+}
+
 /** Before, the kernel wrote the translated address into what NFS and SMB keep for their next connect ("net: Avoid address overwrite in kernel_connect"). */
 function checkKernelClients(): Verdict {
 	return isAtLeast([6, 7])
@@ -84,6 +101,7 @@ const CHECKS: readonly (readonly [what: string, check: (cgroup: string | undefin
 	["refusals", checkErrno],
 	["events", checkNames],
 	["closing sockets", checkClosing],
+	["redirects", checkRedirects],
 	["kernel clients", checkKernelClients],
 ];
 
