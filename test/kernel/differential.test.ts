@@ -4,13 +4,21 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import fc from "fast-check";
 import { CAPACITY } from "../../src/datapath/capacity.ts";
 import { describeMap } from "../../src/datapath/describe.ts";
+import type { Identity } from "../../src/datapath/guards.ts";
 import { createWriter, type Writer } from "../../src/datapath/writer.ts";
 import type { Question, Scope } from "../../src/plan/explain/explanation.ts";
 import { explain } from "../../src/plan/explain.ts";
 import { createPlanner } from "../../src/plan/plan.ts";
-import { EMPTY_PLAN, type HubSnapshot, type Plan, type Self } from "../../src/plan/plan_types.ts";
+import {
+	EMPTY_PLAN,
+	type GuardedPod,
+	type HubSnapshot,
+	type Plan,
+	type Quarantine,
+	type Self,
+} from "../../src/plan/plan_types.ts";
 import { renderPlan } from "../../src/plan/render.ts";
-import { type Cgroup, cgroup } from "../support/cgroup.ts";
+import { type Cgroup, cgroup, cgroupMount } from "../support/cgroup.ts";
 import { client } from "../support/client.ts";
 import { datapath, type TestDatapath } from "../support/datapath.ts";
 import { createExpectation, type Sent } from "../support/expectation.ts";
@@ -23,17 +31,19 @@ import { applyEdits, edit, emptyHubs, self } from "../support/random_cluster.ts"
 import { questionsOf } from "../support/random_questions.ts";
 
 /** Histories, each of some clusters; BALANCING_RUNS multiplies them. */
-const RUNS = 80;
+const RUNS = 120;
 const PACKETS = 40;
 /** To look for a smaller history that fails. */
 const PATIENCE_MS = 60_000;
 /** Chance must not have passed by what is compared. */
 const KINDS = [
 	...["pass without a frontend", "refuse without a frontend", "kept flow", "kept client"],
-	...["ServiceClusterIP", "ServiceNodeport", "ServiceExternalIP"].flatMap((mode) => [
-		`refuse ${mode}`,
-		`translate ${mode}`,
-	]),
+	...["ServiceClusterIP", "ServiceNodeport", "ServiceExternalIP", "balancingPod", "balancingAddress"].flatMap(
+		(mode) => [`refuse ${mode}`, `translate ${mode}`],
+	),
+	...["translate balancingHostPort", "translate balancingNodeProxy", "quarantined"],
+	...["localRedirectService", "localRedirectAddress"].map((mode) => `translate ${mode}`),
+	...["limited", "own pod of the host's network", "own pod with a network of its own"],
 ];
 
 // No test is about time; a busy machine may take long, and thousands of histories longer.
@@ -49,11 +59,14 @@ const round = fc.record({
 const history = fc.record({ self, rounds: fc.array(round, { minLength: 1, maxLength: 8, size: "max" }) });
 type History = typeof history extends fc.Arbitrary<infer T> ? T : never;
 
+const SCOPES = ["host", "pod"] as const;
 const stack = new AsyncDisposableStack();
 let group: Cgroup;
 let nets: Readonly<Record<Scope, Netns>>;
 let clients: Readonly<Record<Scope, Packets>>;
 let hostNetns: bigint;
+/** By what the kernel knows the clients. */
+let identities: Readonly<Record<Scope, Identity>>;
 let canSetRetval: boolean;
 let bpf: TestDatapath;
 let writer: Writer;
@@ -61,8 +74,17 @@ let writer: Writer;
 beforeAll(async () => {
 	group = stack.use(cgroup());
 	nets = { host: stack.use(openNet()), pod: stack.use(openNet()) };
-	clients = { host: stack.use(openPackets(nets.host, group.path)), pod: stack.use(openPackets(nets.pod, group.path)) };
+	const groups = { host: stack.use(cgroup(group.path)), pod: stack.use(cgroup(group.path)) };
+	clients = {
+		host: stack.use(openPackets(nets.host, groups.host.path)),
+		pod: stack.use(openPackets(nets.pod, groups.pod.path)),
+	};
 	hostNetns = await cookieOf(nets.host);
+	identities = {
+		// A Pod on the host's network is known by its cgroup alone.
+		host: { kind: "cgroup", id: groups.host.id, level: levelOf(groups.host) },
+		pod: { kind: "netns", cookie: await cookieOf(nets.pod) },
+	};
 });
 
 afterAll(() => stack.disposeAsync());
@@ -74,16 +96,26 @@ async function cookieOf({ name }: Netns): Promise<bigint> {
 	return BigInt(await within.ask("cookie a"));
 }
 
+/** The root of cgroup v2 is at level 0. */
+function levelOf({ path }: Cgroup): number {
+	return path.slice(cgroupMount().length).split("/").length - 1;
+}
+
 interface World {
 	readonly hubs: readonly HubSnapshot[];
 	readonly self: Self;
 	readonly plan: Plan;
+	readonly quarantine: Quarantine;
+	/** Which Pods the clients are. */
+	readonly pods: Pods;
 }
+
+type Pods = Readonly<Record<Scope, string | undefined>>;
 
 /** What the kernel holds at the beginning is nothing. */
 async function empty(): Promise<void> {
 	for (const each of Object.values(clients)) await each.reset();
-	write(EMPTY_PLAN);
+	write(EMPTY_PLAN, { host: undefined, pod: undefined });
 }
 
 /** Another agent begins with what is in the maps. */
@@ -91,9 +123,29 @@ function restart(): void {
 	writer = createWriter({ maps: bpf.maps, capacity: CAPACITY, firstGeneration: 1 });
 }
 
-function write(plan: Plan): void {
+function write(plan: Plan, pods: Pods): void {
+	const guards = new Map([...plan.guards].map(([name, own]) => [name, identitiesOf(own, pods)]));
+	expect(bpf.guards.add(guards)).toEqual([]);
 	const { failures, problems, pending } = writer.write(plan, { synced: true });
 	expect({ failures, problems, pending }).toEqual({ failures: [], problems: [], pending: 0 });
+	expect(bpf.guards.prune(guards, bpf.maps.dump("frontends"))).toEqual([]);
+}
+
+function identitiesOf(own: readonly GuardedPod[], pods: Pods): readonly Identity[] {
+	return SCOPES.flatMap((scope) => (own.some(({ pod }) => pod === pods[scope]) ? [identities[scope]] : []));
+}
+
+/** Most often one of this node. */
+function choosePods(hubs: readonly HubSnapshot[], { nodeName }: Self, random: Random): Pods {
+	const all = hubs.flatMap(({ cluster }) => [...cluster.pods.values()]).filter((pod) => pod.nodeName === nodeName);
+	const choose = () => (random() < 0.3 ? undefined : all[Math.floor(random() * all.length)]?.key);
+	return { host: choose(), pod: choose() };
+}
+
+/** Now and then some of what is probed has failed. */
+function chooseQuarantine({ probes }: Plan, random: Random): Quarantine {
+	const share = random() < 0.25 ? 0 : random();
+	return new Set([...probes.keys()].filter(() => random() < share));
 }
 
 function packetOf({ ip, port, protocol }: Question, random: Random): Packet {
@@ -117,7 +169,7 @@ function refusalOr(answer: string, { call }: Packet): string {
 async function send(questions: readonly Question[], random: Random): Promise<readonly Omit<Sent, "explanation">[]> {
 	const packets = questions.map((question) => ({ question, packet: packetOf(question, random) }));
 	const sent: Omit<Sent, "explanation">[] = [];
-	for (const scope of ["host", "pod"] as const) {
+	for (const scope of SCOPES) {
 		const some = packets.filter(({ question }) => question.client.scope === scope);
 		const answers = await clients[scope].send(some.map(({ packet }) => packet));
 		for (const [index, each] of some.entries()) {
@@ -129,7 +181,7 @@ async function send(questions: readonly Question[], random: Random): Promise<rea
 }
 
 function describeFailure(
-	{ plan, hubs, self: who }: World,
+	{ plan, hubs, self: who, quarantine, pods }: World,
 	{ packet, explanation, answer }: Sent,
 	wanted: string,
 ): string {
@@ -139,11 +191,11 @@ function describeFailure(
 		...explanation.endpoints.map((endpoint) => JSON.stringify(endpoint)),
 		`because ${explanation.because}`,
 		`Kernel:\n${mapsText(bpf.maps)}`,
-		...(["addresses", "affinities"] as const).flatMap((map) =>
+		...(["addresses", "affinities", "guards"] as const).flatMap((map) =>
 			describeMap(bpf.maps, map).map((each) => Bun.inspect(each, { compact: true })),
 		),
 		`Plan:\n${renderPlan(plan)}`,
-		Bun.inspect({ self: who, hubs }, { depth: 20 }),
+		Bun.inspect({ self: who, pods, quarantine, hubs }, { depth: 20 }),
 	].join("\n");
 }
 
@@ -159,25 +211,45 @@ async function live({ self: who, rounds }: History, count: number, tally: Tally)
 			restart();
 			planner = createPlanner();
 		}
-		hubs = applyEdits(
-			hubs,
-			edits.filter(({ kind }) => kind !== "policy"),
-		);
+		hubs = applyEdits(hubs, edits);
 		const self = { ...who, addresses: now.addresses };
-		const world = { hubs, self, plan: planner(hubs, self) };
-		write(world.plan);
-		expectation.program(world.plan);
 		const random = createRandom(seed);
-		for (const each of await send(questionsOf(hubs, self, random, PACKETS), random)) {
-			const sent: Sent = { ...each, explanation: explain(hubs, self, each.question) };
+		const quarantine = chooseQuarantine(planner(hubs, self), random);
+		const pods = choosePods(hubs, self, random);
+		const world = { hubs, self, plan: planner(hubs, self, quarantine), quarantine, pods };
+		write(world.plan, pods);
+		expectation.program(world.plan);
+		for (const each of await send(questionsIn(world, random), random)) {
+			const sent: Sent = { ...each, explanation: explain(hubs, self, each.question, quarantine) };
 			const wanted = expectation.judge(sent);
 			if (wanted !== undefined) throw new Error(describeFailure(world, sent, wanted));
-			tally(`${sent.explanation.verdict.kind} ${sent.explanation.frontend?.mode ?? "without a frontend"}`);
+			for (const kind of kindsOf(sent)) tally(kind);
 		}
 	}
 	const { flows, clients: sticky } = expectation.kept();
 	tally("kept flow", flows);
 	tally("kept client", sticky);
+}
+
+/** Each client is the Pod that it is, or none. */
+function questionsIn({ hubs, self, pods }: World, random: Random): readonly Question[] {
+	return questionsOf(hubs, self, random, PACKETS).map((question) => {
+		const { scope } = question.client;
+		const pod = pods[scope];
+		return { ...question, client: pod === undefined ? { scope } : { scope, pod } };
+	});
+}
+
+function kindsOf({ question: { client }, explanation }: Sent): readonly string[] {
+	const { verdict, frontend, limited, steps } = explanation;
+	const isOwn = steps.some((step) => step === `Pod ${client.pod} is one of its own: it is not redirected`);
+	const own = client.scope === "host" ? "own pod of the host's network" : "own pod with a network of its own";
+	return [
+		`${verdict.kind} ${frontend?.mode ?? "without a frontend"}`,
+		...(limited === undefined ? [] : ["limited"]),
+		...(isOwn ? [own] : []),
+		...(steps.some((step) => step.startsWith("Quarantined")) ? ["quarantined"] : []),
+	];
 }
 
 /** The search for a smaller failure ends some time, so that one is seen at all. */

@@ -38,9 +38,13 @@ interface Memory {
 	unbroken: boolean;
 }
 
+/** Of a frontend. Redirects stand before who would have their address without them. */
+type Place = `${L4Address} ${"redirect" | "plain"}`;
+
 interface Flow extends Memory {
 	readonly dialled: L4Address;
-	readonly frontend: L4Address;
+	/** Several where it cannot be told which one it was. */
+	readonly frontends: readonly Place[];
 }
 
 interface Client extends Memory {
@@ -66,7 +70,7 @@ interface Recalled {
 }
 
 interface Learned extends Recalled {
-	readonly at: L4Address;
+	readonly at: Place;
 	readonly answer: string;
 	readonly how: "chosen" | "kept" | "unclear";
 }
@@ -76,7 +80,7 @@ type Ours = Exclude<Verdict, { readonly kind: "pass" }>;
 export function createExpectation(): Expectation {
 	const sockets = new Map<string, Socket>();
 	const clients = new Map<string, Client>();
-	let frontends: ReadonlyMap<L4Address, Frontend> = new Map();
+	let frontends: ReadonlyMap<Place, Frontend> = new Map();
 	let [flowsKept, clientsKept] = [0, 0];
 
 	function socketOf(scope: Scope, { call, family }: Packet): Socket | undefined {
@@ -88,18 +92,18 @@ export function createExpectation(): Expectation {
 	}
 
 	/** What a frontend may know of who connects. */
-	function recall({ question, packet }: Sent, at: L4Address): Recalled {
+	function recall({ question, packet }: Sent, at: Place): Recalled {
 		const dialled = l4Address(question.ip, question.port, question.protocol);
 		const { scope } = question.client;
 		const socket = socketOf(scope, packet);
-		const flow = socket?.flows.find((each) => each?.dialled === dialled && each.frontend === at);
+		const flow = socket?.flows.find((each) => each?.dialled === dialled && each.frontends.includes(at));
 		const affinity = frontends.get(at)?.affinity;
 		const group = affinity?.group ?? "";
 		const name = affinity === undefined ? "" : `${group} ${whoIs(affinity, scope)}`;
 		return { dialled, socket, flow, client: clients.get(name), name, group, isLong: Number(affinity?.seconds) >= LONG };
 	}
 
-	function judgeOurs(sent: Sent, verdict: Ours, at: L4Address): string | undefined {
+	function judgeOurs(sent: Sent, verdict: Ours, at: Place): string | undefined {
 		const { answer } = sent;
 		const recalled = recall(sent, at);
 		const { flow, client } = recalled;
@@ -112,9 +116,43 @@ export function createExpectation(): Expectation {
 		return undefined;
 	}
 
+	/** A flow of the redirect stays, and so does one of who is next; what is new goes to the redirect while there is room in the second. */
+	function judgeRedirect(sent: Sent, verdict: Ours, address: L4Address): string | undefined {
+		const [redirect, plain] = [placeOf(address, true), placeOf(address, false)];
+		const after = afterRedirect(sent, plain);
+		if (after !== undefined && isKept(recall(sent, plain).flow, after)) return judgeOurs(sent, after, plain);
+		const { flow } = recall(sent, redirect);
+		if (isKept(flow, verdict)) return judgeOurs(sent, verdict, redirect);
+		const old = [...oldOutcomes(verdict, flow), ...oldOutcomes(after, recall(sent, plain).flow)];
+		const over = overOutcomes(sent);
+		if (old.length + over.length === 0) return judgeOurs(sent, verdict, redirect);
+		return judgeEither(sent, [redirect, plain], [...newOutcomes(verdict, undefined), ...over, ...old]);
+	}
+
+	/** By which of both it went is not to be seen: from now on it may be either's. */
+	function judgeEither(sent: Sent, either: readonly [Place, Place], allowed: readonly string[]): string | undefined {
+		const { answer } = sent;
+		const { socket, dialled, name } = recall(sent, either[1]);
+		if (!allowed.includes(answer)) return `one of ${allowed.join(" ")}`;
+		if (answer !== REFUSED && socket !== undefined)
+			remember(socket, { dialled, frontends: either, answer, unbroken: false });
+		clients.delete(name);
+		return undefined;
+	}
+
+	/** What a plan says of who is next. */
+	function afterRedirect(sent: Sent, plain: Place): Ours | undefined {
+		const { limited } = sent.explanation;
+		if (limited !== undefined && limited.verdict.kind !== "pass") return limited.verdict;
+		const next = frontends.get(plain);
+		if (next === undefined) return undefined;
+		const { active, terminating } = next;
+		return { kind: "translate", active, terminating };
+	}
+
 	function learn(learned: Learned): void {
 		const { at, answer, how, dialled, socket, name } = learned;
-		if (socket !== undefined) remember(socket, { dialled, frontend: at, answer, unbroken: true });
+		if (socket !== undefined) remember(socket, { dialled, frontends: [at], answer, unbroken: true });
 		if (how === "kept") flowsKept += 1;
 		else if (name !== "") learnClient(learned);
 	}
@@ -129,7 +167,12 @@ export function createExpectation(): Expectation {
 
 	function judgeWay(sent: Sent): string | undefined {
 		const { verdict, frontend } = sent.explanation;
-		if (verdict.kind !== "pass" && frontend !== undefined) return judgeOurs(sent, verdict, frontend.address);
+		if (verdict.kind !== "pass" && frontend !== undefined) {
+			const isRedirect = frontend.mode.startsWith("localRedirect");
+			return isRedirect
+				? judgeRedirect(sent, verdict, frontend.address)
+				: judgeOurs(sent, verdict, placeOf(frontend.address, false));
+		}
 		const wanted = verdict.kind === "pass" ? textOf(reached(sent.question)) : REFUSED;
 		return sent.answer === wanted ? undefined : wanted;
 	}
@@ -139,7 +182,7 @@ export function createExpectation(): Expectation {
 	}
 
 	function program(plan: Plan): void {
-		frontends = frontendsOf(plan);
+		frontends = placesOf(plan);
 		breakFlows(sockets, frontends);
 		breakClients(clients, frontends);
 	}
@@ -160,13 +203,13 @@ function isSameAgain({ how, client, answer }: Learned): boolean {
 }
 
 /** What comes back after a while may have another id. */
-function breakFlows(sockets: ReadonlyMap<string, Socket>, frontends: ReadonlyMap<L4Address, Frontend>): void {
+function breakFlows(sockets: ReadonlyMap<string, Socket>, frontends: ReadonlyMap<Place, Frontend>): void {
 	for (const { flows } of sockets.values())
 		for (const flow of flows) if (flow !== undefined && !stillHas(frontends, flow)) flow.unbroken = false;
 }
 
 /** With a group's last frontend its clients are forgotten. */
-function breakClients(clients: Map<string, Client>, frontends: ReadonlyMap<L4Address, Frontend>): void {
+function breakClients(clients: Map<string, Client>, frontends: ReadonlyMap<Place, Frontend>): void {
 	const all = [...frontends.values()];
 	const groups = new Set(all.map(({ affinity }) => affinity?.group));
 	const backends = new Set(all.flatMap(backendsOf));
@@ -174,18 +217,54 @@ function breakClients(clients: Map<string, Client>, frontends: ReadonlyMap<L4Add
 	for (const [name, { group }] of clients) if (!groups.has(group)) clients.delete(name);
 }
 
-function stillHas(frontends: ReadonlyMap<L4Address, Frontend>, { frontend, answer }: Flow): boolean {
-	const there = frontends.get(frontend);
-	return there !== undefined && backendsOf(there).includes(answer);
+function stillHas(places: ReadonlyMap<Place, Frontend>, { frontends, answer }: Flow): boolean {
+	return frontends.every((place) => {
+		const there = places.get(place);
+		return there !== undefined && backendsOf(there).includes(answer);
+	});
+}
+
+function placeOf(address: L4Address, isRedirect: boolean): Place {
+	return `${address} ${isRedirect ? "redirect" : "plain"}`;
+}
+
+function placesOf(plan: Plan): ReadonlyMap<Place, Frontend> {
+	const places = new Map<Place, Frontend>();
+	for (const [address, frontend] of frontendsOf(plan)) {
+		const { redirect } = frontend;
+		places.set(placeOf(address, redirect !== undefined), frontend);
+		if (redirect?.next !== undefined) places.set(placeOf(address, false), redirect.next);
+	}
+	return places;
+}
+
+/** A limit that random packets never come to. */
+const UNREACHABLE = 100_000;
+
+/** Of what is over the limit, if anything may be. */
+function overOutcomes({ explanation: { limited }, question }: Sent): readonly string[] {
+	if (limited === undefined || limited.perSecond >= UNREACHABLE) return [];
+	return limited.verdict.kind === "pass" ? [textOf(reached(question))] : newOutcomes(limited.verdict, undefined);
+}
+
+/** It is known whose the flow is, and that it has been there all the time. */
+function isKept(flow: Flow | undefined, verdict: Ours): boolean {
+	return flow?.unbroken === true && backendsIn(verdict).includes(flow.answer);
+}
+
+/** What a frontend that was gone has left behind may be used. */
+function oldOutcomes(verdict: Ours | undefined, flow: Flow | undefined): readonly string[] {
+	if (verdict === undefined || flow === undefined) return [];
+	return backendsIn(verdict).includes(flow.answer) ? [flow.answer] : [];
 }
 
 function backendsOf({ active, terminating }: Frontend): readonly string[] {
 	return [...active, ...terminating].map(textOf);
 }
 
-/** Each namespace has one process; both are of one cgroup, and of one user. */
+/** Each namespace has one process, and one cgroup; both are of one user. */
 function whoIs({ client }: Affinity, scope: Scope): string {
-	return client === "netns" || client === "process" ? `${client} ${scope}` : client;
+	return client === "uid" ? client : `${client} ${scope}`;
 }
 
 /** Where a choice made anew may lead. */
@@ -197,9 +276,13 @@ function newOutcomes(verdict: Ours, client: Client | undefined): readonly string
 
 /** A flow keeps its backend as long as the frontend has it. What a frontend that was gone has left behind may be used. */
 function outcomesOf(verdict: Ours, news: readonly string[], flow: Flow | undefined): readonly string[] {
-	const active = verdict.kind === "refuse" ? [] : verdict.active;
-	if (flow === undefined || ![...active, ...verdict.terminating].map(textOf).includes(flow.answer)) return news;
+	if (flow === undefined || !backendsIn(verdict).includes(flow.answer)) return news;
 	return flow.unbroken ? [flow.answer] : [...news, flow.answer];
+}
+
+function backendsIn(verdict: Ours): readonly string[] {
+	const active = verdict.kind === "refuse" ? [] : verdict.active;
+	return [...active, ...verdict.terminating].map(textOf);
 }
 
 function remember(socket: Socket, flow: Flow): void {

@@ -204,7 +204,7 @@ function policyAmong(names: Names): fc.Arbitrary<Policy> {
 		.tuple(
 			baseAmong(names),
 			fc.record({ pods: podSelector, ports: backPorts }),
-			rare("qosLimit", fc.constantFrom(0, 5)),
+			rare("qosLimit", fc.constantFrom(0, 1, 5, 1_000_000)),
 		)
 		.map(([base, ...more]) => Object.assign({ kind: "LocalRedirectPolicy" as const }, base, ...more));
 	const balancing: fc.Arbitrary<BalancingPolicy> = fc
