@@ -179,7 +179,7 @@ function staleServices({ services }: HubMemory, stale: ReadonlySet<Entry>): read
 }
 
 /** A chunk's in a plan. No name of a Service ends in a blank and a number, and no policy's key is a Service's. */
-export function chunkKeyOf({ rank }: HubMemory, key: string): string {
+export function chunkKeyOf(rank: number, key: string): string {
 	return rank === 0 ? key : `${key} ${rank}`;
 }
 

@@ -149,7 +149,7 @@ function refreshService(memory: Memory, { hub, service, group, stale }: Input, t
 	}
 	const claim: Claim = { rank, object: key, created: ageOf(service.created) };
 	const draft = draftService({ service, rank, hub: name, parts }, memory.self, memory.quarantine);
-	enter(memory, hub, { kind: "service", service, parts, draft, claim, key: chunkKeyOf(hub, key) }, touched);
+	enter(memory, hub, { kind: "service", service, parts, draft, claim, key: chunkKeyOf(rank, key) }, touched);
 	return true;
 }
 

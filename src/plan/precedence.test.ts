@@ -209,6 +209,18 @@ describe("Problems", () => {
 		expect(problems([BL_VIP])).toEqual(problems([]));
 	});
 
+	test("one for the younger of two redirects seen from no host, whether anybody serves or not", () => {
+		const whole = { ...selfOf(""), isWholeCluster: true };
+		const policies = [
+			redirect("z", { ip: "169.254.1.1", pods: "app=gone", created: OLD, outCluster: false }),
+			redirect("a", { ip: "169.254.1.1", created: YOUNG, nodes: "tier=edge" }),
+		];
+		const reasons = (self: typeof whole | typeof SELF) =>
+			planFresh(hubsOf(clusterOf(policies)), self).problems.map(({ object, reason }) => `${object} ${reason}`);
+		expect(reasons(whole)).toEqual(["LocalRedirectPolicy a FrontendConflict", "LocalRedirectPolicy z NoBackends"]);
+		expect(reasons(SELF)).toEqual([]);
+	});
+
 	test("one for a policy whose address an earlier hub's Service has", () => {
 		expect(conflicts([], [LR_VIP])).toEqual([
 			"LocalRedirectPolicy lr-vip spec.frontend FrontendConflict: 10.96.0.1:80/TCP belongs to Service demo/web of east, an earlier hub: put this hub before it, or give one of the two another address (west)",

@@ -9,7 +9,7 @@ import { examine, type Probes } from "../probes.ts";
 import { repeatByWeight } from "../weights.ts";
 import { complainOfEmpty, frontendOf, type Owner } from "./frontend.ts";
 import type { Place } from "./places.ts";
-import { isSelected, selectPods, sortPods } from "./pods.ts";
+import { sortPods } from "./pods.ts";
 import type { Complain, PolicySubject } from "./subject.ts";
 import { type Obstacle, wayOf } from "./ways.ts";
 
@@ -74,7 +74,7 @@ function finderOf({ policy, pods, vantage }: PolicySubject<BalancingPolicy>, los
 				[],
 			);
 		};
-	const selected = selectPods(pods.values(), (pod) => isSelected(pod, backend.pods));
+	const selected = pods.find(backend.pods);
 	const missed = new Set(sortPods(selected).wanted);
 	const way = wayOf(backend.mode, vantage);
 	return (place) => {

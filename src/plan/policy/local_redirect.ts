@@ -7,7 +7,7 @@ import type { Backends } from "../endpoints.ts";
 import type { Frontend, GuardedPod, Self } from "../plan_types.ts";
 import { complainOfEmpty, frontendOf, type Owner } from "./frontend.ts";
 import type { Place } from "./places.ts";
-import { isReady, isSelected, selectPods } from "./pods.ts";
+import { isOld, isReady } from "./pods.ts";
 import type { Complain, PolicySubject } from "./subject.ts";
 
 /** Clients that a redirect lets past. */
@@ -30,9 +30,9 @@ export function draftRedirect(
 ): RedirectDraft {
 	const { policy, pods } = subject;
 	const { self, complain } = to;
-	const local = selectPods(pods.values(), (pod) => isLocal(pod, self) && isSelected(pod, policy.pods));
+	const local = pods.find(policy.pods).filter((pod) => isLocal(pod, self));
 	const ready = local.filter(isReady);
-	const old = local.filter((pod) => pod.terminating);
+	const old = local.filter(isOld);
 	const mode = policy.frontend.kind === "service" ? "localRedirectService" : "localRedirectAddress";
 	const owner: Owner = { policy, mode, complain };
 	const group = guardGroup(subject);

@@ -1,7 +1,5 @@
-// Which pods a policy selects, and what each of them is good for.
+// What a policy's pods are good for.
 
-import { type LabelSelector, matchesLabels } from "../../model/label_selector.ts";
-import { labelIn } from "../../model/labels.ts";
 import type { Pod } from "../../model/pod.ts";
 
 export interface PodUses {
@@ -11,24 +9,19 @@ export interface PodUses {
 	readonly others: readonly Pod[];
 }
 
-export function isSelected({ labels }: Pod, selector: LabelSelector): boolean {
-	return matchesLabels(selector, (key) => labelIn(labels, key));
+export function isReady({ ready, terminating, finished }: Pod): boolean {
+	return ready && !terminating && !finished;
 }
 
-/** Sorted by key. */
-export function selectPods(pods: Iterable<Pod>, isMeant: (pod: Pod) => boolean): readonly Pod[] {
-	const selected: Pod[] = [];
-	for (const pod of pods) if (!pod.finished && isMeant(pod)) selected.push(pod);
-	return selected.sort((a, b) => (a.key < b.key ? -1 : 1));
+/** It keeps the flows that it has. */
+export function isOld({ terminating, finished }: Pod): boolean {
+	return terminating && !finished;
 }
 
-export function isReady({ ready, terminating }: Pod): boolean {
-	return ready && !terminating;
-}
-
+/** Those that have ended are good for nothing. */
 export function sortPods(selected: readonly Pod[]): PodUses {
 	const ready = selected.filter(isReady);
-	const wanted = ready.length > 0 ? ready : selected.filter((pod) => pod.ready);
+	const wanted = ready.length > 0 ? ready : selected.filter((pod) => pod.ready && !pod.finished);
 	const news = new Set(wanted);
-	return { wanted, others: selected.filter((pod) => pod.terminating && !news.has(pod)) };
+	return { wanted, others: selected.filter((pod) => isOld(pod) && !news.has(pod)) };
 }

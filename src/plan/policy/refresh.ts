@@ -6,22 +6,24 @@ import type { Pod } from "../../model/pod.ts";
 import { type Policy, policyKey } from "../../model/policy.ts";
 import { ageOf, type Claim } from "../claims.ts";
 import { enter, forget } from "../entries.ts";
-import { chunkKeyOf, type Entry, type HubMemory, type Memory, type PolicyEntry } from "../memory.ts";
+import { chunkKeyOf, type Entry, type HubMemory, type Memory } from "../memory.ts";
 import { draftPolicy } from "./draft.ts";
 import { holdsHere } from "./hosts.ts";
-import { isSelected } from "./pods.ts";
+import { createPodFinder, type PodFinder } from "./pod_finder.ts";
+import type { PolicySubject } from "./subject.ts";
 
 /** Those in `stale` in any case. Claims whose chunk may be another one now are noted in `touched`. */
 export function refreshPolicies(memory: Memory, hub: HubMemory, stale: ReadonlySet<Entry>, touched: Set<Claim>): void {
 	const { cluster, planned } = hub;
 	if (cluster === planned && hub.vantage === hub.plannedVantage && stale.size === 0) return;
-	const pods = changedPods(planned.pods, cluster.pods);
+	const changed = createPodFinder(changedPods(planned.pods, cluster.pods));
+	const pods = createPodFinder({ [Symbol.iterator]: () => cluster.pods.values() });
 	for (const policy of cluster.policies.values()) {
 		const entry = hub.policies.get(policyKey(policy));
 		const service = serviceOf(policy, cluster);
 		const isKnown = entry !== undefined && entry.policy === policy && entry.service === service && !stale.has(entry);
-		if (isKnown && !pods.some((pod) => selects(policy, pod)) && seesTheSame(policy, hub, memory)) continue;
-		enter(memory, hub, draft(memory, hub, { policy, service }), touched);
+		if (isKnown && !selectsAny(policy, changed) && seesTheSame(policy, hub, memory)) continue;
+		enter(memory, hub, draft(memory, hub, { policy, service, pods }), touched);
 	}
 	forgetGone(memory, hub, touched);
 }
@@ -38,13 +40,14 @@ function serviceOf({ frontend }: Policy, { services }: Cluster): Service | undef
 	return frontend.kind === "service" ? services.get(frontend.service) : undefined;
 }
 
-function draft(memory: Memory, hub: HubMemory, { policy, service }: Pick<PolicyEntry, "policy" | "service">): Entry {
-	const { rank, name, vantage, cluster } = hub;
+type Input = Pick<PolicySubject, "policy" | "service" | "pods">;
+
+function draft(memory: Memory, { rank, name, vantage }: HubMemory, { policy, service, pods }: Input): Entry {
 	const object = policyKey(policy);
 	const claim: Claim = { rank, object, created: ageOf(policy.created) };
-	const subject = { policy, rank, hub: name, service, pods: cluster.pods, vantage };
+	const subject = { policy, rank, hub: name, service, pods, vantage };
 	const drafted = draftPolicy(subject, memory.self, memory.quarantine);
-	return { kind: "policy", policy, service, draft: drafted, claim, key: chunkKeyOf(hub, object) };
+	return { kind: "policy", policy, service, draft: drafted, claim, key: chunkKeyOf(rank, object) };
 }
 
 /** Each that came or went, and of each that changed both. */
@@ -56,9 +59,9 @@ function changedPods(before: ReadonlyMap<string, Pod>, after: ReadonlyMap<string
 	});
 }
 
-function selects(policy: Policy, pod: Pod): boolean {
-	if (policy.kind === "LocalRedirectPolicy") return isSelected(pod, policy.pods);
-	return policy.backend.kind === "pods" && isSelected(pod, policy.backend.pods);
+function selectsAny(policy: Policy, pods: PodFinder): boolean {
+	if (policy.kind === "LocalRedirectPolicy") return pods.find(policy.pods).length > 0;
+	return policy.backend.kind === "pods" && pods.find(policy.backend.pods).length > 0;
 }
 
 /** Of the nodes. */

@@ -1,10 +1,10 @@
 // A policy and what of its cluster it looks at.
 
 import type { Service } from "../../model/cluster.ts";
-import type { Pod } from "../../model/pod.ts";
 import { type Policy, policyKey } from "../../model/policy.ts";
 import type { Problem, ProblemReason } from "../../model/problem.ts";
 import type { Vantage } from "../vantage.ts";
+import type { PodFinder } from "./pod_finder.ts";
 
 export interface PolicySubject<P extends Policy = Policy> {
 	readonly policy: P;
@@ -13,7 +13,8 @@ export interface PolicySubject<P extends Policy = Policy> {
 	readonly hub: string;
 	/** The one that its frontend names. */
 	readonly service: Service | undefined;
-	readonly pods: ReadonlyMap<string, Pod>;
+	/** Among those of its hub. */
+	readonly pods: PodFinder;
 	readonly vantage: Vantage;
 }
 
