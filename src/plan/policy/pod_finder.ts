@@ -1,5 +1,4 @@
-// Finds the pods that selectors select. Many policies ask of many pods: most selectors name the value of a label, and by that the others
-// need not be looked at.
+// Finds the pods that selectors select: of many pods for many policies, most of which name the value of a label.
 
 import { type LabelSelector, matchesLabels } from "../../model/label_selector.ts";
 import { labelIn } from "../../model/labels.ts";
@@ -11,7 +10,7 @@ export interface PodFinder {
 	find(selector: LabelSelector): readonly Pod[];
 }
 
-/** Sorting pods by a label costs as much as looking at all of them a few times. */
+/** Questions: sorting pods by a label, so that those with other values need not be looked at, costs as much as looking at all of them a few times. */
 const WORTH = 3;
 
 export function createPodFinder(pods: Iterable<Pod>): PodFinder {
