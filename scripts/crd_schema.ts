@@ -178,8 +178,7 @@ const SERVICE_ENDPOINT = object(["endpointSelector", "toPorts"], {
 	redirectMode: {
 		description:
 			"podEndpoint: the Pod's address. hostPort: its node's address, and a hostPort of the Pod. nodeProxy: what its Node's annotations balancing.elf.io/nodeProxyIpv4 and nodeProxyIpv6 say.",
-		type: "string",
-		enum: REDIRECT_MODES,
+		...choice(REDIRECT_MODES),
 		default: "podEndpoint",
 	},
 	toPorts: describe("Ports of the Pods, of their nodes, or of the nodes' proxies, as redirectMode says.", ports(1)),

@@ -15,7 +15,7 @@ import { isRaw } from "../../src/model/raw.ts";
 import type { Projection } from "../../src/model/report.ts";
 import { holds } from "../support/hub/cel.ts";
 import { parseManifests } from "../support/hub/manifest.ts";
-import { at, type Fields, listOf } from "../support/hub/object.ts";
+import { at, type Fields, fieldsOf, listOf } from "../support/hub/object.ts";
 import { schemaOf, shape, validate } from "../support/hub/schema.ts";
 import { checkProperty } from "../support/property.ts";
 
@@ -75,6 +75,44 @@ test("edge/crds is what the schema says", () => {
 	).toEqual([...rendered.keys()].sort());
 	for (const [name, text] of rendered) expect(readFileSync(join(TOP, "edge/crds", name), "utf8")).toBe(text);
 	expect([...SCHEMAS.keys()].sort()).toEqual([...KINDS].sort());
+});
+
+interface SchemaNode {
+	readonly path: string;
+	readonly schema: Fields;
+	/** Inside of anyOf. */
+	readonly isAlternative: boolean;
+}
+
+function* nodesOf(node: SchemaNode): Generator<SchemaNode, undefined> {
+	yield node;
+	const { path, schema, isAlternative } = node;
+	for (const [key, inner] of Object.entries(fieldsOf(schema["properties"])))
+		yield* nodesOf({ path: `${path}.${key}`, schema: fieldsOf(inner), isAlternative });
+	for (const key of ["items", "additionalProperties"])
+		if (schema[key] !== undefined) yield* nodesOf({ path: `${path}[]`, schema: fieldsOf(schema[key]), isAlternative });
+	for (const inner of listOf(schema["anyOf"]))
+		yield* nodesOf({ path: `${path}?`, schema: fieldsOf(inner), isAlternative: true });
+}
+
+function whatIsWrong({ path, schema, isAlternative }: SchemaNode): readonly string[] {
+	const structural = isAlternative
+		? ["type", "default", "description"].filter((key) => schema[key] !== undefined)
+		: ["type"].filter((key) => schema[key] === undefined);
+	if (!path.startsWith(".spec") || isAlternative) return structural;
+	const bounds: readonly (readonly [boolean, string])[] = [
+		[schema["type"] === "string", "maxLength"],
+		[schema["type"] === "array", "maxItems"],
+		[schema["additionalProperties"] !== undefined, "maxProperties"],
+	];
+	return [...structural, ...bounds.flatMap(([asks, bound]) => (asks && schema[bound] === undefined ? [bound] : []))];
+}
+
+// A server that cannot tell how long a text or a list may be takes the most that a request holds, and refuses the rules as too costly.
+test.each(KINDS)("the schema of a %s is structural, and all in its spec is bounded", (kind) => {
+	const nodes = [...nodesOf({ path: "", schema: fieldsOf(SCHEMAS.get(kind)), isAlternative: false })];
+	expect(nodes.length).toBeGreaterThan(40);
+	expect(nodes.flatMap((node) => whatIsWrong(node).map((what) => `${node.path}: ${what}`))).toEqual([]);
 });
 
 test("the pattern of ports takes what is a port, and nothing else", () => {

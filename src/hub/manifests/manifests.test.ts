@@ -159,6 +159,34 @@ describe("watchManifests() with a folder", () => {
 		expect(last.services.get("default/a")).toBe(first.services.get("default/a"));
 	});
 
+	test("follows policies, and the Pods that they select", async () => {
+		using folder = temporary();
+		const path = (name: string) => join(folder.path, name);
+		const policy = (app: string) => `apiVersion: balancing.elf.io/v1beta1
+kind: BalancingPolicy
+metadata: {name: p}
+spec:
+  frontend: {addressMatcher: {ip: 192.0.2.1, toPorts: [{port: "80", protocol: TCP}]}}
+  backend: {serviceEndpoint: {endpointSelector: {matchLabels: {app: ${app}}}, toPorts: [{port: "80", protocol: TCP}]}}
+`;
+		const pod = (app: string) =>
+			`apiVersion: v1\nkind: Pod\nmetadata: {name: ${app}, labels: {app: ${app}}}\nstatus: {podIP: 10.1.0.1}\n`;
+		const shown = ({ policies, pods }: Cluster) => [...policies.keys(), ...pods.keys()].join(" ");
+		writeFileSync(path("pods.yaml"), [pod("a"), pod("b")].join("---\n"));
+		await using followed = follow(folder.path);
+		await followed.until("nothing", (cluster) => shown(cluster) === "");
+		writeFileSync(path("policy.yaml"), policy("a"));
+		const first = await followed.until("p and a", (cluster) => shown(cluster) === "BalancingPolicy p default/a");
+		writeFileSync(path("policy.yaml"), policy("b"));
+		await followed.until("p and b", (cluster) => shown(cluster) === "BalancingPolicy p default/b");
+		writeFileSync(path("policy.yaml"), policy("a"));
+		const again = await followed.until("a again", (cluster) => shown(cluster) === "BalancingPolicy p default/a");
+		expect(again.pods.get("default/a")).toBe(first.pods.get("default/a") as never);
+		expect(again.policies).toEqual(first.policies);
+		unlinkSync(path("policy.yaml"));
+		await followed.until("nothing again", (cluster) => shown(cluster) === "");
+	});
+
 	test("never shows a deletion for a file that is written in two parts, emptied for a moment or created anew", async () => {
 		using folder = temporary();
 		const path = join(folder.path, "a.yaml");
