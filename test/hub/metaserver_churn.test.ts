@@ -5,6 +5,7 @@ import { webService } from "../support/follow_hub.ts";
 import { followMetaServer, metaPlace, pass, settled } from "../support/follow_metaserver.ts";
 import type { TestHub } from "../support/hub/hub.ts";
 import type { TestMetaServer } from "../support/hub/metaserver.ts";
+import { changePolicies } from "../support/policy_changes.ts";
 import { createRandom } from "../support/random.ts";
 import { shown, truth } from "../support/truth.ts";
 import { until } from "../support/wait.ts";
@@ -45,6 +46,12 @@ function changeNode(hub: TestHub, random: Random): void {
 	}
 }
 
+function changeSome(cloud: TestHub, random: Random): void {
+	for (let count = random(4); count > 0; count--) change(cloud, random);
+	if (random(2) === 0) changeNode(cloud, random);
+	for (let count = random(4); count > 0; count--) changePolicies(cloud, random);
+}
+
 const FAULTS: readonly ((server: TestMetaServer, random: Random) => void | Promise<void>)[] = [
 	(server) => server.watches()[0]?.end(),
 	(server) => server.watches().at(-1)?.reset(),
@@ -56,6 +63,10 @@ const FAULTS: readonly ((server: TestMetaServer, random: Random) => void | Promi
 	(server, random) => server.fakeDelete("Node", "", `n${random(NODES)}`),
 	(server, random) => server.forget("Service", `demo/s${random(SERVICES)}`),
 	(server, random) => server.forget("EndpointSlice", random(3) === 0 ? undefined : `demo/s${random(SERVICES)}-1`),
+	(server, random) => server.forget("Pod", random(3) === 0 ? undefined : `demo/pod${random(30)}`),
+	(server, random) => server.fakeDelete("Pod", "demo", `pod${random(30)}`),
+	(server, random) => server.fakeDelete("BalancingPolicy", "", `p${random(6)}`),
+	(server, random) => server.forget("BalancingPolicy", random(3) === 0 ? undefined : `p${random(6)}`),
 	(server) => server.set({ link: "down" }),
 	(server) => server.set({ link: "up" }),
 	(server, random) => server.set({ link: "half-open", stallMs: random(5) }),
@@ -81,8 +92,7 @@ test.each(SEEDS)(
 		await using client = followMetaServer(place.server);
 		await settled(place, client);
 		for (let step = 0; step < STEPS; step++) {
-			for (let count = random(4); count > 0; count--) change(place.cloud, random);
-			if (random(2) === 0) changeNode(place.cloud, random);
+			changeSome(place.cloud, random);
 			if (random(3) === 0) await FAULTS[random(FAULTS.length)]?.(place.server, random);
 			for (let turns = random(60); turns > 0; turns--) await new Promise(setImmediate);
 			client.clock.jump(random(5) === 0 ? 15_000 : 700);
