@@ -32,7 +32,10 @@ function start() {
 		finder: {
 			find(pods) {
 				state.looks++;
-				return new Map(pods.map((each) => [each.pod, state.pods.get(each.pod) ?? { identities: [], missing: "gone" }]));
+				return pods.map((each) => {
+					const name = `${each.pod}${each.uid === "1" ? "" : ` ${each.uid}`}`;
+					return state.pods.get(name) ?? { identities: [], missing: "gone" };
+				});
 			},
 		},
 		guards: {
@@ -118,6 +121,7 @@ test("a pod that is found no longer keeps what is known of it, until it is anoth
 	guarding.protect(guards);
 	expect(last()?.wanted.get(GROUP)).toEqual([OTHER_CGROUP, NETNS]);
 	expect(guarding.problems()).toEqual([]);
+	find("a 2", { identities: [OTHER_CGROUP], missing: "no process" });
 	guarding.protect(guardsOf(pod("a", "2")));
 	expect(last()?.wanted.get(GROUP)).toEqual([OTHER_CGROUP]);
 	expect(guarding.problems()).toHaveLength(1);
@@ -140,6 +144,24 @@ test("a pod in two groups goes past both", () => {
 		new Map([
 			["one", [CGROUP]],
 			["two", [CGROUP, NETNS]],
+		]),
+	);
+});
+
+test("pods of one name, of two hubs or one after the other, are told apart", () => {
+	const { guarding, find, last } = start();
+	find("a", { identities: [CGROUP] });
+	find("a 2", { identities: [NETNS] });
+	guarding.protect(
+		new Map([
+			["one", [pod("a")]],
+			["two", [pod("a", "2")]],
+		]),
+	);
+	expect(last()?.wanted).toEqual(
+		new Map([
+			["one", [CGROUP]],
+			["two", [NETNS]],
 		]),
 	);
 });

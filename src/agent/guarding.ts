@@ -6,7 +6,6 @@ import type { ReadonlyElements } from "../datapath/elements.ts";
 import type { Guards, WantedGuards } from "../datapath/guards.ts";
 import type { FoundPod, PodFinder } from "../datapath/pod_identity.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
-import { isEqual } from "../lib/equal.ts";
 import type { Problem } from "../model/problem.ts";
 import { EMPTY_PLAN, type GuardedPod, type Plan } from "../plan/plan_types.ts";
 
@@ -36,17 +35,17 @@ export interface GuardingOptions {
 	readonly clock?: Clock;
 }
 
-/** A pod as it was found last. */
-interface Known extends FoundPod {
-	readonly pod: GuardedPod;
+/** Its name alone may be another one's in another hub, or its successor's. */
+function keyOf({ pod, uid, ips, hostNetwork }: GuardedPod): string {
+	return [pod, uid, hostNetwork, ...ips].join(" ");
 }
 
 /** A look that finds less than the one before is of a pod that is about to go: no id of the kernel's comes twice. */
-function merge(before: Known | undefined, pod: GuardedPod, now: FoundPod): Known {
-	if (before === undefined || now.missing === undefined || !isEqual(before.pod, pod)) return { pod, ...now };
+function merge(before: FoundPod | undefined, now: FoundPod): FoundPod {
+	if (before === undefined || now.missing === undefined) return now;
 	const kept = before.identities.filter(({ kind }) => now.identities.every((one) => one.kind !== kind));
 	const identities = [...now.identities, ...kept];
-	return before.missing === undefined ? { pod, identities } : { pod, identities, missing: now.missing };
+	return before.missing === undefined ? { identities } : { identities, missing: now.missing };
 }
 
 /** Says once at a time that it is due. */
@@ -78,11 +77,11 @@ function createAlarm({ onDue, signal: ended, clock = systemClock }: GuardingOpti
 	};
 }
 
-function problemOf(group: string, { pod, missing }: Known): readonly Problem[] {
+function problemOf(group: string, { pod }: GuardedPod, missing: string | undefined): readonly Problem[] {
 	if (missing === undefined) return [];
 	return [
 		{
-			object: `Pod ${pod.pod}`,
+			object: `Pod ${pod}`,
 			reason: "Unguarded",
 			message: `What it connects to itself is redirected by ${group} as well: ${missing}`,
 		},
@@ -103,19 +102,22 @@ export function createGuarding(options: GuardingOptions): Guarding {
 	const { guards: store, finder } = options;
 	const alarm = createAlarm(options);
 	let guards: Plan["guards"] = EMPTY_PLAN.guards;
-	let known: ReadonlyMap<string, Known> = new Map();
+	let known: ReadonlyMap<string, FoundPod> = new Map();
 	let wanted: WantedGuards = new Map();
 	let pause = SHORTEST;
 	let failures: readonly Failure[] = [];
 
 	function look(): void {
-		const pods = new Map([...guards.values()].flat().map((pod) => [pod.pod, pod]));
+		const pods = new Map([...guards.values()].flat().map((pod) => [keyOf(pod), pod]));
 		const found = finder.find([...pods.values()]);
-		known = new Map(
-			Array.from(pods, ([name, pod]) => [name, merge(known.get(name), pod, found.get(name) ?? { identities: [] })]),
-		);
+		const next = new Map<string, FoundPod>();
+		for (const [at, key] of [...pods.keys()].entries()) {
+			const now = found[at];
+			if (now !== undefined) next.set(key, merge(known.get(key), now));
+		}
+		known = next;
 		wanted = new Map(
-			Array.from(guards, ([group, members]) => [group, members.flatMap(({ pod }) => known.get(pod)?.identities ?? [])]),
+			Array.from(guards, ([group, pods]) => [group, pods.flatMap((pod) => known.get(keyOf(pod))?.identities ?? [])]),
 		);
 	}
 
@@ -147,10 +149,7 @@ export function createGuarding(options: GuardingOptions): Guarding {
 		resync: store.resync,
 		problems() {
 			const pods = [...guards].flatMap(([group, members]) =>
-				members.flatMap(({ pod }) => {
-					const one = known.get(pod);
-					return one === undefined ? [] : problemOf(group, one);
-				}),
+				members.flatMap((pod) => problemOf(group, pod, known.get(keyOf(pod))?.missing)),
 			);
 			return [...pods, ...refusalOf(failures)];
 		},

@@ -15,8 +15,8 @@ export interface FoundPod {
 }
 
 export interface PodFinder {
-	/** By the pods' names. Never throws for a pod that comes or goes meanwhile. */
-	find(pods: readonly GuardedPod[]): ReadonlyMap<string, FoundPod>;
+	/** In the order of the pods. Never throws for one that comes or goes meanwhile. */
+	find(pods: readonly GuardedPod[]): readonly FoundPod[];
 }
 
 export interface PodFinderOptions {
@@ -153,7 +153,7 @@ export function createPodFinder(options: PodFinderOptions): PodFinder {
 				},
 				cookieOf,
 			};
-			return new Map(pods.map((pod) => [pod.pod, findOne(pod, search)]));
+			return pods.map((pod) => findOne(pod, search));
 		},
 	};
 }

@@ -5,15 +5,19 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { netnsCookie } from "bun-ffi-libbpf";
+import { createGuarding } from "../../src/agent/guarding.ts";
 import { cgroupLevel } from "../../src/datapath/cgroup.ts";
+import type { WantedGuards } from "../../src/datapath/guards.ts";
 import { createPodFinder } from "../../src/datapath/pod_identity.ts";
 import { parseIp } from "../../src/model/address.ts";
 import type { GuardedPod } from "../../src/plan/plan_types.ts";
 import { cgroup, cgroupMount } from "../support/cgroup.ts";
 import { type Client, client } from "../support/client.ts";
+import { createJumpClock } from "../support/jump_clock.ts";
 import { testName } from "../support/names.ts";
 import { type Netns, netns } from "../support/netns.ts";
 import { podCgroup } from "../support/pod_cgroup.ts";
+import { until } from "../support/wait.ts";
 
 const UID = "6f0c9c5e-4c0b-4c57-8f3b-2f4f0f6d2a11";
 const SLICE = `kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod${UID.replaceAll("-", "_")}.slice`;
@@ -50,7 +54,7 @@ function finder(root: string, v1Roots: readonly string[] = []) {
 }
 
 function findOne(root: string, pod: GuardedPod, v1Roots: readonly string[] = []) {
-	return finder(root, v1Roots).find([pod]).get(pod.pod);
+	return finder(root, v1Roots).find([pod])[0];
 }
 
 describe("cgroupLevel()", () => {
@@ -190,13 +194,13 @@ describe("createPodFinder()", () => {
 		const net = stack.use(podNetns(IPV4));
 		await processIn(stack, net);
 		const find = createPodFinder({ cgroup: group.path, v1Roots: [], cookieOf: () => undefined });
-		expect(find.find([POD]).get(POD.pod)).toEqual({
+		expect(find.find([POD])[0]).toEqual({
 			identities: [],
 			missing: `no process is in a cgroup v2 of pod ${UID}, and the kernel has no cookie of its network namespace`,
 		});
 		const pod = stack.use(podCgroup(group.path, SLICE));
 		await processIn(stack, net, pod.container);
-		expect(find.find([POD]).get(POD.pod)).toEqual({ identities: [{ kind: "cgroup", id: pod.id, level: 4 }] });
+		expect(find.find([POD])[0]).toEqual({ identities: [{ kind: "cgroup", id: pod.id, level: 4 }] });
 	});
 
 	test("finds several pods at once", async () => {
@@ -205,13 +209,54 @@ describe("createPodFinder()", () => {
 		const [one, two] = ["aaaa-1", "aaaa-2"].map((uid) => stack.use(podCgroup(group.path, `kubepods/pod${uid}`)));
 		const net = stack.use(podNetns(IPV4));
 		await processIn(stack, net, one?.container);
-		const found = finder(group.path).find([
+		const [first, second] = finder(group.path).find([
 			{ ...POD, pod: "a/one", uid: "aaaa-1" },
 			{ ...POD, pod: "a/two", uid: "aaaa-2", ips: [] },
 		]);
-		expect(found.get("a/one")?.missing).toBeUndefined();
-		expect(found.get("a/one")?.identities).toContainEqual({ kind: "cgroup", id: one?.id ?? 0n, level: 3 });
-		expect(found.get("a/two")?.identities).toEqual([{ kind: "cgroup", id: two?.id ?? 0n, level: 3 }]);
-		expect(found.get("a/two")?.missing).toStartWith("no process is in a cgroup v2 of pod aaaa-2");
+		expect(first?.missing).toBeUndefined();
+		expect(first?.identities).toContainEqual({ kind: "cgroup", id: one?.id ?? 0n, level: 3 });
+		expect(second?.identities).toEqual([{ kind: "cgroup", id: two?.id ?? 0n, level: 3 }]);
+		expect(second?.missing).toStartWith("no process is in a cgroup v2 of pod aaaa-2");
 	});
+});
+
+test("a sandbox that is made anew, under the pod's own name and address, is noticed", async () => {
+	await using stack = new AsyncDisposableStack();
+	const group = stack.use(cgroup());
+	const clock = createJumpClock();
+	const ended = new AbortController();
+	stack.defer(() => ended.abort());
+	let due = 0;
+	let added: WantedGuards = new Map();
+	const guarding = createGuarding({
+		guards: {
+			add(wanted) {
+				added = wanted;
+				return [];
+			},
+			prune: () => [],
+			resync() {},
+		},
+		finder: finder(group.path),
+		onDue: () => due++,
+		clock,
+		signal: ended.signal,
+	});
+	const guards = new Map([["LocalRedirectPolicy dns", [POD]]]);
+	const identities = () => [...added.values()].flat();
+
+	const first = stack.use(podNetns(IPV4));
+	const before = stack.use(client({ netns: first.name }));
+	await before.ask("socket a inet udp");
+	const cookie = BigInt(await before.ask("cookie a"));
+	guarding.protect(guards);
+	expect(identities()).toEqual([{ kind: "netns", cookie }]);
+
+	await before.kill();
+	const second = await processIn(stack, stack.use(podNetns(IPV4)));
+	clock.jump(30_000);
+	await until("due", () => due === 1);
+	guarding.protect(guards);
+	expect(identities()).toEqual([{ kind: "netns", cookie: second }]);
+	expect(guarding.problems()).toEqual([]);
 });
