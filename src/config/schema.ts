@@ -24,27 +24,17 @@ const wholeNumber = (least: number, most: number) =>
 		v.maxValue(most, `must be at most ${most}`),
 	);
 
-const LISTEN = "must be HOST:PORT, as 127.0.0.1:5810 or [::1]:5810, or off";
-/** HOST:PORT, [HOST]:PORT or off. */
+const LISTEN = "must be HOST:PORT, as 127.0.0.1:5810 or [::1]:5810, :PORT for all addresses, or off";
+/** HOST:PORT, [HOST]:PORT, :PORT or off. */
 const listenAddress = v.pipe(
 	v.string(LISTEN),
-	v.regex(/^(?:off|(?:\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5})$/, LISTEN),
+	v.regex(/^(?:off|(?:\[[0-9a-fA-F:.]+\]|[^\s:[\]]+)?:\d{1,5})$/, LISTEN),
 	v.check(
 		(given) => given === "off" || Number(given.slice(given.lastIndexOf(":") + 1)) <= 65535,
 		"has a port over 65535",
 	),
 );
 
-const WEBHOOK_LISTEN = "must be HOST:PORT, :PORT for all addresses, or off";
-/** HOST:PORT, [HOST]:PORT, :PORT or off. */
-const webhookListen = v.pipe(
-	v.string(WEBHOOK_LISTEN),
-	v.regex(/^(?:off|(?:\[[0-9a-fA-F:.]+\]|[^\s:[\]]+)?:\d{1,5})$/, WEBHOOK_LISTEN),
-	v.check(
-		(given) => given === "off" || Number(given.slice(given.lastIndexOf(":") + 1)) <= 65535,
-		"has a port over 65535",
-	),
-);
 const LABEL = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?";
 const namespace = v.pipe(
 	v.string("must be the name of a namespace, as balancing"),
@@ -148,7 +138,7 @@ export const schema = v.object({
 	"annotate-node": v.optional(v.picklist(["on", "off"], "must be on or off"), "on"),
 	namespace: v.optional(namespace, "balancing"),
 	"leader-election": v.optional(v.picklist(["on", "off"], "must be on or off"), "on"),
-	"webhook-listen": v.optional(webhookListen, ":5822"),
+	"webhook-listen": v.optional(listenAddress, ":5822"),
 	"webhook-cert-dir": v.optional(absolutePath),
 	"webhook-service": v.optional(service),
 	"webhook-names": v.optional(hostNames, []),
