@@ -37,8 +37,8 @@ export interface ControllerOptions {
 	readonly certificateEvery?: number;
 	/** Default: the system's. */
 	readonly now?: () => Date;
-	/** Where the webhooks listen, once they do. */
-	readonly onListening?: (port: number) => void;
+	/** The port of the webhooks, once they have a certificate. */
+	readonly onServing?: (port: number) => void;
 }
 
 /** What the parts share. */
@@ -81,10 +81,10 @@ export async function runController(options: ControllerOptions): Promise<void> {
 		const listen = config["webhook-listen"];
 		const every = options.certificateEvery === undefined ? {} : { every: options.certificateEvery };
 		const now = options.now === undefined ? {} : { now: options.now };
-		const given = { listen, source, answer: reviews.answer, objects, log, signal, ...every, ...now };
+		const { onServing } = options;
+		const given = { listen, source, answer: reviews.answer, objects, log, signal, onServing, ...every, ...now };
 		parts.webhooks = stack.use(await openWebhooks(given));
 		log.info({ listen }, "Serving webhooks");
-		options.onListening?.(parts.webhooks.port);
 	}
 	const lead = (held: AbortSignal) =>
 		leadUntil(held, { hub, identity, log, world, onStart: () => parts.webhooks?.call() });

@@ -30,6 +30,8 @@ interface PolicyBase {
 	readonly name: string;
 	/** metadata.creationTimestamp (RFC 3339), "" if it has none: the older policy wins a conflict. */
 	readonly created: string;
+	/** metadata.uid: one that is deleted and made again is another one, with a status of its own. */
+	readonly uid?: string;
 	/** metadata.generation, 0 if it has none: what a condition is about. */
 	readonly generation: number;
 	/** Annotation balancing.elf.io/serviceId, for events alone. */

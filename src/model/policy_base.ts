@@ -6,7 +6,7 @@ import { type Metadata, readMetadata, readString } from "./metadata.ts";
 import type { Policy, PolicyFrontend, PolicyHosts } from "./policy.ts";
 import { type At, chooseOne, demandPart, LEFT_OUT, readPart } from "./policy_fields.ts";
 import { readOptionalPorts, readPolicyPorts } from "./policy_ports.ts";
-import { field, isRaw, type Raw } from "./raw.ts";
+import { field, isRaw, ownString, type Raw } from "./raw.ts";
 import { type Report, show } from "./report.ts";
 import { CloseOnRemove, DnsLabel, DnsSubdomain, Flag, UnicastIp } from "./schemas.ts";
 
@@ -40,6 +40,7 @@ export function beginPolicy(object: Raw, report: Report): Begun | undefined {
 	const base: PolicyBase = {
 		name: meta.name,
 		created: meta.created,
+		...readUid(object),
 		generation: readGeneration(object),
 		...(serviceId === undefined ? {} : { serviceId }),
 		frontend,
@@ -47,6 +48,16 @@ export function beginPolicy(object: Raw, report: Report): Begun | undefined {
 		...(close === undefined || close === "udp" ? {} : { closeOnRemove: close }),
 	};
 	return { meta, spec, base };
+}
+
+/** Of the server's own making, as a generation is: nobody can mend it, and nobody has to. */
+const LONGEST_UID = 64;
+
+function readUid(object: Raw): { readonly uid?: string } {
+	const meta = field(object, "metadata");
+	const uid = isRaw(meta) ? field(meta, "uid") : undefined;
+	const isUid = typeof uid === "string" && uid !== "" && uid.length <= LONGEST_UID;
+	return isUid ? { uid: ownString(uid) } : {};
 }
 
 /** The server's own, never a user's. */

@@ -2,7 +2,7 @@
 
 import type { WebhookAnswer, WebhookRequest } from "../../admission/admission.ts";
 import type { Objects } from "../../hub/request/objects.ts";
-import { createAuthority, type KeyPair } from "../../lib/certificate.ts";
+import { createAuthority, createServerPair, type KeyPair } from "../../lib/certificate.ts";
 import type { Log } from "../../lib/log.ts";
 import { createRunner, type Runner } from "../../lib/runner.ts";
 import { createCaBundle } from "./ca_bundle.ts";
@@ -11,7 +11,6 @@ import { createCertificateSecret } from "./certificate_secret.ts";
 import { serveWebhooks } from "./webhook_server.ts";
 
 export interface Webhooks extends AsyncDisposable {
-	readonly port: number;
 	/** API servers may trust what is served. */
 	hasCertificate(): boolean;
 	/** Who renews may be another one now. */
@@ -39,6 +38,8 @@ export interface WebhooksOptions {
 	readonly objects: Objects;
 	readonly log: Log;
 	readonly signal: AbortSignal;
+	/** It has a certificate that API servers may trust. */
+	readonly onServing?: ((port: number) => void) | undefined;
 	/** Default: the system's. */
 	readonly now?: () => Date;
 	/** Milliseconds between two looks at the certificate. */
@@ -54,16 +55,15 @@ const STARTING = 3_600_000;
 /** Rejects if the address is taken: it is bound before there is a certificate, with one that nobody trusts. */
 export async function openWebhooks(options: WebhooksOptions): Promise<Webhooks> {
 	const { source, log, signal, every = EVERY } = options;
-	const now = Date.now();
-	const starting = createAuthority("starting", { from: new Date(now - STARTING), until: new Date(now + STARTING) });
-	const server = await serveWebhooks({ ...options, pair: starting });
+	const server = await serveWebhooks({ ...options, pair: strangersPair() });
 	let current: KeyPair | undefined;
 	let complained = "";
 
 	function use(pair: KeyPair): void {
 		if (pair.certificate === current?.certificate && pair.key === current.key) return;
 		server.use(pair);
-		if (current !== undefined) log.info({}, "The webhooks have another certificate");
+		if (current === undefined) options.onServing?.(server.port);
+		else log.info({}, "The webhooks have another certificate");
 		current = pair;
 	}
 
@@ -84,12 +84,18 @@ export async function openWebhooks(options: WebhooksOptions): Promise<Webhooks> 
 	const runner: Runner = createRunner({ run, shortest: SHORTEST, retry: RETRY, longest: every, signal });
 	runner.call();
 	return {
-		port: server.port,
 		hasCertificate: () => current !== undefined,
 		call: runner.call,
 		stopped: runner.stopped,
 		[Symbol.asyncDispose]: server[Symbol.asyncDispose],
 	};
+}
+
+/** An authority that nobody knows vouches for it. */
+function strangersPair(): KeyPair {
+	const now = Date.now();
+	const validity = { from: new Date(now - STARTING), until: new Date(now + STARTING) };
+	return createServerPair(["starting"], validity, { name: "starting", ...createAuthority("starting", validity) });
 }
 
 type Refresher = () => Promise<"done" | "again">;
