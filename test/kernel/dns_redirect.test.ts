@@ -1,10 +1,12 @@
 // A node-local DNS cache behind a redirect of the cluster's DNS: real name servers and programs, the agent from its sources.
 
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { type AgentPlace, type AgentProcess, agentPlace } from "../support/agent_place.ts";
 import { must } from "../support/command.ts";
 import { type DnsClient, type DnsServer, dnsClient, dnsServer } from "../support/dns_cache.ts";
+import { startHub } from "../support/hub/hub.ts";
 import { type Lab, lab } from "../support/lab.ts";
 import { netns, wire } from "../support/netns.ts";
 import { podCgroup } from "../support/pod_cgroup.ts";
@@ -352,6 +354,41 @@ describe.skipIf(missing.length > 0)(`A node-local DNS cache${why}`, () => {
 		const allowed = new Set(surge ? [BY_CACHE, BY_OTHER] : [BY_CACHE, BY_REAL, BY_OTHER]);
 		expect(answers.filter((answer) => !allowed.has(answer))).toEqual([]);
 		expect(answers.length).toBeGreaterThan(20);
+	});
+
+	test("is found by the uid that an API server gave it, and again after its Pod was made anew", async () => {
+		const server = stack.use(await startHub({ kubernetes: false }));
+		const kubeconfig = `${agentAt.folder}/kubeconfig`;
+		writeFileSync(kubeconfig, server.kubeconfig());
+		server.apply(SERVICE);
+		server.apply(POLICY);
+		const flags = ["--node-name=here", `--kubeconfig=${kubeconfig}`];
+		const agent = stack.use(agentAt.start({ flags, manifests: false }));
+		await agent.ready();
+		await expectAnswers(BY_REAL);
+		const network = podNetwork(ONE);
+		for (let round = 0; round < 2; round++) {
+			const spec = { nodeName: "here", containers: [{ name: "c", image: "i" }] };
+			const metadata = { name: ONE.name, namespace: "kube-system", labels: { app: "dns-cache" } };
+			const [created] = server.apply({ apiVersion: "v1", kind: "Pod", metadata, spec, status: { phase: "Pending" } });
+			const uid = created?.metadata.uid ?? expect.unreachable();
+			// As if on the host's network, below: the uid must do.
+			const { cgroup } = inCgroup(network, `${SLICES}/kubepods-burstable-pod${uid.replaceAll("-", "_")}.slice`);
+			const cache = await startCache(ONE, { netns: network, cgroup });
+			const status = {
+				phase: "Running",
+				podIPs: ONE.ips.map((ip) => ({ ip })),
+				conditions: [{ type: "Ready", status: "True" }],
+			};
+			server.apply({ apiVersion: "v1", kind: "Pod", metadata, spec: { ...spec, hostNetwork: true }, status });
+			await answeredBy(BY_CACHE);
+			await expectAnswers(BY_CACHE);
+			expect((await agentAt.run("status")).out).toMatch(/^Problems +0$/m);
+			server.delete("Pod", "kube-system", ONE.name);
+			await answeredBy(BY_REAL);
+			await cache.kill();
+			await expectAnswers(BY_REAL);
+		}
 	});
 
 	test("goes on as it is when the agent is killed, and when it comes back", async () => {
