@@ -114,6 +114,16 @@ describe("hostPort", () => {
 		expect(backends({ mode: "hostPort", pods })).toBe(expected);
 	});
 
+	test("of the frontend's family", () => {
+		const nodes = ["here fd10::1 192.168.0.1"];
+		const pods = [at("demo/a ready here 10.0.0.1", "8080/TCP")];
+		expect(backends({ mode: "hostPort", pods, nodes })).toBe("192.168.0.1:8080");
+		expect(backends({ ip: "2001:db8::9", mode: "hostPort", pods, nodes })).toBe("[fd10::1]:8080");
+		const both = [at("demo/a ready here 10.0.0.1", "192.168.1.1 8080/TCP", "fd10::9 8080/TCP")];
+		expect(backends({ mode: "hostPort", pods: both })).toBe("192.168.1.1:8080");
+		expect(backends({ ip: "2001:db8::9", mode: "hostPort", pods: both })).toBe("[fd10::9]:8080");
+	});
+
 	const PORTS = "spec.backend.serviceEndpoint.toPorts HostPortMissing: One pod is left out:";
 	const WAY = "spec.backend.serviceEndpoint Unreachable: One pod is left out:";
 	test.each([
@@ -240,6 +250,15 @@ describe("pods of different weights", () => {
 				pods: [pod("demo/a ready here 10.0.0.1 app=web", { weight: 2 }), pod("demo/b ready here 10.0.0.2 app=web")],
 			}),
 		).toBe("10.0.0.1:8080 x2 10.0.0.2:8080");
+	});
+
+	test("at one address weigh as much as the heaviest, in any order", () => {
+		const heavy = pod("demo/a ready here 10.0.0.1 app=web", { weight: 5 });
+		const light = pod("demo/b ready here 10.0.0.1 app=web", { weight: 2 });
+		const other = pod("demo/c ready here 10.0.0.2 app=web");
+		expect(backends({ pods: [heavy, light, other] })).toBe("10.0.0.1:8080 x5 10.0.0.2:8080");
+		expect(backends({ pods: [{ ...light, key: "demo/0" }, other, heavy] })).toBe("10.0.0.1:8080 x5 10.0.0.2:8080");
+		expect(backends({ pods: [{ ...heavy, key: "demo/0" }, other, light] })).toBe("10.0.0.1:8080 x5 10.0.0.2:8080");
 	});
 
 	test("that terminate fall back by weight, too", () => {
