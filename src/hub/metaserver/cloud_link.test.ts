@@ -68,6 +68,10 @@ test("createCloudLink() tells once that the cloud is gone, and when all kinds ha
 	expect(link.lostSince()).toEqual(since);
 	link.answered("Services", true);
 	expect(link.lostSince()).toBeNull();
+	link.answered("Pods with app=web", false);
+	// Their policy is gone.
+	link.leave("Pods with app=web");
+	expect(link.lostSince()).toBeNull();
 	expect(log.messages()).toEqual([
 		"warn The MetaServer answers from its own store, without the cloud",
 		"info The cloud answers the MetaServer again",

@@ -33,6 +33,8 @@ const OF_API_SERVER: ReadonlySet<string> = new Set(["Service", "EndpointSlice"])
 export interface CloudLink {
 	/** A list of a kind came; `proved` if from the cloud. */
 	answered(kind: string, proved: boolean): void;
+	/** Nobody asks for that kind any more. */
+	leave(kind: string): void;
 	/** When a list came from the store for the first time since the cloud answered for that kind; null if no kind's did. */
 	lostSince(): Date | null;
 }
@@ -41,13 +43,15 @@ export function createCloudLink(log: Log): CloudLink {
 	const since = new Map<string, Date>();
 	return {
 		answered(kind, proved) {
-			const before = since.size;
-			if (proved) since.delete(kind);
-			else if (!since.has(kind)) since.set(kind, new Date());
-			if (before === 0 && since.size > 0)
-				log.warn({ kind }, "The MetaServer answers from its own store, without the cloud");
-			if (before > 0 && since.size === 0) log.info({}, "The cloud answers the MetaServer again");
+			if (proved) {
+				const isLast = since.delete(kind) && since.size === 0;
+				if (isLast) log.info({}, "The cloud answers the MetaServer again");
+				return;
+			}
+			if (since.size === 0) log.warn({ kind }, "The MetaServer answers from its own store, without the cloud");
+			if (!since.has(kind)) since.set(kind, new Date());
 		},
+		leave: (kind) => void since.delete(kind),
 		lostSince: () => [...since.values()].sort((a, b) => a.getTime() - b.getTime())[0] ?? null,
 	};
 }

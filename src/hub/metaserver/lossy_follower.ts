@@ -62,6 +62,7 @@ export async function followLossily(options: FollowerOptions): Promise<void> {
 	const agenda = createAgenda(options.clock, options.signal);
 	const round: Round = { ...options, agenda, isWatching: false, replay: undefined, hasStrangers: false };
 	await Promise.all([keepListing(round), keepWatching(round)]);
+	options.link.leave(options.scope.title);
 }
 
 async function keepListing(round: Round): Promise<void> {
