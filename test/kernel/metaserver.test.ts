@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { type AgentPlace, agentPlace, programmed, serviceYaml } from "../support/agent_place.ts";
+import { KINDS } from "../support/follow_hub.ts";
 import { startHub } from "../support/hub/hub.ts";
 import { startMetaServer } from "../support/hub/metaserver.ts";
 import { until } from "../support/wait.ts";
@@ -33,7 +34,7 @@ test("the agent follows a MetaServer, and an edge node that is restarted without
 			staleSince: null,
 			troubles: [],
 		});
-		await until("its watches", () => server.watches().length === 3);
+		await until("its watches", () => server.watches().length === KINDS);
 		cloud.apply(serviceYaml("web1", "10.96.0.101", ["10.1.0.99"]));
 		cloud.delete("Service", "demo", "web12");
 		await until("the change and the deletion", async () => {

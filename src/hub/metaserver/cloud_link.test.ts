@@ -68,12 +68,16 @@ test("createCloudLink() tells once that the cloud is gone, and when all kinds ha
 	expect(link.lostSince()).toEqual(since);
 	link.answered("Services", true);
 	expect(link.lostSince()).toBeNull();
-	link.answered("Pods with app=web", false);
-	// Their policy is gone.
-	link.leave("Pods with app=web");
-	expect(link.lostSince()).toBeNull();
 	expect(log.messages()).toEqual([
 		"warn The MetaServer answers from its own store, without the cloud",
 		"info The cloud answers the MetaServer again",
 	]);
+});
+
+test("createCloudLink() forgets what nobody asks for any more", () => {
+	const link = createCloudLink(recordingLog());
+	link.answered("Pods with app=web", false);
+	expect(link.lostSince()).not.toBeNull();
+	link.leave("Pods with app=web");
+	expect(link.lostSince()).toBeNull();
 });
