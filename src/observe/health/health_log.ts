@@ -38,6 +38,8 @@ export function createHealthLog(log: Log): HealthLog {
 			const reason = now.reason === null ? {} : { reason: now.reason };
 			const facts = { backend: address, check: questionText(check), ...reason };
 			if (now.state === "quarantined") log.warn(facts, said);
+			// At a start this is what all of them say.
+			else if (before.state === "untried" && now.state === "ok") log.debug(facts, said);
 			else log.info(facts, said);
 		},
 		tellFault(outcome) {

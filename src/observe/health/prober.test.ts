@@ -159,7 +159,7 @@ test("a backend that fails is used until it has failed often enough, and again a
 	await timers.pass(1000);
 	expect([quarantined(), changes()]).toEqual([[], 2]);
 	expect(log.said).toEqual([
-		{ level: "info", message: "Backend passes its health check", fields: { backend: ONE, check: "tcp" } },
+		{ level: "debug", message: "Backend passes its health check", fields: { backend: ONE, check: "tcp" } },
 		{ level: "info", message: "Backend fails its health check", fields: { backend: TWO, check: "tcp", reason: "sad" } },
 		{ level: "warn", message: "Backend is in quarantine", fields: { backend: TWO, check: "tcp", reason: "sad" } },
 		{ level: "info", message: "Backend is out of quarantine", fields: { backend: TWO, check: "tcp" } },
@@ -261,7 +261,7 @@ test("our own fault changes nothing, and is told once", async () => {
 	await timers.pass(5000);
 	expect(states()).toEqual([`${ONE} ok`]);
 	expect(prober.counts()).toEqual({ passed: 1, failed: 0, broken: 5 });
-	expect(log.messages()).toEqual(["info Backend passes its health check", "error Cannot probe backends"]);
+	expect(log.messages()).toEqual(["debug Backend passes its health check", "error Cannot probe backends"]);
 });
 
 test("backends() says since when, and the last error in words", async () => {
