@@ -15,6 +15,7 @@ import {
 	serviceObject,
 	sliceObjects,
 } from "./objects.ts";
+import { type PodOptions, type PolicyOptions, podObject, policyObject } from "./policies.ts";
 import type { FamilyName, Protocol } from "./row.ts";
 import type { World } from "./world.ts";
 
@@ -42,12 +43,23 @@ export interface Case extends AsyncDisposable {
 	readonly protocol: Protocol;
 	/** Describes a Service, nothing more: one port, 80, of the case's protocol, unless the options say otherwise. */
 	service(name?: string, options?: ServiceOptions): TestService;
+	/** A Pod with that host's addresses, labelled `app: NAMESPACE` unless the options say otherwise. */
+	pod(host: HostName, options?: PodOptions): Fields;
+	/** What selects the case's Pods: `app: NAMESPACE`. */
+	readonly labels: Readonly<Record<string, string>>;
+	/** A LocalRedirectPolicy or a BalancingPolicy; its name is the case's own. */
+	redirect(name: string, spec: Fields, options?: PolicyOptions): Fields;
+	balancing(name: string, spec: Fields, options?: PolicyOptions): Fields;
 	/** A port of a Service. */
 	port(port: number, more?: Partial<PortOptions>): PortOptions;
 	/** Creates or changes objects, and waits until the agents have written them. */
 	apply(...objects: readonly (Fields | readonly Fields[])[]): Promise<void>;
 	/** Deletes a Service and its slices, and waits likewise. */
 	remove(service: TestService): Promise<void>;
+	/** Deletes objects that were applied. */
+	drop(...objects: readonly Fields[]): void;
+	/** Waits until a demand is met: policies and Pods come by watches of their own, which `apply` does not wait for. */
+	soon(demand: () => Promise<unknown>): Promise<void>;
 	/** A client there, the same each time. */
 	client(name: HostName): Client;
 	target(ip: Pair | string, port: number): Target;
@@ -94,6 +106,37 @@ export interface CaseOptions {
 	readonly family: FamilyName;
 	readonly protocol: Protocol;
 	readonly meeting: Meeting;
+}
+
+function placeOf(metadata: unknown): readonly [namespace: string | undefined, name: string] {
+	const { namespace, name } = metadata as { readonly namespace?: string; readonly name: string };
+	return [namespace, name];
+}
+
+/** Milliseconds. */
+const SOON = 20_000;
+
+/** The last failure is what is told. */
+async function becomes(demand: () => Promise<unknown>): Promise<void> {
+	const end = performance.now() + SOON;
+	for (;;) {
+		try {
+			await demand();
+			return;
+		} catch (error) {
+			if (performance.now() > end) throw error;
+		}
+	}
+}
+
+/** What a case has made; its policies are in no namespace. */
+function removeAll({ hub }: World, namespace: string): void {
+	for (const kind of ["LocalRedirectPolicy", "BalancingPolicy"])
+		for (const { metadata } of hub.list(kind))
+			if (metadata.name.startsWith(`${namespace}-`)) hub.delete(kind, undefined, metadata.name);
+	for (const kind of ["Service", "EndpointSlice", "Pod"])
+		for (const { metadata } of hub.list(kind))
+			if (metadata.namespace === namespace) hub.delete(kind, namespace, metadata.name);
 }
 
 export function openCase(world: World, { id, protocol, meeting, ...by }: CaseOptions): Case {
@@ -178,8 +221,18 @@ export function openCase(world: World, { id, protocol, meeting, ...by }: CaseOpt
 			throw wrong(from, target, { wanted: wanted.join(", "), got: [...got].sort() });
 	}
 
+	const labels = { app: namespace };
+
 	return {
 		world,
+		labels,
+		pod: (host, options = {}) => podObject({ namespace, name: host }, host, { labels, ...options }),
+		redirect: (name, spec, options) => policyObject("LocalRedirectPolicy", `${namespace}-${name}`, spec, options),
+		balancing: (name, spec, options) => policyObject("BalancingPolicy", `${namespace}-${name}`, spec, options),
+		drop(...objects) {
+			for (const { kind, metadata } of objects) world.hub.delete(String(kind), ...placeOf(metadata));
+		},
+		soon: becomes,
 		family,
 		protocol,
 		service,
@@ -231,9 +284,7 @@ export function openCase(world: World, { id, protocol, meeting, ...by }: CaseOpt
 		async [Symbol.asyncDispose]() {
 			meeting.leave();
 			await Promise.all([...clients.values()].map((one) => one.kill()));
-			for (const kind of ["Service", "EndpointSlice"])
-				for (const { metadata } of world.hub.list(kind))
-					if (metadata.namespace === namespace) world.hub.delete(kind, namespace, metadata.name);
+			removeAll(world, namespace);
 		},
 	};
 }

@@ -9,23 +9,31 @@ import { until } from "../support/wait.ts";
 /** A node or a pod: a network namespace with an address of each family. */
 export interface Host {
 	readonly name: HostName;
-	/** The node that it is, or that it runs on. */
-	readonly node: NodeName;
+	/** The node that it is, or that it runs on; the machine itself outside. */
+	readonly node: MachineName;
 	/** In its network namespace. */
 	readonly v4: string;
 	readonly v6: string;
 }
 
 export type NodeName = "node-1" | "node-2" | "node-3";
+export type MachineName = NodeName | OutsideName;
 /** Pods are called by a letter and the number of their node. */
 export type PodName = "a1" | "b1" | "a2" | "b2" | "a3";
-export type HostName = NodeName | PodName;
+/** A machine that is no node of the cluster. */
+export type OutsideName = "out-1";
+export type HostName = NodeName | PodName | OutsideName;
 
-function host(name: HostName, node: NodeName, place: string): Host {
+/** A node of the cluster. */
+interface NodeHost extends Host {
+	readonly node: NodeName;
+}
+
+function host<M extends MachineName>(name: HostName, node: M, place: string): Host & { readonly node: M } {
 	return { name, node, v4: `10.210.${place}`, v6: `fd00:210::${place.replace(".", ":").replace(/^0:/, "")}` };
 }
 
-export const NODES: readonly Host[] = [
+export const NODES: readonly NodeHost[] = [
 	host("node-1", "node-1", "0.1"),
 	host("node-2", "node-2", "0.2"),
 	host("node-3", "node-3", "0.3"),
@@ -37,7 +45,8 @@ const PODS: readonly Host[] = [
 	host("b2", "node-2", "2.2"),
 	host("a3", "node-3", "3.1"),
 ];
-const HOSTS: readonly Host[] = [...NODES, ...PODS];
+const OUTSIDE = host("out-1", "out-1", "9.1");
+const HOSTS: readonly Host[] = [...NODES, ...PODS, OUTSIDE];
 
 /** A node's second addresses, of type ExternalIP. */
 export function externalIps({ node: name }: Host): { readonly v4: string; readonly v6: string } {
@@ -62,7 +71,7 @@ export interface Network extends AsyncDisposable {
 }
 
 function addressesOf(one: Host): readonly string[] {
-	const more = one.name === one.node ? Object.values(externalIps(one)) : [];
+	const more = NODES.some(({ name }) => name === one.name) ? Object.values(externalIps(one)) : [];
 	return [one.v4, one.v6, ...more].map((ip) => `${ip}/${ip.includes(":") ? 64 : 16}`);
 }
 

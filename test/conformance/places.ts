@@ -6,4 +6,6 @@ import type { HostName } from "./network.ts";
 export const LOCAL: readonly HostName[] = ["node-1", "a1"];
 /** The same on node-2. */
 export const REMOTE: readonly HostName[] = ["node-2", "a2"];
+/** A machine outside the cluster, with an agent of its own. */
+export const OUTSIDE: readonly HostName[] = ["out-1"];
 export const EVERYWHERE: readonly HostName[] = [...LOCAL, ...REMOTE];

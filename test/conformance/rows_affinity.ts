@@ -79,7 +79,7 @@ async function staysWhileUsed(c: Case, target: Target, timeout: number): Promise
 	return true;
 }
 
-async function timesOut(c: Case, isNodePort: boolean): Promise<void> {
+export async function timesOut(c: Case, isNodePort: boolean): Promise<void> {
 	const { web, target } = serviceOf(c, isNodePort);
 	await c.apply(web.object({ spec: clientIp(SHORT / 1000) }), web.slices(["a1", "b1", "a2"]));
 	const first = await once(c, target);
@@ -121,7 +121,7 @@ async function granular(c: Case): Promise<void> {
 	for (const from of EVERYWHERE) await c.sticky(from, web.at(), BACKENDS);
 }
 
-async function movesOff(c: Case): Promise<void> {
+export async function movesOff(c: Case): Promise<void> {
 	const web = c.service("web", { spec: clientIp() });
 	await c.apply(web.object(), web.slices(["b1", "a2"]));
 	const first = await c.sticky("a1", web.at(), ["b1", "a2"]);

@@ -5,7 +5,16 @@ import { type AgentPlace, type AgentProcess, agentPlace, SOURCES } from "../supp
 import { type Client, client } from "../support/client.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { createBarrier, MARKER, type Witness } from "./barrier.ts";
-import { externalIps, type HostName, hostNamed, type Network, NODES, type NodeName, openNetwork } from "./network.ts";
+import {
+	externalIps,
+	type HostName,
+	hostNamed,
+	type MachineName,
+	type Network,
+	NODES,
+	type NodeName,
+	openNetwork,
+} from "./network.ts";
 
 /** An agent as users run it, in its node's network namespace. */
 export interface NodeAgent {
@@ -19,16 +28,16 @@ export interface NodeAgent {
 export interface World extends AsyncDisposable {
 	readonly hub: TestHub;
 	readonly network: Network;
-	/** Of node-1 and node-2; node-3 has none. */
-	agent(node: NodeName): NodeAgent;
+	/** Of node-1, node-2 and out-1; node-3 has none. */
+	agent(machine: MachineName): NodeAgent;
 	/** A new client process in that network namespace, in the cgroup of its node's agent. */
 	client(name: HostName): Client;
 	/** Waits until the agents have written all that the API server says. */
 	settled(): Promise<void>;
 }
 
-/** Nodes with an agent. */
-const FOLLOWERS: readonly NodeName[] = ["node-1", "node-2"];
+/** Machines with an agent; out-1 is no node of the cluster. */
+const FOLLOWERS: readonly MachineName[] = ["node-1", "node-2", "out-1"];
 
 const ZONES: Readonly<Record<NodeName, string>> = { "node-1": "zone-a", "node-2": "zone-a", "node-3": "zone-b" };
 
@@ -54,7 +63,7 @@ export function nodeObject(name: NodeName, zone: string = ZONES[name]): Readonly
 	};
 }
 
-function nodeAgent(place: AgentPlace, netns: string, name: NodeName): NodeAgent & AsyncDisposable {
+function nodeAgent(place: AgentPlace, netns: string, name: MachineName): NodeAgent & AsyncDisposable {
 	const launch = (flags: readonly string[]) =>
 		place.start({
 			program: ["nsenter", `--net=/run/netns/${netns}`, "--", ...SOURCES],
@@ -96,8 +105,8 @@ export async function openWorld(first: string): Promise<World> {
 	const network = stack.use(await openNetwork(first));
 	const hub = stack.use(await startHub({ host: hostNamed("node-1").v4, kubernetes: false }));
 	hub.apply(NODES.map(({ node }) => nodeObject(node)));
-	const places = new Map<NodeName, AgentPlace>();
-	const agents = new Map<NodeName, NodeAgent>();
+	const places = new Map<MachineName, AgentPlace>();
+	const agents = new Map<MachineName, NodeAgent>();
 	const witnesses: Witness[] = [];
 	for (const name of FOLLOWERS) {
 		const place = stack.use(agentPlace());
