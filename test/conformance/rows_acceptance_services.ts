@@ -134,7 +134,7 @@ async function outside(c: Case): Promise<void> {
 	// Without a word auto would go by the node ports of this Service.
 	const { ports } = await balancerAndExternal(c, { "balancing.elf.io/reach": "pod" });
 	for (const target of ports) await c.reach(OUTSIDE, target, ["a1", "a2"]);
-	const web = c.service();
+	const web = c.service("plain");
 	await c.apply(web.object(), web.slices(["a1", "a2"]));
 	await c.reach(OUTSIDE, web.at(), ["a1", "a2"]);
 }
