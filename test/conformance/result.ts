@@ -56,9 +56,9 @@ export function pageOf(results: readonly Result[], { kernel, date }: Circumstanc
 	return [
 		"# Conformance",
 		"",
-		"What the Kubernetes network tests and kube-proxy demand of a Service, tried by real sockets of clients on a node: the host itself and its pods,",
-		"against real agents on two of three nodes (network namespaces) that follow an API server. A source is a test or a rule of Kubernetes 1.36;",
-		"`own` is what we demand besides.",
+		"What the Kubernetes network tests and kube-proxy demand of a Service, and what users of elf-io/balancing know of Services and policies, tried by real sockets of clients on a",
+		"node (the host itself and its pods) and on a machine outside, against real agents on two of three nodes (network namespaces) and on that machine, which follow an API server.",
+		"A source is a test or a rule of Kubernetes 1.36, or of elf-io/balancing v0.1.0 (its end-to-end cases B, S, P, R; its documents A); `own` is what we demand besides.",
 		"Written by `bun run conformance --write`.",
 		"",
 		`Linux ${kernel}, ${date}: ${countsOf(results)}.`,
