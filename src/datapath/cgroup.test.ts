@@ -92,6 +92,13 @@ describe("rootPlaces()", () => {
 	});
 });
 
+test("rootPlaces() has the hierarchies of version 1, if these are asked for", () => {
+	const point = (text: string) => rootPlaces(parseMountinfo(text), parseMountinfo(text), "cgroup");
+	expect(point(UNIFIED)).toEqual([]);
+	expect(point(V1)).not.toEqual([]);
+	for (const place of [...point(V1), ...point(HYBRID)]) expect(place).toMatch(/^\/sys\/fs\/cgroup\/[a-z,_]+$/);
+});
+
 describe("assertCgroup()", () => {
 	test.each([
 		[

@@ -1,12 +1,12 @@
 // By what the kernel knows a pod: real cgroups, network namespaces and processes.
 
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { netnsCookie } from "bun-ffi-libbpf";
 import { createGuarding } from "../../src/agent/guarding.ts";
-import { cgroupLevel } from "../../src/datapath/cgroup.ts";
+import { cgroupLevel, cgroupV1Roots } from "../../src/datapath/cgroup.ts";
 import type { WantedGuards } from "../../src/datapath/guards.ts";
 import { createPodFinder } from "../../src/datapath/pod_identity.ts";
 import { parseIp } from "../../src/model/address.ts";
@@ -168,6 +168,31 @@ describe("createPodFinder()", () => {
 		expect(findOne(group.path, { ...POD, hostNetwork: true }, [v1])?.missing).toBe(
 			`no process is in a cgroup v2 of pod ${UID}, and its network namespace is the host's`,
 		);
+	});
+
+	const [v1 = ""] = cgroupV1Roots();
+	const whyNot = v1 === "" ? " (skipped: this machine has no cgroup v1)" : "";
+	test.skipIf(v1 === "")(`finds it where cgroup v1 is mounted${whyNot}`, async () => {
+		await using stack = new AsyncDisposableStack();
+		const group = stack.use(cgroup());
+		const net = stack.use(podNetns("10.244.77.9"));
+		const folders = ["", "/kubepods", "/kubepods/burstable", `/kubepods/burstable/pod${UID}`];
+		const top = `${v1}/${testName()}`;
+		for (const folder of folders) {
+			mkdirSync(`${top}${folder}`);
+			stack.defer(() => rmdirSync(`${top}${folder}`));
+		}
+		const process = stack.use(client({ netns: net.name }));
+		await process.ask("socket a inet udp");
+		writeFileSync(`${top}${folders.at(-1)}/cgroup.procs`, String(process.pid));
+		const found = createPodFinder({ cgroup: group.path }).find([POD])[0];
+		expect(found).toEqual({ identities: [{ kind: "netns", cookie: BigInt(await process.ask("cookie a")) }] });
+		expect(createPodFinder({ cgroup: group.path }).find([{ ...POD, hostNetwork: true }])[0]?.missing).toBe(
+			`no process is in a cgroup v2 of pod ${UID}, and its network namespace is the host's`,
+		);
+		// The last process leaves its cgroup some time after its end.
+		await process.kill();
+		await until("empty", () => readFileSync(`${top}${folders.at(-1)}/cgroup.procs`, "utf8") === "");
 	});
 
 	test("never takes the host's own namespace for a pod's", async () => {
