@@ -24,16 +24,16 @@ export interface Frontend {
 	readonly closeOnRemove?: "all" | "none";
 	/** Of a node port: only on this host's own addresses; on other nodes' the connection goes there as it is. */
 	readonly ownNodeOnly?: true;
-	/** Of a LocalRedirectPolicy, which always has active backends. */
+	/** Of a LocalRedirectPolicy: it has active backends, but where Self.isWholeCluster. */
 	readonly redirect?: Redirect;
 }
 
 export interface Redirect {
-	/** Clients of this group are the redirect's own backends: they go on to `next`, or to the address as it is. A key of `Plan.guards`. */
+	/** Clients of this group are the redirect's own backends: to them it is as if there were no redirect. A key of `Plan.guards`. */
 	readonly guard: string;
-	/** Redirects per second of CLOCK_MONOTONIC to this address; what is over it goes on to `next`, or to the address as it is. 0: no limit. */
+	/** Redirects per second of CLOCK_MONOTONIC to this address; what is over it goes on as if there were no redirect. 0: no limit. */
 	readonly limit: number;
-	/** Who would have the address if there were no redirect; absent: nobody. It has no redirect itself. */
+	/** Who would have the address if there were no redirect; absent: nobody, and what is known of the address counts. It has no redirect itself. */
 	readonly next?: Frontend;
 }
 

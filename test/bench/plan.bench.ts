@@ -13,8 +13,11 @@ import { parseIp, parsePort } from "../../src/model/address.ts";
 import type { Cluster, Endpoint, EndpointSlice, Node, Service } from "../../src/model/cluster.ts";
 import { EMPTY_CLUSTER } from "../../src/model/cluster.ts";
 import { endpointsIn, listEndpoints, NO_ENDPOINTS } from "../../src/model/endpoint_list.ts";
+import type { Pod } from "../../src/model/pod.ts";
 import { createPlanner } from "../../src/plan/plan.ts";
+import type { Quarantine } from "../../src/plan/plan_types.ts";
 import { selfOf } from "../support/plans.ts";
+import { balancing, cluster as clusterOf, pod } from "../support/snapshots.ts";
 import type { BenchRow } from "./row.ts";
 
 const SERVICES = 10_000;
@@ -22,12 +25,17 @@ const ENDPOINTS = 10;
 const NODES = 100;
 const SELF = selfOf("here");
 const ROUNDS = 5;
+const POLICIES = 200;
+const PODS = 20;
 
 /** Medians of several runs in one process, the first of which warms up. */
 export async function bench(): Promise<readonly BenchRow[]> {
 	const world = createWorld();
 	const runs = Array.from({ length: ROUNDS + 1 }, () => runOnce(world)).slice(1);
 	const median = (pick: (run: Run) => number) => runs.map(pick).sort((a, b) => a - b)[Math.floor(runs.length / 2)] ?? 0;
+	const policies = Array.from({ length: ROUNDS + 1 }, runPolicies).slice(1);
+	const medianOf = (pick: (run: PoliciesRun) => number) =>
+		policies.map(pick).sort((a, b) => a - b)[Math.floor(policies.length / 2)] ?? 0;
 	const size = `${SERVICES} Services x ${ENDPOINTS} endpoints`;
 	return [
 		{
@@ -45,6 +53,9 @@ export async function bench(): Promise<readonly BenchRow[]> {
 		{ name: "nothing changed, all of it compared", value: median((run) => run.compare), unit: "ms" },
 		{ name: "first round into memory maps", value: median((run) => run.write), unit: "ms" },
 		{ name: "restart: read back and find nothing to do", value: median((run) => run.restart), unit: "ms" },
+		{ name: `${POLICIES} policies x ${PODS} probed pods: plan`, value: medianOf((run) => run.plan), unit: "ms" },
+		{ name: "  one changed pod", value: medianOf((run) => run.pod), unit: "ms" },
+		{ name: "  one backend that has failed", value: medianOf((run) => run.failure), unit: "ms" },
 	];
 }
 
@@ -79,6 +90,35 @@ function runOnce(world: World) {
 	const change = changePlan + changeRest;
 	return { plan, encode, diff: compareEmpty, compare, changePlan, change, changeNode, write, restart };
 }
+
+type PoliciesRun = ReturnType<typeof runPolicies>;
+
+/** Each selects pods of its own by a label, at an address of its own. */
+function runPolicies() {
+	Bun.gc(true);
+	const pods = createLayeredMap<Pod>();
+	for (let index = 0; index < POLICIES * PODS; index++) {
+		const each = pod(`demo/p-${index} ready there 10.1.${index >> 8}.${index & 255} app=a${index % POLICIES},tier=web`);
+		pods.set(each.key, each);
+	}
+	const policies = Array.from({ length: POLICIES }, (_, index) =>
+		balancing(`p-${index}`, { ip: `169.254.1.${index}`, pods: `app=a${index}`, healthCheck: CHECK }),
+	);
+	const planner = createPlanner();
+	const base = clusterOf({ policies });
+	const look = (quarantine?: Quarantine) => {
+		const cluster = { ...base, pods: pods.snapshot() };
+		return timed(() => planner([{ name: "hub", cluster }], SELF, quarantine));
+	};
+	const [plan, { probes }] = look();
+	const changed = pods.get("demo/p-7");
+	if (changed !== undefined) pods.set(changed.key, { ...changed, ready: false });
+	const [onePod] = look();
+	const [failure] = look(new Set([...probes.keys()].slice(0, 1)));
+	return { plan, pod: onePod, failure };
+}
+
+const CHECK = { probe: { kind: "tcp" }, interval: 10_000, timeout: 2000, fails: 3, passes: 2, panic: 0 } as const;
 
 function timed<T>(work: () => T): readonly [milliseconds: number, result: T] {
 	const start = performance.now();
