@@ -19,7 +19,7 @@ import type { Log } from "../lib/log.ts";
 import type { Cluster } from "../model/cluster.ts";
 import { getVersion } from "../version.ts";
 import type { AgentOwnWay } from "./own_way.ts";
-import { recallNodes } from "./recalled_nodes.ts";
+import { recallKinds } from "./recalled_kinds.ts";
 
 /** One hub. */
 export interface HubSource {
@@ -117,7 +117,7 @@ function openKubernetes(choice: KubernetesChoice, config: Config, following: Fol
 	};
 	return {
 		name,
-		snapshots: recallNodes(hub, { kinds: () => hub.status().kinds, read, log }),
+		snapshots: recallKinds(hub, { kinds: () => hub.status().kinds, read, nodeName: config["node-name"], log }),
 		health: () => healthOf(hub.status(), ownWay),
 		kept: { store, origin: hub.origin, identify: hub.identify },
 		api: hub.api,
