@@ -180,12 +180,13 @@ function podPlace(pod: PodPlace): CachePlace {
 	return inCgroup(podNetwork(pod), `${SLICES}/kubepods-burstable-pod${pod.uid.replaceAll("-", "_")}.slice`);
 }
 
-const KINDS: readonly (readonly [string, PodPlace, () => CachePlace])[] = [
-	["known by its cgroup and its network namespace", ONE, () => podPlace(ONE)],
-	["known by its network namespace alone", ONE, () => inCgroup(podNetwork(ONE), "somewhere/else")],
+const KINDS: readonly (readonly [string, PodPlace, readonly string[], () => CachePlace])[] = [
+	["known by its cgroup and its network namespace", ONE, ["cgroup", "netns"], () => podPlace(ONE)],
+	["known by its network namespace alone", ONE, ["netns"], () => inCgroup(podNetwork(ONE), "somewhere/else")],
 	[
 		"on the host's network, known by its cgroup alone",
 		ON_HOST,
+		["cgroup"],
 		() => inCgroup(place.clients.name, `docker/4f5a/kubelet/kubepods/burstable/pod${ON_HOST.uid}`),
 	],
 ];
@@ -202,34 +203,42 @@ async function expectAnswers(who: string): Promise<void> {
 }
 
 describe.skipIf(missing.length > 0)(`A node-local DNS cache${why}`, () => {
-	test.each(KINDS)("answers, and reaches the real one by the address that leads to it: %s", async (_, pod, prepare) => {
-		const where = prepare();
-		const cache = await startCache(pod, where);
-		agentAt.write("pod", podYaml(pod, "ready"));
-		const agent = await startAgent();
-		await expectAnswers(BY_CACHE);
-		const status = await agentAt.run("status");
-		expect(status.out).toMatch(/^ {2}LocalRedirectPolicy dns-to-local-cache +programmed +4 +4 +-$/m);
-		expect(status.out).toMatch(/^Problems +0$/m);
+	test.each(KINDS)(
+		"answers, and reaches the real one by the address that leads to it: %s",
+		async (_, pod, knownBy, prepare) => {
+			const where = prepare();
+			const cache = await startCache(pod, where);
+			agentAt.write("pod", podYaml(pod, "ready"));
+			const agent = await startAgent();
+			await expectAnswers(BY_CACHE);
+			const status = await agentAt.run("status");
+			expect(status.out).toMatch(/^ {2}LocalRedirectPolicy dns-to-local-cache +programmed +4 +4 +-$/m);
+			expect(status.out).toMatch(/^Problems +0$/m);
+			const guards = (await agentAt.run("maps", "guards")).out;
+			expect([...guards.matchAll(/ kind=(\w+)/g)].map(([, kind]) => kind).sort()).toEqual([...knownBy]);
+			expect((await agentAt.run("frontends")).out).toMatch(
+				/^kube-system\/kube-dns:dns +10\.96\.0\.53:53\/UDP +ClusterIP \(next\) /m,
+			);
 
-		// It dies without a word; once the agent hears of it, the Service serves.
-		await cache.kill();
-		agentAt.write("pod", podYaml(pod, "unready"));
-		await answeredBy(BY_REAL);
-		await expectAnswers(BY_REAL);
-		expect((await agentAt.run("status")).out).toMatch(/^ {2}LocalRedirectPolicy dns-to-local-cache +idle +0 +0 /m);
+			// It dies without a word; once the agent hears of it, the Service serves.
+			await cache.kill();
+			agentAt.write("pod", podYaml(pod, "unready"));
+			await answeredBy(BY_REAL);
+			await expectAnswers(BY_REAL);
+			expect((await agentAt.run("status")).out).toMatch(/^ {2}LocalRedirectPolicy dns-to-local-cache +idle +0 +0 /m);
 
-		// Its container is started again, in another cgroup below the pod's.
-		const again = await startCache(pod, {
-			...where,
-			cgroup: stack.use(podCgroup(dirname(where.cgroup), "again")).path,
-		});
-		agentAt.write("pod", podYaml(pod, "ready"));
-		await answeredBy(BY_CACHE);
-		await expectAnswers(BY_CACHE);
-		await again.kill();
-		expect(agent.err()).toBe("");
-	});
+			// Its container is started again, in another cgroup below the pod's.
+			const again = await startCache(pod, {
+				...where,
+				cgroup: stack.use(podCgroup(dirname(where.cgroup), "again")).path,
+			});
+			agentAt.write("pod", podYaml(pod, "ready"));
+			await answeredBy(BY_CACHE);
+			await expectAnswers(BY_CACHE);
+			await again.kill();
+			expect(agent.err()).toBe("");
+		},
+	);
 
 	test("a pod that cannot be told from others asks itself, which is a Problem until it is found", async () => {
 		const where = podPlace(ONE);
