@@ -66,6 +66,7 @@ const HOST_PORTS: readonly (readonly [number, Protocol])[] = [
 	[8080, "TCP"],
 	[9090, "TCP"],
 	[5353, "UDP"],
+	[8080, "UDP"],
 ];
 
 /** Of nodes and pods. */
