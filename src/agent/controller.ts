@@ -13,7 +13,7 @@ import { parseListen, serve } from "../observe/http.ts";
 import { type ControllerState, controllerPages } from "./controller/controller_pages.ts";
 import { createEventWriter } from "./controller/event_writer.ts";
 import { createPolicyStatus } from "./controller/policy_status.ts";
-import { openWebhooks, type Webhooks } from "./controller/webhooks.ts";
+import { type CertificatePace, openWebhooks, type Webhooks } from "./controller/webhooks.ts";
 
 /** Of the Lease, in the controller's own namespace. */
 export const LEASE_NAME = "balancing-controller";
@@ -33,8 +33,7 @@ export interface ControllerOptions {
 	readonly signal: AbortSignal;
 	/** Default: client-go's. */
 	readonly timing?: LeaseTiming;
-	/** Milliseconds between two looks at the webhooks' certificate. */
-	readonly certificateEvery?: number;
+	readonly certificatePace?: CertificatePace;
 	/** Default: the system's. */
 	readonly now?: () => Date;
 	/** The port of the webhooks, once they have a certificate. */
@@ -79,10 +78,10 @@ export async function runController(options: ControllerOptions): Promise<void> {
 		const objects = createObjects(hub.api, signal);
 		const source = certificateSource(config, isInCharge);
 		const listen = config["webhook-listen"];
-		const every = options.certificateEvery === undefined ? {} : { every: options.certificateEvery };
+		const pace = options.certificatePace === undefined ? {} : { pace: options.certificatePace };
 		const now = options.now === undefined ? {} : { now: options.now };
 		const { onServing } = options;
-		const given = { listen, source, answer: reviews.answer, objects, log, signal, onServing, ...every, ...now };
+		const given = { listen, source, answer: reviews.answer, objects, log, signal, onServing, ...pace, ...now };
 		parts.webhooks = stack.use(await openWebhooks(given));
 		log.info({ listen }, "Serving webhooks");
 	}

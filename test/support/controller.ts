@@ -22,6 +22,8 @@ const SERVICE = "balancing/balancing-controller";
 /** A tenth and less of the real ones. */
 export const QUICK: LeaseTiming = { duration: 1000, deadline: 700, retry: 100 };
 
+const QUICK_PACE = { every: 50, settle: 100 };
+
 /** The objects of a file below edge/kubernetes. */
 export function delivered(file: string): readonly Fields[] {
 	return parseAllDocuments(readFileSync(join(EDGE, file), "utf8")).map((document) => fieldsOf(document.toJS()));
@@ -73,7 +75,7 @@ function route(hub: TestHub, change: (known: Set<number>) => void): void {
 	hub.routeService(SERVICE, [...known]);
 }
 
-export interface RunOptions extends Partial<Pick<ControllerOptions, "now" | "certificateEvery" | "timing">> {
+export interface RunOptions extends Partial<Pick<ControllerOptions, "now" | "timing">> {
 	/** More of the command line. */
 	readonly args?: readonly string[];
 	readonly user?: string;
@@ -81,7 +83,7 @@ export interface RunOptions extends Partial<Pick<ControllerOptions, "now" | "cer
 
 /** Resolves when it serves its webhooks. */
 export async function runOne(hub: TestHub, identity: string, options: RunOptions = {}): Promise<RunningController> {
-	const { args = [], user = "controller", timing = QUICK, certificateEvery = 50, now = () => new Date() } = options;
+	const { args = [], user = "controller", timing = QUICK, now = () => new Date() } = options;
 	const folder = temporaryFolder();
 	const file = folder.write("config", hub.kubeconfig({ user }));
 	const log = recordingLog();
@@ -96,7 +98,7 @@ export async function runOne(hub: TestHub, identity: string, options: RunOptions
 		log,
 		signal: stop.signal,
 		timing,
-		certificateEvery,
+		certificatePace: QUICK_PACE,
 		now,
 		onServing: serving.resolve,
 	});
@@ -162,7 +164,7 @@ async function main([kubeconfig = "", identity = ""]: readonly string[]): Promis
 		log,
 		signal: new AbortController().signal,
 		timing: QUICK,
-		certificateEvery: 50,
+		certificatePace: QUICK_PACE,
 		onServing: (port) => console.log(`port ${port}`),
 	});
 }

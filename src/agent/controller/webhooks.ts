@@ -3,6 +3,7 @@
 import type { WebhookAnswer, WebhookRequest } from "../../admission/admission.ts";
 import type { Objects } from "../../hub/request/objects.ts";
 import { createAuthority, createServerPair, type KeyPair } from "../../lib/certificate.ts";
+import { systemClock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import { createRunner, type Runner } from "../../lib/runner.ts";
 import { createCaBundle } from "./ca_bundle.ts";
@@ -42,11 +43,19 @@ export interface WebhooksOptions {
 	readonly onServing?: ((port: number) => void) | undefined;
 	/** Default: the system's. */
 	readonly now?: () => Date;
-	/** Milliseconds between two looks at the certificate. */
-	readonly every?: number;
+	readonly pace?: CertificatePace;
 }
 
-const EVERY = 30_000;
+/** Milliseconds. */
+export interface CertificatePace {
+	/** Between two looks at the certificate. */
+	readonly every: number;
+	/** Until all API servers have heard of a new authority: they follow webhook configurations by watches. */
+	readonly settle: number;
+}
+
+export const CERTIFICATE_PACE: CertificatePace = { every: 30_000, settle: 60_000 };
+
 const RETRY = 2000;
 const SHORTEST = 100;
 /** Milliseconds. */
@@ -54,7 +63,7 @@ const STARTING = 3_600_000;
 
 /** Rejects if the address is taken: it is bound before there is a certificate, with one that nobody trusts. */
 export async function openWebhooks(options: WebhooksOptions): Promise<Webhooks> {
-	const { source, log, signal, every = EVERY } = options;
+	const { source, log, signal, pace = CERTIFICATE_PACE } = options;
 	const server = await serveWebhooks({ ...options, pair: strangersPair() });
 	let current: KeyPair | undefined;
 	let complained = "";
@@ -81,7 +90,7 @@ export async function openWebhooks(options: WebhooksOptions): Promise<Webhooks> 
 		}
 	}
 
-	const runner: Runner = createRunner({ run, shortest: SHORTEST, retry: RETRY, longest: every, signal });
+	const runner: Runner = createRunner({ run, shortest: SHORTEST, retry: RETRY, longest: pace.every, signal });
 	runner.call();
 	return {
 		hasCertificate: () => current !== undefined,
@@ -108,24 +117,24 @@ function filesRefresher(folder: string, use: (pair: KeyPair) => void): Refresher
 }
 
 function secretRefresher(
-	{ objects, log, now = () => new Date() }: WebhooksOptions,
+	{ objects, log, now = () => new Date(), pace = CERTIFICATE_PACE }: WebhooksOptions,
 	{ namespace, names, isInCharge }: Extract<CertificateSource, { kind: "secret" }>,
 	use: (pair: KeyPair) => void,
 ): Refresher {
 	const secret = createCertificateSecret({ objects, namespace, names, now });
 	const bundle = createCaBundle(log);
-	/** The authority that API servers trust, as far as we have told them. */
-	let told = "";
+	/** The authority that API servers have been told to trust, and since when. */
+	let told = { authority: "", at: 0 };
+	const isTrusted = (authority: string): boolean =>
+		authority === told.authority && systemClock.now() >= told.at + pace.settle;
 
 	return async () => {
 		const mayRenew = isInCharge();
-		const served = await secret.refresh({ mayRenew, isTrusted: (authority) => authority === told });
-		use(served.pair);
-		if (served.bundle === undefined || !mayRenew) return "done";
-		if (!(await bundle.tell(served.bundle, objects))) return "again";
-		if (told === served.newest) return "done";
-		told = served.newest;
-		// A new authority may be used, now that it is known.
-		return "again";
+		const { pair, bundle: all, newest } = await secret.refresh({ mayRenew, isTrusted });
+		use(pair);
+		if (all === undefined || !mayRenew) return "done";
+		if (!(await bundle.tell(all, objects))) return "again";
+		if (told.authority !== newest) told = { authority: newest, at: systemClock.now() };
+		return "done";
 	};
 }
