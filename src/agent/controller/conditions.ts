@@ -34,7 +34,12 @@ export function conditionsOf(problems: readonly Problem[], projects: boolean): r
 	const missing = problems.filter(({ reason }) => OF_SURROUNDINGS.has(reason));
 	const accepted: Condition =
 		wrong.length === 0
-			? { type: "Accepted", status: "True", reason: "Accepted", message: "The policy is programmed" }
+			? {
+					type: "Accepted",
+					status: "True",
+					reason: "Accepted",
+					message: "The policy is valid, and its addresses are its own",
+				}
 			: { type: "Accepted", status: "False", ...tell(wrong) };
 	if (missing.length > 0) return [accepted, { type: "Resolved", status: "False", ...tell(missing) }];
 	const resolved: Condition = projects
