@@ -3,11 +3,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { ringBuffer } from "bun-ffi-libbpf";
+import { cgroupId } from "../../src/datapath/attach.ts";
 import type { Affinity } from "../../src/plan/plan_types.ts";
 import { cgroup, cgroupMount } from "../support/cgroup.ts";
 import { must } from "../support/command.ts";
 import { compiled } from "../support/compile.ts";
-import { datapath, type Spec, type TestSettings } from "../support/datapath.ts";
+import { datapath, type Spec, type SpecRedirect, type TestDatapath, type TestSettings } from "../support/datapath.ts";
 import { netns } from "../support/netns.ts";
 import { server } from "../support/server.ts";
 import type { BenchRow } from "./row.ts";
@@ -41,14 +42,14 @@ interface Case {
 }
 
 /** Those that are measured. */
-const FEW = 12;
+const FEW = 20;
 
 const CASES: readonly Case[] = [
-	{ name: "12 frontends", settings: {}, frontends: FEW },
+	{ name: "20 frontends", settings: {}, frontends: FEW },
 	{ name: "10,000 frontends", settings: {}, frontends: 10_000 },
 	{ name: "50,000 frontends and addresses", settings: {}, frontends: 50_000, addresses: 50_000 },
-	{ name: "12 frontends, events at 1000/s", settings: { events: "all", eventsRate: 1000 }, frontends: FEW },
-	{ name: "12 frontends, every event", settings: { events: "all" }, frontends: FEW },
+	{ name: "20 frontends, events at 1000/s", settings: { events: "all", eventsRate: 1000 }, frontends: FEW },
+	{ name: "20 frontends, every event", settings: { events: "all" }, frontends: FEW },
 	{ name: "10,000 frontends, every event", settings: { events: "all" }, frontends: 10_000 },
 ];
 
@@ -94,6 +95,22 @@ function known(addresses: number): Readonly<Record<string, string>> {
 	return { "10.96.0.7": "cluster-ip", "10.96.0.8": "remote 0.0.0.1", ...Object.fromEntries(others) };
 }
 
+/** Who goes past the redirects of this group: all that is measured. */
+const GUARDED = "guarded";
+
+/** Redirects at this port; past them are backends of another address. */
+function redirects(port: number, protocol: "TCP" | "UDP", ip: string): readonly Spec[] {
+	const to = [`${ip}:8080/${protocol}`];
+	const next = { to: [`${ip}:8081/${protocol}`], keepsPeer: false };
+	const ways: readonly SpecRedirect[] = [{}, { limit: 0xffff_ffff }, { guard: GUARDED }, { limit: 1 }];
+	return ways.map((way, n) => ({
+		at: `10.96.0.${20 + n}:${port}/${protocol}`,
+		to,
+		keepsPeer: false,
+		redirect: { guard: "others", next, ...way },
+	}));
+}
+
 /** The frontends that are measured, and others to make them as many as are wanted. */
 function specs(frontends: number): readonly Spec[] {
 	const measured: Spec[] = [
@@ -109,12 +126,21 @@ function specs(frontends: number): readonly Spec[] {
 		]),
 		{ at: "0.0.0.1:30080/UDP", to: ["10.9.0.1:8080/UDP"] },
 		{ at: "10.96.0.6:80/UDP", to: ["10.9.0.1:8080/UDP"], affinity: affinity("udp") },
+		...redirects(80, "UDP", "10.9.0.1"),
+		...redirects(80, "TCP", "10.8.0.1"),
 	];
 	const others = Array.from({ length: frontends - measured.length }, (_, n): Spec => {
 		return { at: `10.100.${n >> 8}.${n & 255}:80/TCP`, to: ["10.9.0.1:8080/TCP"] };
 	});
 	return [...measured, ...others];
 }
+
+const REDIRECTS = {
+	redirect: "10.96.0.20,80",
+	limit: "10.96.0.21,80",
+	guarded: "10.96.0.22,80",
+	over: "10.96.0.23,80",
+} as const;
 
 /** Each against the direct connect() of its kind; `to` and `port` are the backend's. */
 const KINDS = [
@@ -126,6 +152,7 @@ const KINDS = [
 		state: "10.96.0.1,80",
 		node: "10.96.0.8,30080",
 		sticky: "10.96.0.6,80",
+		...REDIRECTS,
 	},
 	{
 		name: "TCP without a packet",
@@ -136,6 +163,7 @@ const KINDS = [
 		state: "10.96.0.4,80",
 		node: "10.96.0.8,30081",
 		sticky: "10.96.0.6,81",
+		...REDIRECTS,
 	},
 	{
 		name: "TCP with a SYN",
@@ -164,6 +192,10 @@ const LABELS = [
 	{ label: "state", name: "frontend with state", budget: 1000 },
 	{ label: "node", name: "node port (TCP: without state)" },
 	{ label: "sticky", name: "known client (TCP: without state)" },
+	{ label: "redirect", name: "redirect (TCP: without state)" },
+	{ label: "limit", name: "redirect within its limit" },
+	{ label: "guarded", name: "redirect's own backend, to who is next" },
+	{ label: "over", name: "redirect over its limit, to who is next" },
 ] as const;
 
 /** `withBudget`: whether what is asked of connect() is asked here. */
@@ -184,10 +216,18 @@ function rowsOf(name: string, times: ReadonlyMap<string, Times>, withBudget: boo
 	});
 }
 
+/** By its cgroup, as a pod in the host's network is known. */
+function guardAll({ guards }: TestDatapath, { inside }: Place): void {
+	const level = inside.slice(cgroupMount().length + 1).split("/").length;
+	const failures = guards.add(new Map([[GUARDED, [{ kind: "cgroup", id: cgroupId(inside), level }]]]));
+	if (failures.length > 0) throw new Error(`Cannot guard ${inside}: ${JSON.stringify(failures)}`);
+}
+
 function measureCase({ name, settings, frontends, addresses = 10 }: Case): readonly BenchRow[] {
 	using here = place();
 	using bpf = datapath(here.inside, settings);
 	bpf.know(known(addresses));
+	guardAll(bpf, here);
 	bpf.program(...specs(frontends));
 	using _reader = ringBuffer(bpf.events, () => {});
 	const rows = rowsOf(name, here.measure(targetsOf(here.inside)), settings.events === undefined);
@@ -202,6 +242,7 @@ function measurePrograms(): readonly BenchRow[] {
 	using here = place();
 	using bpf = datapath(here.inside);
 	bpf.know(known(10));
+	guardAll(bpf, here);
 	bpf.program(...specs(FEW));
 	const stats = () => {
 		const [program] = JSON.parse(must("bpftool", "--json", "cgroup", "show", here.inside)).filter(
@@ -222,6 +263,10 @@ function measurePrograms(): readonly BenchRow[] {
 			["port that a cluster IP does not have", "tcp", "10.96.0.7,80"],
 			["node port without state", "tcp", "10.96.0.8,30081"],
 			["known client without state", "tcp", "10.96.0.6,81"],
+			["redirect without state", "tcp", "10.96.0.20,80"],
+			["redirect within its limit", "tcp", "10.96.0.21,80"],
+			["redirect's own backend", "tcp", "10.96.0.22,80"],
+			["redirect over its limit", "tcp", "10.96.0.23,80"],
 		].map(([name, kind, to]) => {
 			const from = stats();
 			here.measure([`one,${kind},${here.inside},${to}`]);
