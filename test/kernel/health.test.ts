@@ -1,7 +1,8 @@
 // Health checks end to end: an agent as users run it, real backends that die and come back, and clients that must not notice.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import { type AgentPlace, type AgentProcess, agentPlace, SOURCES } from "../support/agent_place.ts";
+import { readFileSync } from "node:fs";
+import { type AgentPlace, type AgentProcess, agentPlace, programmed, SOURCES } from "../support/agent_place.ts";
 import { type Client, client } from "../support/client.ts";
 import { type Lab, lab } from "../support/lab.ts";
 import { parseAnswer } from "../support/server.ts";
@@ -59,7 +60,7 @@ interface Wellness {
 
 const LISTENER = `
 	const [hostname, port] = process.argv.slice(-2);
-	Bun.listen({ hostname, port: Number(port), socket: { open() {}, data() {} } });
+	Bun.listen({ hostname, port: Number(port), socket: { open: (socket) => void socket.write(hostname + " " + port + " - -\\n"), data() {} } });
 	const names = require("node:dgram").createSocket(hostname.includes(":") ? "udp6" : "udp4");
 	names.on("message", (question, { address, port }) => {
 		question.writeUInt16BE(0x8180, 2);
@@ -153,11 +154,14 @@ async function untilHealth(agent: AgentProcess, ...states: readonly string[]): P
 }
 
 async function untilServedBy(...expected: readonly string[]): Promise<void> {
-	await until(`served by ${expected.join(" and ")}`, async () => {
-		const { out } = await at.run("frontends", "-o", "json");
-		const views: readonly { address: string; backends: readonly { address: string }[] }[] = JSON.parse(out);
-		const sql = views.find(({ address }) => address.endsWith(":5432/TCP"))?.backends.map(({ address }) => address);
-		return sql?.sort().join() === expected.map((ip) => `${ip.includes(":") ? `[${ip}]` : ip}:8080/TCP`).join();
+	const backends = expected.map((ip) => `${ip.includes(":") ? `[${ip}]` : ip}:8080/TCP`);
+	await untilProgrammed(expected[0]?.includes(":") ? `[${VIP6}]:5432/TCP` : `${VIP}:5432/TCP`, backends);
+}
+
+async function untilProgrammed(frontend: string, backends: readonly string[]): Promise<void> {
+	await until(`${frontend} to ${backends.join(" and ")}`, async () => {
+		const { code, out } = await at.run("frontends", "-o", "json");
+		return code === 0 && [...new Set(programmed(out)[frontend])].join() === backends.join();
 	});
 }
 
@@ -220,6 +224,36 @@ function sayings(agent: AgentProcess, ip: string, port = "8080/TCP"): readonly u
 		.filter(({ backend }) => backend === address)
 		.map(({ msg }) => msg);
 }
+
+test("edge/examples/external-database.yaml, but asked more often: a server dies, and comes back", async () => {
+	const [first, second, vip] = ["192.0.2.11", "192.0.2.12", "169.254.50.50"];
+	const text = readFileSync(`${import.meta.dir}/../../edge/examples/external-database.yaml`, "utf8");
+	const often = text.replace("interval=5s timeout=1s fails=3", "interval=1s timeout=500ms fails=2");
+	expect(often).not.toBe(text);
+	place.servers.ip("route", "replace", "local", "192.0.2.0/24", "dev", "lo");
+	const [one, two] = [wellness(first, 5432), wellness(second, 5432)];
+	await one.set(true);
+	await two.set(true);
+	at.write("example", often);
+	const agent = start();
+	await agent.ready();
+	const [frontend, to] = [`${vip}:5432/TCP`, (ip: string) => `${ip}:5432/TCP`];
+	await untilProgrammed(frontend, [to(first), to(second)]);
+	await until("both serve", async () => (await servedBy(vip)).join() === [first, second].join());
+	await one.set(false);
+	await untilProgrammed(frontend, [to(second)]);
+	expect(await servedBy(vip)).toEqual([second]);
+	await two.set(false);
+	await untilProgrammed(frontend, [to(first), to(second)]);
+	await using user = client({ netns: place.clients.name, cgroup: at.cgroup.path });
+	await user.ask("socket s inet tcp");
+	expect(await user.run(`connect s ${vip} 5432`)).toBe("ECONNREFUSED");
+	await two.set(true);
+	await untilProgrammed(frontend, [to(second)]);
+	expect(await servedBy(vip)).toEqual([second]);
+	await one.set(true);
+	await untilProgrammed(frontend, [to(first), to(second)]);
+});
 
 test("IPv6 backends are probed, too; status and backends say what is known, the log each change once", async () => {
 	const one = wellness(ONE6);
