@@ -5,7 +5,7 @@ import { labelIn } from "../../src/model/labels.ts";
 import { agentRights, type Follower, followHub, jumpUntil, KINDS, webService } from "../support/follow_hub.ts";
 import { POLICY_DEFINITIONS } from "../support/hub/definition.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
-import { serverError } from "../support/hub/status.ts";
+import { badRequest, serverError } from "../support/hub/status.ts";
 import { addressPolicy, podPolicy, policyPod } from "../support/policies.ts";
 import { until } from "../support/wait.ts";
 
@@ -260,6 +260,51 @@ test("most Pods of one watch that vanish at once are doubted, whatever happens t
 	expect(pods(client).length).toBeGreaterThanOrEqual(6);
 	await jumpUntil(client, "believed", () => pods(client).length === 0);
 	await until("no Problem", () => client.problems().length === 0);
+});
+
+test("a selector that the server does not take hurts its own policy alone", async () => {
+	await using server = await startHub({ kubernetes: false });
+	server.apply([
+		...webService("web"),
+		podPolicy("p", { app: "a" }),
+		podPolicy("q", { app: "b" }),
+		elsewhere("b1", "b"),
+	]);
+	const error = badRequest("unable to parse requirement");
+	server.inject(
+		{ resource: "pods", where: ({ query }) => query.get("labelSelector") === "app=a" },
+		{ kind: "error", error },
+	);
+	await using client = followHub(server);
+	await jumpUntil(client, "shown", () => client.seen.length > 0);
+	expect([policies(client), pods(client)].map(String)).toEqual(["BalancingPolicy p,BalancingPolicy q", "demo/b1"]);
+	expect(client.seen.at(-1)?.problems).toEqual([
+		{
+			object: "Pods with app=a",
+			reason: "Unsupported",
+			message:
+				"The API server, or a proxy before it, does not take the question (400): select by fewer labels and values; until then nothing is heard of pods behind policies",
+		},
+	]);
+});
+
+test("what a kubelet says of a Pod again and again changes nothing", async () => {
+	await using server = await startHub({ kubernetes: false });
+	const pod = (name: string, minute: number) => {
+		const made = policyPod(name);
+		const containerStatuses = [{ name: "c", restartCount: minute, lastState: {} }];
+		return { ...made, status: { ...Reflect.get(made, "status"), containerStatuses } };
+	};
+	server.apply(pod("own", 0));
+	await using client = followHub(server);
+	await until("shown", () => pods(client).length === 1);
+	for (let minute = 1; minute < 10; minute++) server.apply(pod("own", minute));
+	server.apply(pod("next", 0));
+	await until("another", () => pods(client).length === 2);
+	expect(client.seen).toHaveLength(2);
+	expect(client.seen[1]?.pods.get("demo/own")).toBe(client.seen[0]?.pods.get("demo/own") as never);
+	// A projection, and nothing of what it was made of.
+	expect(JSON.stringify(client.seen[1]?.pods.get("demo/own"))).not.toContain("restartCount");
 });
 
 test("so many selectors that there would be too many watches are a Problem of the youngest policies", async () => {

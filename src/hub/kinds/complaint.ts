@@ -62,6 +62,9 @@ function tellFailure(log: Log, title: string, error: unknown): void {
 	log.debug({ kind: title, err: error }, "Where it failed");
 }
 
+/** Bad Request, URI Too Long, Request Header Fields Too Large: a selector may be long, and nobody shall wait for it. */
+const NOT_TAKEN: ReadonlySet<number> = new Set([400, 414, 431]);
+
 /** What a user can do something about; that a hub is away is no user's mistake. */
 function problemOf({ need, title, namespace }: Scope, error: unknown): Problem | undefined {
 	const end = need.without === undefined ? "" : `; until then nothing is heard of ${need.without}`;
@@ -75,6 +78,10 @@ function problemOf({ need, title, namespace }: Scope, error: unknown): Problem |
 	if (status === 404) {
 		const message = `The API server does not have ${resource} in ${need.api} (404): install it, or use a Kubernetes that has it${end}`;
 		return { object: title, reason: "NotServed", message };
+	}
+	if (NOT_TAKEN.has(status) && need.without !== undefined) {
+		const asked = `The API server, or a proxy before it, does not take the question (${status})`;
+		return { object: title, reason: "Unsupported", message: `${asked}: select by fewer labels and values${end}` };
 	}
 	return undefined;
 }
