@@ -47,7 +47,7 @@ function nothing(resource: string, way: "list" | "watch", isStream: boolean): st
 }
 
 /** Plays the script for one resource. */
-async function play(resource: "services" | "endpointslices", script: Script): Promise<Played> {
+async function play(resource: "services" | "endpointslices" | "pods", script: Script): Promise<Played> {
 	const { lists, watches = [], stream } = script;
 	const left = { list: [...lists], watch: [...watches], stream: stream === undefined ? [] : [stream] };
 	const played: string[] = [];
@@ -260,5 +260,28 @@ describe("EndpointSlices", () => {
 		const recorded = [...truthOf(["201-endpointslices-ready-unready-terminating"], []).objects.values()];
 		expect(states).toEqual(recorded.flatMap(({ endpoints: all }) => (all ?? []).map(({ conditions }) => conditions)));
 		expect(new Set(states.map((state) => JSON.stringify(state))).size).toBeGreaterThan(2);
+	});
+});
+
+describe("Pods", () => {
+	const PAGES_OF_PODS = [1, 2].map((page) => `032-list-pods-limit2-labelselector-page${page}`);
+	test.each([
+		[
+			"bound to our node, deleted in time, deleted at once",
+			["033-list-pods-limit1-fieldselector-nodename-page1"],
+			"132-watch-fieldselector-nodename-pod-bound-graceful-delete-forced-delete",
+		],
+		["relabelled into a selection and out of it", PAGES_OF_PODS, "130-watch-labelselector-object-enters-and-leaves"],
+	])("%s", async (_, lists, watch) => {
+		await using server = await play("pods", { lists, watches: [watch] });
+		await using client = followHub(server);
+		await jumpUntil(client, "all played", () => server.played.includes(watch));
+		const wanted = [...truthOf(lists, [watch]).objects.keys()].sort();
+		expect(wanted.length).toBeGreaterThan(0);
+		const pods = () => [...(client.seen.at(-1)?.pods.values() ?? [])];
+		const keys = () => pods().map(({ key }) => key);
+		await jumpUntil(client, "what was recorded", () => String(keys().sort()) === String(wanted));
+		expect(pods().every(({ ips, nodeName, uid }) => ips.length > 0 && nodeName !== "" && uid !== "")).toBe(true);
+		expect(client.problems()).toEqual([]);
 	});
 });
