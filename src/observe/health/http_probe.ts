@@ -3,7 +3,7 @@
 import { get as getPlain, type IncomingMessage, type RequestOptions } from "node:http";
 import { get as getSecure } from "node:https";
 import { examine, type Target } from "./examination.ts";
-import { duration, failed, failedWith, type Outcome, PASSED } from "./outcome.ts";
+import { CLOSED, duration, failed, failedWith, type Outcome, PASSED } from "./outcome.ts";
 
 /** Bytes of a body that are read for politeness: a server that is cut off in its answer may log it as an error. */
 const LONGEST_BODY = 16 * 1024;
@@ -43,7 +43,7 @@ export function probeHttp(target: Target, scheme: "http" | "https", path: string
 			scheme === "http" ? getPlain(options, receive) : getSecure({ ...options, rejectUnauthorized: false }, receive);
 		request.on("error", (error) => end(verdict ?? failedWith(error)));
 		// An answer that ends before its status: not every runtime says it as an error.
-		request.on("close", () => end(verdict ?? failed("connection closed before an answer")));
+		request.on("close", () => end(verdict ?? failed(CLOSED)));
 		return {
 			close: () => void request.destroy(),
 			late: () => verdict ?? failed(`no answer within ${duration(timeout)}`),

@@ -15,6 +15,8 @@ export function failed(reason: string): Outcome {
 	return { kind: "failed", reason };
 }
 
+export const CLOSED = "connection closed before an answer";
+
 const WORDS: Readonly<Record<string, string>> = {
 	// Bun says it of whatever connect() refuses at once, an unreachable network among them.
 	ECONNREFUSED: "connection refused, or no route",
@@ -28,13 +30,22 @@ const WORDS: Readonly<Record<string, string>> = {
 	EPERM: "forbidden on this host",
 	// What Bun has to say where connect() of a datagram socket gives an errno.
 	"Failed to connect socket": "no route, or forbidden on this host",
-	ERR_SOCKET_CLOSED: "connection closed before an answer",
+	ERR_SOCKET_CLOSED: CLOSED,
 };
+
+/** By how a code begins, which is told as well. */
+const KINDS: readonly (readonly [string, string])[] = [
+	["HPE_", "the answer is no HTTP"],
+	["ERR_SSL_", "no TLS connection"],
+];
 
 /** Of what a socket gave as its error. */
 export function failedWith(error: unknown): Outcome {
+	// What node:http calls ECONNRESET, though nothing was reset.
+	if (error instanceof Error && error.message === "socket hang up") return failed(CLOSED);
 	const code = errorCode(error);
-	return failed(WORDS[code] ?? code);
+	const [, kind] = KINDS.find(([prefix]) => code.startsWith(prefix)) ?? [];
+	return failed(WORDS[code] ?? (kind === undefined ? code : `${kind} (${code})`));
 }
 
 /** `2 s` or `500 ms`. */

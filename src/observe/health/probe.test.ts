@@ -145,13 +145,17 @@ test("http names an IPv6 backend in brackets", async () => {
 });
 
 test.each([
-	["SSH-2.0-OpenSSH_9.2\r\n", "is no HTTP"],
-	["", "ends at once"],
-	["HTTP/1.1 200 O", "ends in its status"],
-])("http fails at an answer %j that %s", async (answer) => {
+	["SSH-2.0-OpenSSH_9.2\r\n", "the answer is no HTTP (HPE_INVALID_CONSTANT)"],
+	[`HTTP/1.1 200 OK\r\nx: ${"y".repeat(2 ** 20)}`, "the answer is no HTTP (HPE_HEADER_OVERFLOW)"],
+	["", "connection closed before an answer"],
+	["HTTP/1.1 200 O", "connection closed before an answer"],
+	[
+		"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+		"connection closed before an answer",
+	],
+])("http fails at an answer that is none (%#)", async (answer, reason) => {
 	const { port } = await serve((socket) => void socket.end(answer));
-	const outcome = await ask("127.0.0.1", port, HTTP);
-	expect(outcome.kind).toBe("failed");
+	expect(await ask("127.0.0.1", port, HTTP)).toEqual(failed(reason));
 });
 
 test("http fails in time where nothing is answered", async () => {
@@ -206,7 +210,8 @@ test("https fails at a server that speaks no TLS, or nothing", async () => {
 		"127.0.0.1",
 		sockets,
 	);
-	expect((await ask("127.0.0.1", port, HTTPS)).kind).toBe("failed");
+	const reason = "no TLS connection (ERR_SSL_WRONG_VERSION_NUMBER)";
+	expect(await ask("127.0.0.1", port, HTTPS)).toEqual(failed(reason));
 	const silent = await listenOn(
 		createServer((socket) => void socket.resume()),
 		"127.0.0.1",
