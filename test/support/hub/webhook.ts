@@ -71,7 +71,8 @@ export function createWebhooks(store: () => Store): Webhooks {
 		} catch (error) {
 			if (hook["failurePolicy"] === "Ignore") return undefined;
 			const why = error instanceof Error ? error.message : String(error);
-			throw internalError(`failed calling webhook "${hook["name"]}": ${why}`);
+			const said = error instanceof InvalidAnswer ? why : `failed to call webhook: ${why}`;
+			throw internalError(`failed calling webhook "${hook["name"]}": ${said}`);
 		}
 	}
 
@@ -153,13 +154,30 @@ async function ask(
 	const isRight = at(given, "apiVersion") === review["apiVersion"] && at(given, "kind") === "AdmissionReview";
 	if (!isRight)
 		throw new Error(
-			`received invalid webhook response: expected webhook response of ${review["apiVersion"]}, Kind=AdmissionReview`,
+			`converting (${at(given, "apiVersion")}.AdmissionReview) to (${review["apiVersion"]}.AdmissionReview): unknown conversion`,
 		);
-	if (!isFields(response)) throw new Error("webhook response was absent");
+	if (!isFields(response)) throw new InvalidAnswer("received invalid webhook response: webhook response was absent");
 	if (response["uid"] !== at(review, "request", "uid"))
-		throw new Error(`received invalid webhook response: expected response.uid="${at(review, "request", "uid")}"`);
+		throw new InvalidAnswer(
+			`received invalid webhook response: expected response.uid="${at(review, "request", "uid")}", got "${response["uid"]}"`,
+		);
+	const patch = textOf(response["patch"]);
+	if (patch !== undefined && !isJson(Buffer.from(patch, "base64").toString()))
+		throw new InvalidAnswer("received undecodable patch in webhook response");
 	return response;
 }
+
+function isJson(text: string): boolean {
+	try {
+		JSON.parse(text);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+/** An answer came, but it says nothing. */
+class InvalidAnswer extends Error {}
 
 function reviewOf(
 	{ operation, kind, subresource, object, oldObject, user, dryRun }: Admission,
