@@ -15,7 +15,9 @@ Serves the Kubernetes API over TLS on loopback, with the manifests (*.yaml, *.ym
   --minor N           be a server 1.N (default 36)
   --kubeconfig FILE   write the kubeconfig there (default: a temporary file, removed at the end)
   --metaserver PORT   also serve it there, without TLS, as the MetaServer of a KubeEdge node does (0: a free port);
-                      SIGUSR1 cuts its link to the cloud, and mends it`;
+                      SIGUSR1 cuts its link to the cloud, and mends it
+  --webhooks PORT     check policies by the controller whose webhooks listen there:
+                      balancing controller --webhook-listen 127.0.0.1:PORT`;
 
 interface Settings {
 	readonly folder: string | undefined;
@@ -24,6 +26,8 @@ interface Settings {
 	readonly kubeconfig: string | undefined;
 	/** Port; undefined: none. */
 	readonly metaserver: number | undefined;
+	/** Port; undefined: none. */
+	readonly webhooks: number | undefined;
 }
 
 function readSettings(args: readonly string[]): Settings | "help" {
@@ -35,6 +39,7 @@ function readSettings(args: readonly string[]): Settings | "help" {
 			minor: { type: "string", default: "36" },
 			kubeconfig: { type: "string" },
 			metaserver: { type: "string" },
+			webhooks: { type: "string" },
 			help: { type: "boolean", short: "h", default: false },
 		},
 	});
@@ -46,6 +51,7 @@ function readSettings(args: readonly string[]): Settings | "help" {
 		minor: wholeNumber("--minor", values.minor, 99),
 		kubeconfig: values.kubeconfig,
 		metaserver: values.metaserver === undefined ? undefined : wholeNumber("--metaserver", values.metaserver, 65_535),
+		webhooks: values.webhooks === undefined ? undefined : wholeNumber("--webhooks", values.webhooks, 65_535),
 	};
 }
 
@@ -88,6 +94,16 @@ async function serveAtEdge(hub: TestHub, port: number): Promise<AsyncDisposable>
 	return server;
 }
 
+const WEBHOOKS = join(import.meta.dir, "../edge/kubernetes/controller/webhooks.yaml");
+
+/** As a cluster with edge/kubernetes/controller does. */
+function callWebhooks(hub: TestHub, port: number): void {
+	hub.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "balancing" } });
+	hub.apply(readFileSync(WEBHOOKS, "utf8"));
+	hub.routeService("balancing/balancing-controller", [port]);
+	console.log(`  balancing controller --webhook-listen 127.0.0.1:${port}   (policies are checked while it runs)`);
+}
+
 async function main(): Promise<void> {
 	const settings = readSettings(process.argv.slice(2));
 	if (settings === "help") {
@@ -106,6 +122,7 @@ async function main(): Promise<void> {
 	);
 	console.log(`  export KUBECONFIG=${kubeconfig}\n  kubectl get services,endpointslices -A`);
 	await using _ = settings.metaserver === undefined ? undefined : await serveAtEdge(hub, settings.metaserver);
+	if (settings.webhooks !== undefined) callWebhooks(hub, settings.webhooks);
 	console.log("Stop it with Ctrl-C");
 	await new Promise((resolve) => {
 		process.once("SIGINT", resolve);
