@@ -84,6 +84,14 @@ describe("within one hub", () => {
 		],
 		["the first by name of the same age", [BL_VIP, BL], ["bl:http"]],
 		[
+			"an older policy that is for other hosts leaves it to the younger",
+			[
+				{ ...BL, created: YOUNG },
+				{ ...balancing("z", { outCluster: false }), created: OLD },
+			],
+			["bl:http"],
+		],
+		[
 			"an older redirect without pods here leaves it to the younger",
 			[
 				{ ...LR, created: YOUNG },
