@@ -1,11 +1,16 @@
 // The agent on an API server: what it says gets into the kernel, stays there when it is gone, and follows when it is back.
 
 import { expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseAllDocuments } from "yaml";
 import { type AgentPlace, agentPlace, programmed, serviceYaml } from "../support/agent_place.ts";
 import { agentRights } from "../support/follow_hub.ts";
+import { rulesOf } from "../support/hub/access.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { until } from "../support/wait.ts";
+
+const ANNOTATOR = join(import.meta.dir, "../../edge/kubernetes/node_annotations/node_annotator.yaml");
 
 test("the agent follows an API server beside a folder of manifests, and keeps what it knows while the server is gone", async () => {
 	await using server = await startHub({ kubernetes: false });
@@ -200,3 +205,34 @@ addressType: IPv4
 endpoints: [{ addresses: ["10.1.0.1"], nodeName: n1, conditions: { ready: true } }]
 ports: [{ name: http, port: 8080 }]
 `;
+
+test("the agent annotates its own Node with the delivered rights, and does without them (A-36)", async () => {
+	await using server = await startHub({ kubernetes: false, users: { edge: { credentials: "token", rules: [] } } });
+	using place = agentPlace();
+	const kubeconfig = `${place.folder}/kubeconfig`;
+	writeFileSync(kubeconfig, server.kubeconfig({ user: "edge" }));
+	const addresses = [{ type: "InternalIP", address: "192.0.2.1" }];
+	server.apply({ apiVersion: "v1", kind: "Node", metadata: { name: "own" }, status: { addresses } });
+	server.setRules("edge", agentRights());
+	const flags = [`--kubeconfig=${kubeconfig}`, "--node-name=own"];
+	const annotations = () => server.get("Node", undefined, "own")?.metadata.annotations ?? {};
+	{
+		await using agent = place.start({ flags });
+		await agent.ready();
+		await until("refused", () => server.count({ verb: "get", resource: "nodes", code: 403 }) > 0);
+		expect(annotations()).toEqual({});
+		expect(await agent.stop("SIGTERM")).toBe(0);
+	}
+	const role = parseAllDocuments(readFileSync(ANNOTATOR, "utf8")).map((document) => document.toJS());
+	server.setRules("edge", [...agentRights(), ...rulesOf(role.find(({ kind }) => kind === "ClusterRole"))]);
+	{
+		await using agent = place.start({ flags: [...flags, "--annotate-node=off"] });
+		await agent.ready();
+		expect(await agent.stop("SIGTERM")).toBe(0);
+	}
+	expect(server.count({ verb: "patch" })).toBe(0);
+	await using agent = place.start({ flags });
+	await until("annotated", () => Object.keys(annotations()).length === 2);
+	expect(annotations()).toMatchObject({ "balancing.elf.io/nodeProxyIpv4": "192.0.2.1" });
+	expect(await agent.stop("SIGTERM")).toBe(0);
+}, 60_000);
