@@ -12,7 +12,6 @@
 #include "resolve.h"
 #include "state.h"
 
-#define GUARD_LEVELS 32
 #define WINDOW_NS 1000000000ULL
 
 /*

@@ -115,6 +115,9 @@ struct guard_key {
 	__u32 pad;
 };
 
+/* Of cgroups that may be guards, from the root's 0. */
+#define GUARD_LEVELS 32
+
 enum guard_kind {
 	GUARD_CGROUP, /* with all that is below it */
 	GUARD_NETNS,

@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import type { Failure } from "./apply.ts";
 import { GROUP_SIZE, guardBytesOf } from "./codec.ts";
 import type { ReadonlyElements } from "./elements.ts";
-import { ENUMS, offsetOf, sizeOf } from "./layout.ts";
+import { ENUMS, GUARD_NUMBERS, offsetOf, sizeOf } from "./layout.ts";
 import type { Maps } from "./maps.ts";
 import { groupOf } from "./traits.ts";
 
@@ -37,8 +37,6 @@ export interface GuardsOptions {
 	readonly setLevels: (levels: number) => void;
 }
 
-/** GUARD_LEVELS of bpf/redirect.h. */
-const LEVELS = 32;
 const ERANGE = -34;
 
 const KEY_SIZE = sizeOf("guard_key");
@@ -111,7 +109,7 @@ function encodeAll(wanted: WantedGuards): {
 		for (const identity of identities) {
 			const key = encodeKey(group, identity);
 			const level = identity.kind === "cgroup" ? identity.level : 0;
-			if (level < LEVELS) entries.set(key, encodeLevel(level));
+			if (level < GUARD_NUMBERS.LEVELS) entries.set(key, encodeLevel(level));
 			else failures.push(failureOf("put", key, ERANGE));
 		}
 	}

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Btf, BtfStruct } from "../../test/support/btf.ts";
 import { readBtf } from "../../test/support/btf.ts";
-import { CAPACITY } from "./capacity.ts";
+import { AFFINITIES, CAPACITY, GUARDS } from "./capacity.ts";
 import type { StructName } from "./layout.ts";
 import {
 	ADDRESS_FLAGS,
@@ -15,8 +15,10 @@ import {
 	FLOW_FLAGS,
 	FRONTEND_FLAGS,
 	FRONTEND_NUMBERS,
+	GUARD_NUMBERS,
 	layoutOf,
 	offsetOf,
+	RULE_NUMBERS,
 	STRUCTS,
 	sizeOf,
 } from "./layout.ts";
@@ -30,6 +32,8 @@ const MACROS: ReadonlyMap<string, number> = new Map([
 	...named("FRONTEND", { ...FRONTEND_FLAGS, ...FRONTEND_NUMBERS }),
 	...named("ADDRESS", { ...ADDRESS_FLAGS, ...ADDRESS_NUMBERS }),
 	...named("FLOW", FLOW_FLAGS),
+	...named("RULE", RULE_NUMBERS),
+	...named("GUARD", GUARD_NUMBERS),
 ]);
 const compiled = compileTypes();
 // The programs use no struct but these; the object exists once `bun run build` has run.
@@ -56,7 +60,7 @@ describe("types.h alone", () => {
 	});
 
 	test("MACROS has every flag that types.h defines", () => {
-		const defined = [...readTypesHeader().matchAll(/^#define ((?:FRONTEND|ADDRESS|FLOW)_\w+) /gm)];
+		const defined = [...readTypesHeader().matchAll(/^#define ((?:FRONTEND|ADDRESS|FLOW|RULE|GUARD)_\w+) /gm)];
 		expect(defined.map((match) => match[1] ?? "").sort()).toEqual([...MACROS.keys()].sort());
 	});
 });
@@ -75,11 +79,15 @@ describe.skipIf(built === undefined)(`dist/bpf/sock.bpf.o${why}`, () => {
 });
 
 test.each(["frontends", "backends", "slots", "addresses"] as const)("CAPACITY.%s is what maps.h declares", (name) => {
-	const declared = new RegExp(`max_entries, (\\d+)\\);[^}]*\\} ${name} SEC`).exec(
-		readFileSync(join(BPF, "maps.h"), "utf8"),
-	);
 	// Ids begin at 1: their maps have one element more.
-	expect(Number(declared?.[1])).toBe(CAPACITY[name] + (name === "frontends" || name === "backends" ? 1 : 0));
+	expect(maxEntriesOf(name)).toBe(CAPACITY[name] + (name === "frontends" || name === "backends" ? 1 : 0));
+});
+
+test.each([
+	["affinities", AFFINITIES],
+	["guards", GUARDS],
+])("of %s there is room for what maps.h declares", (name, room) => {
+	expect(maxEntriesOf(name)).toBe(room);
 });
 
 test("struct backend begins as struct frontend_key: codec.ts has one encoder for both", () => {
@@ -91,6 +99,11 @@ test("struct backend begins as struct frontend_key: codec.ts has one encoder for
 test("struct frontend begins with its key", () => {
 	expect(offsetOf("frontend", "key")).toBe(0);
 });
+
+function maxEntriesOf(map: string): number {
+	const header = readFileSync(join(BPF, "maps.h"), "utf8");
+	return Number(new RegExp(`max_entries, (\\d+)\\);[^}]*\\} ${map} SEC`).exec(header)?.[1]);
+}
 
 function named(prefix: string, flags: Readonly<Record<string, number>>): readonly (readonly [string, number])[] {
 	return Object.entries(flags).map(([name, value]) => [`${prefix}_${name}`, value] as const);

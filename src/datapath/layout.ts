@@ -161,6 +161,8 @@ export const FRONTEND_FLAGS = { KEEPS_PEER: 1, OWN_NODE_ONLY: 1 << 1, CLOSES_TCP
 export const FRONTEND_NUMBERS = { CLIENT_SHIFT: 2, CLIENT_MASK: 3, MODE_SHIFT: 8, MODE_MASK: 15 } as const;
 /** Who has an address: by `rule` in struct frontend_key. */
 export const RULE_NUMBERS = { FIRST: 0, NEXT: 1 } as const;
+/** Levels of cgroups that programs look for guards at. */
+export const GUARD_NUMBERS = { LEVELS: 32 } as const;
 /** Bits of the hash of an address that address_filter is indexed by. */
 export const ADDRESS_NUMBERS = { HASH_BITS: 18 } as const;
 /** The bits of `flags` in struct known_address. */

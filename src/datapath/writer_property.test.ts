@@ -12,7 +12,15 @@ import { l4Parts, parseIp, parseL4Address } from "../model/address.ts";
 import { createPlanner, planFresh } from "../plan/plan.ts";
 import type { Plan } from "../plan/plan_types.ts";
 import { planToJson } from "../plan/render.ts";
-import { encodeBackend, encodeFrontend, encodeFrontendKey, encodeId, encodeName, encodeSlot } from "./codec.ts";
+import {
+	encodeBackend,
+	encodeFrontend,
+	encodeFrontendKey,
+	encodeId,
+	encodeName,
+	encodeSlot,
+	withRule,
+} from "./codec.ts";
 import { seededRandom } from "./faulty_maps.ts";
 import type { MapName } from "./maps.ts";
 import type { Written } from "./writer.ts";
@@ -74,6 +82,7 @@ const bytes = (length: number) =>
 		.map((codes) => String.fromCharCode(...codes));
 const frontendKey = fc.oneof(
 	{ weight: 4, arbitrary: address.map(encodeFrontendKey) },
+	{ weight: 2, arbitrary: address.map((each) => withRule(encodeFrontendKey(each), 1)) },
 	{ weight: 1, arbitrary: bytes(20) },
 );
 const frontend = fc

@@ -57,11 +57,12 @@ function asSent(hub: TestHub, kind: string, isAskedFor: (labels: Labels) => bool
 
 /** One line for each frontend and each known address, then how many elements each map has. */
 export function expectedState(plan: Plan): readonly string[] {
-	const frontends = frontendsOf(plan);
-	const lines = frontends.map((frontend) => {
-		const { address, name, active, terminating } = frontend;
+	const all = frontendsOf(plan).flatMap(withNext);
+	const lines = all.map(([address, frontend]) => {
+		const { name, active, terminating } = frontend;
 		return `${address} ${name} ${sorted(active)}|${sorted(terminating)} ${wantedTraits(frontend)}`;
 	});
+	const frontends = all.map(([, frontend]) => frontend);
 	const known = [...plan.addresses].map(([ip, what]) => `${ip} is ${wantedKnown(what)}`);
 	const members = frontends.map(({ active, terminating }) => [...active, ...terminating]);
 	const backends = new Set(members.flat());
@@ -72,6 +73,13 @@ export function expectedState(plan: Plan): readonly string[] {
 		`${members.flat().length} slots`,
 		`${backends.size} backends: ${sorted([...backends])}`,
 	];
+}
+
+/** Who is next to a redirect is there by the same address. */
+function withNext(frontend: Frontend): readonly (readonly [address: string, frontend: Frontend])[] {
+	const { address, redirect } = frontend;
+	const own = [address, frontend] as const;
+	return redirect?.next === undefined ? [own] : [own, [`${address} next`, redirect.next]];
 }
 
 /** The same of the maps, decoded by other code than the agent's. */
