@@ -299,6 +299,9 @@ test("what nobody answers for fails in time", async () => {
 	await untilServedBy(ONE);
 	const health = await healthOf(agent);
 	expect(health.find(({ backend }) => backend.startsWith(nobody))?.lastError).toBe("no connection within 500 ms");
+	// Whatever is being asked just now.
+	expect(await agent.stop("SIGTERM")).toBe(0);
+	expect(agent.err()).toBe("");
 });
 
 test("after a restart a dead backend is not used for a moment, and one that came back meanwhile is", async () => {

@@ -128,6 +128,15 @@ test("many new backends are spread, a millisecond for each, within the interval"
 	expect(asked.filter(({ at }) => at < 500).length).toBeWithin(1000, 1500);
 });
 
+test("suspects are asked at once, however many are new", async () => {
+	const { timers, follow, found, times } = place({ random: () => 1 });
+	const many = Array.from({ length: 100 }, (_, index) => address(`10.0.0.${index}:80`));
+	for (const one of many) found.set(one, PASSED);
+	follow(probes(many), (probe) => probe.address === many[7]);
+	await timers.pass(500);
+	expect(many.slice(6, 9).map((one) => times(one))).toEqual([[99], [0], [99]]);
+});
+
 test("no more than the limit are asked at a time, and the others as soon as one has answered", async () => {
 	const { timers, follow, mostBusy, asked } = place({ limit: 3, random: () => 0 });
 	follow(probes(Array.from({ length: 10 }, (_, index) => address(`10.0.0.${index}:80`))));

@@ -141,8 +141,11 @@ export function createProber({ probe: ask, onChange, log, timers, random, limit 
 			});
 			for (const key of [...ward.entries.keys()]) if (!probes.has(key)) stop(key);
 			for (const entry of added) {
+				const { verdict, probe } = entry;
 				ward.put(entry);
-				start(entry, Math.min(entry.probe.check.interval, (added.length - 1) * SPREAD) * random());
+				// A suspect may be well, and is missed until it has been asked.
+				const latest = verdict.isSuspect ? 0 : Math.min(probe.check.interval, (added.length - 1) * SPREAD);
+				start(entry, latest * random());
 			}
 		},
 		quarantine: ward.quarantine,
