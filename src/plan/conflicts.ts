@@ -8,11 +8,14 @@ import { type Claimant, rivalOf } from "./claims.ts";
 import { FRONTEND_KIND } from "./frontend_kind.ts";
 import { type Entry, entryOf, type Memory } from "./memory.ts";
 import type { Frontend, FrontendMode } from "./plan_types.ts";
+import { mayBeApart } from "./policy/hosts.ts";
 
 /** Of a frontend that the object has not got; none if this is as it should be. */
 export function conflictsOf(memory: Memory, entry: Entry, frontend: Frontend): readonly Problem[] {
 	const rival = rivalOf(memory.claims.at(frontend.address), entry.claim);
-	if (rival === undefined || isTwin(entry, entryOf(memory, rival.claim), frontend)) return [];
+	if (rival === undefined) return [];
+	const other = entryOf(memory, rival.claim);
+	if (isTwin(entry, other, frontend) || (memory.self.isWholeCluster && isElsewhere(entry, other))) return [];
 	const message = `${shown(frontend)} ${whoseAddress(memory, { entry, frontend, rival })}`;
 	return [{ object: nameOf(entry), field: fieldOf(entry, frontend), reason: "FrontendConflict", message }];
 }
@@ -22,6 +25,12 @@ function isTwin(entry: Entry, other: Entry | undefined, { address, name }: Front
 	if (entry.kind !== "service" || other?.kind !== "service") return false;
 	if (!entry.service.global || !other.service.global || other.service.key !== entry.service.key) return false;
 	return other.draft.frontends.some((frontend) => frontend.address === address && frontend.name === name);
+}
+
+/** Policies of one address for one zone each, say. */
+function isElsewhere(entry: Entry, other: Entry | undefined): boolean {
+	if (entry.kind !== "policy" || other?.kind !== "policy") return false;
+	return mayBeApart(entry.policy.hosts, other.policy.hosts);
 }
 
 /** As Problems have it. */

@@ -229,6 +229,28 @@ describe("Problems", () => {
 		expect(reasons(SELF)).toEqual([]);
 	});
 
+	test.each([
+		["of one zone each", ["zone=a", false], ["zone=b", false], []],
+		["one of them outside as well", ["zone=a", true], ["zone=b", false], []],
+		["both of them outside", ["zone=a", true], ["zone=b", true], ["b"]],
+		["of the same nodes", ["zone=a", false], ["zone=a", false], ["b"]],
+		["one of them on all nodes", ["", false], ["zone=a", false], ["b"]],
+	] as const)("seen from no host, of two %s", (_, [nodes, outCluster], [others, isOutside], losers) => {
+		const policies = [
+			balancing("a", { ip: "169.254.1.1", addresses: ["192.0.2.1"], created: OLD, nodes, outCluster }),
+			balancing("b", {
+				ip: "169.254.1.1",
+				addresses: ["192.0.2.2"],
+				created: YOUNG,
+				nodes: others,
+				outCluster: isOutside,
+			}),
+		];
+		const { problems } = planFresh(hubsOf(clusterOf(policies)), { ...selfOf(""), isWholeCluster: true });
+		const found = problems.map(({ object, reason }) => `${object} ${reason}`);
+		expect(found).toEqual(losers.map((name) => `BalancingPolicy ${name} FrontendConflict`));
+	});
+
 	test("one for a policy whose address an earlier hub's Service has", () => {
 		expect(conflicts([], [LR_VIP])).toEqual([
 			"LocalRedirectPolicy lr-vip spec.frontend FrontendConflict: 10.96.0.1:80/TCP belongs to Service demo/web of east, an earlier hub: put this hub before it, or give one of the two another address (west)",
