@@ -96,9 +96,11 @@ function createSuspicion({ actual, synced }: HealthOptions): (probes: Plan["prob
 	return (probes) => {
 		if (!isStart) return isNobody;
 		isStart = !synced();
-		if (probes.size === 0) return isNobody;
-		const held = heldOf(probes, actual());
-		return held.size === 0 ? isNobody : ({ address }) => !held.has(address);
+		let held: ReadonlySet<L4Address> | undefined;
+		return ({ address }) => {
+			held ??= heldOf(probes, actual());
+			return held.size > 0 && !held.has(address);
+		};
 	};
 }
 
