@@ -24,7 +24,7 @@ function rowsOf({ name }: Scenario, policy: Policy, figures: Figures): readonly 
 		{ name: "  sent in the busiest second", value: figures.peakSent / 1e6, unit: "MB" },
 		...spreadRows("requests of an agent", figures.requests, ""),
 		...spreadRows("bytes of an agent", figures.bytes, "kB", 1000),
-		...spreadRows("lists of an agent (three kinds)", figures.lists, ""),
+		...spreadRows("lists of an agent (all kinds)", figures.lists, ""),
 		...spreadRows("snapshots of an agent", figures.snapshots, ""),
 		{ name: "  refused (429), all agents", value: figures.refused, unit: "" },
 		{ name: "  half of them follow again after", value: seconds(50), unit: "s" },

@@ -1,5 +1,6 @@
 // Very many agents in one process: the product's own client, or what client-go would do, each with its own way to the hub.
 
+import { needsOf } from "../../src/hub/kinds/needs.ts";
 import { watchApi } from "../../src/hub/kubernetes/kubernetes.ts";
 import { ONE_WAY } from "../../src/hub/own_way.ts";
 import type { Access } from "../../src/hub/request/access.ts";
@@ -20,7 +21,7 @@ export interface AgentOptions {
 
 export type Policy = "balancing" | "client-go";
 
-const PATHS = ["/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices", "/api/v1/nodes", "/api/v1/pods"];
+const PATHS = needsOf(AUDIENCE).map(({ api, resource }) => `${api}/${resource}`);
 const ACCESS: Access = { url: "https://hub.invalid", tls: {}, headers: {}, proxy: undefined };
 
 /** Runs until the signal is aborted. */

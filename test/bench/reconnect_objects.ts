@@ -1,5 +1,8 @@
 // What a modelled API server has, and how it says so: few small objects, each of which counts for as many bytes as a real cluster has.
 
+import { needsOf } from "../../src/hub/kinds/needs.ts";
+import { AUDIENCE } from "./reconnect_meter.ts";
+
 /** One kind of a cluster with 1,000 Services of 10 endpoints and 100 Nodes, as the test hub answers it over the network. Bytes. */
 export interface Size {
 	/** As JSON: in streaming lists, which are never compressed. */
@@ -15,13 +18,10 @@ const SIZES: Readonly<Record<string, Size>> = {
 	endpointslices: { raw: 3_525_509, packed: 448_000, count: 1000 },
 	nodes: { raw: 1_007_821, packed: 39_766, count: 100 },
 };
-/** Of Pods, those of the agent's node, there are none: they are few. */
-const KINDS: Readonly<Record<string, string>> = {
-	services: "Service",
-	endpointslices: "EndpointSlice",
-	nodes: "Node",
-	pods: "Pod",
-};
+/** Of Pods, those of the agent's node, and of policies there are none: they are few. */
+const KINDS: Readonly<Record<string, string>> = Object.fromEntries(
+	needsOf(AUDIENCE).map(({ resource, kind }) => [resource, kind]),
+);
 /** Of each kind. */
 const NAMES = ["a", "b", "c"];
 

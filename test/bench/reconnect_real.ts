@@ -97,7 +97,7 @@ async function returnAfter(fault: Fault): Promise<readonly BenchRow[]> {
 	const each = (value: number) => value / CLIENTS;
 	return [
 		{ name: `${CLIENTS} real clients, ${fault}: requests of a client`, value: each(hub.count()), unit: "" },
-		{ name: "  lists of a client (three kinds)", value: each(hub.count({ verb: "list" })), unit: "" },
+		{ name: "  lists of a client (all kinds)", value: each(hub.count({ verb: "list" })), unit: "" },
 		{ name: "  connections of a client", value: each(now - accepted), unit: "" },
 		{ name: "  bytes of a client, both ways, without TLS", value: each(bytesIn + bytesOut) / 1000, unit: "kB" },
 		{ name: "  all follow again after", value: seconds, unit: "s" },
