@@ -124,12 +124,33 @@ function eventsOf(hub: TestHub): readonly string[] {
 		.sort();
 }
 
+/** API servers trust this authority, and no other. */
+function trust(hub: TestHub, caBundle: string): void {
+	for (const kind of ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"]) {
+		const configuration = hub.get(kind, undefined, "balancing");
+		const webhooks = listOf(configuration?.["webhooks"]).map(fieldsOf);
+		const told = webhooks.map((hook) => ({ ...hook, clientConfig: { ...fieldsOf(hook["clientConfig"]), caBundle } }));
+		hub.apply({ ...configuration, webhooks: told });
+	}
+}
+
 function hasBundle(hub: TestHub): boolean {
 	return ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"].every((kind) =>
 		listOf(hub.get(kind, undefined, "balancing")?.["webhooks"]).every(
 			(webhook) => at(webhook, "clientConfig", "caBundle") !== undefined,
 		),
 	);
+}
+
+/** A policy as a person creates it: its code, its message and its warnings. */
+async function create(hub: TestHub, object: Fields, query = ""): Promise<readonly unknown[]> {
+	const body = JSON.stringify(object);
+	const answer = await ask(hub, `${POLICIES}${query}`, {
+		method: "POST",
+		body,
+		headers: { "content-type": "application/json" },
+	});
+	return [answer.code, answer.at("message"), answer.headers.get("warning") ?? undefined];
 }
 
 describe("conditions", () => {
@@ -213,17 +234,75 @@ describe("conditions", () => {
 	});
 });
 
+describe("without", () => {
+	test("election and webhooks: a single controller writes conditions, and leaves no trace of the rest", async () => {
+		const hub = await hubWith();
+		await run(hub, "one", { args: ["--leader-election=off", "--webhook-listen=off"] });
+		hub.apply(vip("db"));
+		await shows(hub, "db", ...FINE);
+		expect([hub.list("Lease").length, hub.list("Secret").length]).toEqual([0, 0]);
+	});
+
+	test("the rights to write: what can be done is done, and each trouble is told once", async () => {
+		const hub = await hubWith("Ignore");
+		hub.setRules(
+			"controller",
+			controllerRules().filter(({ verbs }) => verbs.includes("watch")),
+		);
+		const one = await run(hub, "one", { args: ["--leader-election=off"], waits: false });
+		hub.apply([vip("a"), vip("b", { ip: "169.254.50.51" })]);
+		await until("told", () => one.log.messages().length >= 2);
+		await until("tried again and again", () => hub.count({ verb: "get", resource: "secrets" }) > 2);
+		const troubles = one.log.messages().filter((line) => line.startsWith("warn"));
+		expect(troubles.sort()).toEqual([
+			"warn Cannot refresh the webhooks' certificate",
+			"warn Cannot write the status of a policy",
+		]);
+	});
+});
+
+describe("many policies", () => {
+	test("are read by two lists when a leader begins", async () => {
+		const hub = await hubWith();
+		const names = Array.from({ length: 40 }, (_, number) => `p${number}`);
+		hub.apply(names.map((name, number) => vip(name, { ip: `169.254.1.${number}` })));
+		hub.apply(vip("z-conflict", { ip: "169.254.1.1" }));
+		{
+			await using _ = await runOne(hub, "one");
+			for (const name of names) await shows(hub, name, ...FINE);
+			await shows(hub, "z-conflict", "Accepted=False FrontendConflict", "Resolved=True Resolved");
+		}
+		expect(hub.requests({ verb: "get" }).filter(({ resource }) => resource.startsWith("balancing")).length).toBe(0);
+		hub.resetCounters();
+		hub.apply(vip("new", { ip: "169.254.2.1" }));
+		await run(hub, "two");
+		await shows(hub, "new", ...FINE);
+		// All others say already what they are to say.
+		expect(hub.count({ verb: "patch" })).toBe(1);
+	});
+});
+
 describe("webhooks", () => {
-	/** A policy as a person creates it: its code, its message and its warnings. */
-	async function create(hub: TestHub, object: Fields, query = ""): Promise<readonly unknown[]> {
-		const body = JSON.stringify(object);
-		const answer = await ask(hub, `${POLICIES}${query}`, {
-			method: "POST",
-			body,
-			headers: { "content-type": "application/json" },
-		});
-		return [answer.code, answer.at("message"), answer.headers.get("warning") ?? undefined];
-	}
+	test("are served with a certificate that somebody else put into the Secret, who tells whom to trust", async () => {
+		const hub = await hubWith("Fail");
+		const validity = { from: new Date(Date.now() - 60_000), until: new Date(Date.now() + 3_600_000) };
+		const authority = createAuthority("somebody", validity);
+		const pair = createServerPair(["balancing-controller.balancing.svc"], validity, { name: "somebody", ...authority });
+		const base64 = (text: string) => Buffer.from(text).toString("base64");
+		const data = {
+			"ca.crt": base64(authority.certificate),
+			"tls.crt": base64(pair.certificate),
+			"tls.key": base64(pair.key),
+		};
+		const metadata = { name: "balancing-webhook-certs", namespace: "balancing" };
+		hub.apply({ apiVersion: "v1", kind: "Secret", metadata, data });
+		trust(hub, data["ca.crt"]);
+		await run(hub, "one");
+		expect((await create(hub, vip("db")))[0]).toBe(201);
+		await shows(hub, "db", ...FINE);
+		expect(at(hub.get("Secret", "balancing", "balancing-webhook-certs"), "data")).toEqual(data);
+		expect(hub.requests({ verb: "patch" }).filter(({ resource }) => resource.includes("webhook")).length).toBe(0);
+	});
 
 	test("check and complete policies as they are written", async () => {
 		const hub = await hubWith("Fail");
@@ -249,6 +328,7 @@ describe("webhooks", () => {
 		const one = await run(hub, "one");
 		await until("the API server trusts it", () => hasBundle(hub));
 		expect((await create(hub, vip("a")))[0]).toBe(201);
+		await shows(hub, "a", ...FINE);
 		expect((await create(hub, vip("b")))[0]).toBe(422);
 		await one.stop();
 		expect(await create(hub, vip("c"))).toEqual([201, undefined, undefined]);
@@ -299,17 +379,7 @@ describe("webhooks", () => {
 			metadata: { name: "balancing-webhook-certs", namespace: "balancing" },
 		};
 		hub.apply({ ...secret, type: "kubernetes.io/tls", data });
-		for (const kind of ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"]) {
-			const configuration = hub.get(kind, undefined, "balancing");
-			const webhooks = listOf(configuration?.["webhooks"]).map(fieldsOf);
-			hub.apply({
-				...configuration,
-				webhooks: webhooks.map((hook) => ({
-					...hook,
-					clientConfig: { ...fieldsOf(hook["clientConfig"]), caBundle: data["ca.crt"] },
-				})),
-			});
-		}
+		trust(hub, data["ca.crt"]);
 		let number = 0;
 		let failed: readonly unknown[] = [];
 		const stored = (key: string) => at(hub.get("Secret", "balancing", "balancing-webhook-certs"), "data", key);

@@ -79,6 +79,8 @@ export interface RunOptions extends Partial<Pick<ControllerOptions, "now" | "tim
 	/** More of the command line. */
 	readonly args?: readonly string[];
 	readonly user?: string;
+	/** False: it will never serve webhooks. */
+	readonly waits?: boolean;
 }
 
 /** Resolves when it serves its webhooks. */
@@ -102,8 +104,9 @@ export async function runOne(hub: TestHub, identity: string, options: RunOptions
 		now,
 		onServing: serving.resolve,
 	});
-	const port = await Promise.race([serving.promise, running.then(() => 0)]);
-	route(hub, (known) => known.add(port));
+	const isServing = options.waits !== false && config["webhook-listen"] !== "off";
+	const port = isServing ? await Promise.race([serving.promise, running.then(() => 0)]) : 0;
+	if (isServing) route(hub, (known) => known.add(port));
 	const end = async (): Promise<void> => {
 		route(hub, (known) => known.delete(port));
 		stop.abort();

@@ -14,8 +14,8 @@ import type { Cluster } from "../../model/cluster.ts";
 import type { Policy, PolicyKey } from "../../model/policy.ts";
 import type { Raw } from "../../model/raw.ts";
 import type { Condition } from "./conditions.ts";
-import type { EventWriter } from "./event_writer.ts";
-import { changeOf, placeOf, type Wanted, wantedOf } from "./wanted_status.ts";
+import type { EventFacts, EventWriter } from "./event_writer.ts";
+import { changeOf, POLICY_KINDS, placeOf, type Wanted, wantedOf } from "./wanted_status.ts";
 
 export interface PolicyStatus {
 	/** Brings every status up to date. Never throws: `again` if something is to be tried soon. */
@@ -31,36 +31,30 @@ export interface PolicyStatusOptions {
 	readonly signal: AbortSignal;
 }
 
+/** As many are read one by one. */
+const FEW = 10;
+const NOTHING: ReadonlyMap<string, Raw> = new Map();
+
 export function createPolicyStatus({ objects, events, log, signal }: PolicyStatusOptions): PolicyStatus {
 	/** What each status says for certain, of which object: one that was made again begins without. */
 	const known = new Map<PolicyKey, { readonly policy: Policy | undefined; readonly text: string }>();
 	const complained = new Set<string>();
 
 	/** Whether that is settled; if not, a snapshot with the object as it is will come. */
-	async function writeOne(key: PolicyKey, wanted: Wanted): Promise<boolean> {
+	async function writeOne(key: PolicyKey, wanted: Wanted, listed: Raw | undefined): Promise<boolean> {
 		const place = placeOf(key);
-		const object = await objects.get(place);
+		const object = listed ?? (await objects.get(place));
 		if (object === undefined || metaOf(object, "deletionTimestamp") !== undefined) return true;
 		const change = changeOf(key, object, wanted, `${new Date().toISOString().slice(0, 19)}Z`);
 		if (change?.status === undefined) return change !== undefined;
 		const metadata = { resourceVersion: metaOf(object, "resourceVersion") };
 		const body = { metadata, status: change.status };
 		await objects.patch(place, { type: "merge", body, subresource: "status" });
-		for (const condition of change.news) await tell(place, object, condition);
+		for (const condition of change.news) {
+			log.info({ policy: key, ...condition }, "A policy's condition changed");
+			await events.emit(eventOf(place, object, condition));
+		}
 		return true;
-	}
-
-	async function tell(place: ObjectPlace, object: Raw, { type, status, reason, message }: Condition): Promise<void> {
-		log.info(
-			{ policy: `${place.kind} ${place.name}`, condition: type, status, reason, fact: message },
-			"A policy's condition changed",
-		);
-		await events.emit({
-			regarding: { ...place, uid: metaOf(object, "uid") ?? "" },
-			type: status === "True" ? "Normal" : "Warning",
-			reason,
-			note: message,
-		});
 	}
 
 	/** Whether it is to be tried again soon. */
@@ -74,13 +68,13 @@ export function createPolicyStatus({ objects, events, log, signal }: PolicyStatu
 		return !isForbidden(err) && !isNotFound(err);
 	}
 
-	async function bring(key: PolicyKey, wanted: Wanted): Promise<"done" | "again"> {
+	async function bring(key: PolicyKey, wanted: Wanted, listed: Raw | undefined): Promise<"done" | "again"> {
 		const { policy, conditions } = wanted;
 		const done = { policy, text: JSON.stringify(conditions) };
 		const before = known.get(key);
 		if (signal.aborted || (before?.policy === policy && before?.text === done.text)) return "done";
 		try {
-			if (await writeOne(key, wanted)) known.set(key, done);
+			if (await writeOne(key, wanted, listed)) known.set(key, done);
 		} catch (err) {
 			if (isForSoon(key, err)) return "again";
 			known.set(key, done);
@@ -88,17 +82,47 @@ export function createPolicyStatus({ objects, events, log, signal }: PolicyStatu
 		return "done";
 	}
 
+	function forgetGone(wanted: ReadonlyMap<PolicyKey, Wanted>): void {
+		for (const key of known.keys()) if (!wanted.has(key)) known.delete(key);
+	}
+
 	return {
 		async write(cluster) {
 			const wanted = wantedOf(cluster);
-			for (const key of known.keys()) if (!wanted.has(key)) known.delete(key);
-			let result: "done" | "again" = "done";
-			for (const [key, each] of wanted) if ((await bring(key, each)) === "again") result = "again";
-			return result;
+			forgetGone(wanted);
+			// Two requests instead of one for each, where nothing is known of any.
+			const listed = known.size === 0 && wanted.size > FEW ? await readAll(objects) : NOTHING;
+			let isAgain = false;
+			for (const [key, each] of wanted) isAgain = (await bring(key, each, listed.get(key))) === "again" || isAgain;
+			return isAgain ? "again" : "done";
 		},
 		forget() {
 			known.clear();
 			complained.clear();
 		},
+	};
+}
+
+/** By key; none where that fails, as each is asked for then. */
+async function readAll(objects: Objects): Promise<ReadonlyMap<string, Raw>> {
+	try {
+		const lists = await Promise.all(
+			POLICY_KINDS.map(async (kind) => {
+				const list = await objects.list(kind);
+				return list.map((object) => [`${kind.kind} ${metaOf(object, "name")}`, object] as const);
+			}),
+		);
+		return new Map(lists.flat());
+	} catch {
+		return NOTHING;
+	}
+}
+
+function eventOf(place: ObjectPlace, object: Raw, { status, reason, message }: Condition): EventFacts {
+	return {
+		regarding: { ...place, uid: metaOf(object, "uid") ?? "" },
+		type: status === "True" ? "Normal" : "Warning",
+		reason,
+		note: message,
 	};
 }

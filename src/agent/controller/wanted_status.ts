@@ -2,7 +2,7 @@
 
 import { projectPolicy } from "../../admission/policy_object.ts";
 import { planPolicies } from "../../admission/trial.ts";
-import type { ObjectPlace } from "../../hub/request/objects.ts";
+import type { ObjectKind, ObjectPlace } from "../../hub/request/objects.ts";
 import { isEqual } from "../../lib/equal.ts";
 import type { Cluster } from "../../model/cluster.ts";
 import type { Policy, PolicyKey } from "../../model/policy.ts";
@@ -72,15 +72,14 @@ function isNews({ status, reason }: Condition, former: Raw | undefined): boolean
 	return status === "True" ? wasFalse : !wasFalse || field(former, "reason") !== reason;
 }
 
-const RESOURCES: Readonly<Record<string, string>> = {
-	BalancingPolicy: "balancingpolicies",
-	LocalRedirectPolicy: "localredirectpolicies",
-};
+const API_VERSION = "balancing.elf.io/v1beta1";
+const REDIRECT = { kind: "LocalRedirectPolicy", apiVersion: API_VERSION, resource: "localredirectpolicies" } as const;
+const BALANCING = { kind: "BalancingPolicy", apiVersion: API_VERSION, resource: "balancingpolicies" } as const;
+export const POLICY_KINDS: readonly ObjectKind[] = [REDIRECT, BALANCING];
 
 export function placeOf(key: PolicyKey): ObjectPlace {
-	const blank = key.indexOf(" ");
-	const kind = key.slice(0, blank);
-	return { kind, apiVersion: "balancing.elf.io/v1beta1", resource: RESOURCES[kind] ?? "", name: key.slice(blank + 1) };
+	const kind = key.startsWith(`${REDIRECT.kind} `) ? REDIRECT : BALANCING;
+	return { ...kind, name: key.slice(kind.kind.length + 1) };
 }
 
 function generationOf(object: Raw): number {
