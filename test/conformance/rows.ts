@@ -5,6 +5,7 @@ import { ACCEPTANCE_POLICY_ROWS } from "./rows_acceptance_policies.ts";
 import { ACCEPTANCE_SERVICE_ROWS } from "./rows_acceptance_services.ts";
 import { AFFINITY_ROWS } from "./rows_affinity.ts";
 import { LABEL_ROWS } from "./rows_labels.ts";
+import { OWN_POLICY_ROWS } from "./rows_own_policies.ts";
 import { POLICY_ROWS } from "./rows_policy.ts";
 import { PORT_ROWS } from "./rows_ports.ts";
 import { REACH_ROWS } from "./rows_reach.ts";
@@ -28,5 +29,6 @@ export const ROWS: readonly Row[] = [
 	...LABEL_ROWS,
 	...REACH_ROWS,
 	...UPSTREAM_ROWS,
+	...OWN_POLICY_ROWS,
 	...[...ACCEPTANCE_SERVICE_ROWS, ...ACCEPTANCE_POLICY_ROWS].sort((a, b) => numberOf(a.id) - numberOf(b.id)),
 ];
