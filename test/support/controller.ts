@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { openControllerHub } from "../../src/agent/controller/controller_hub.ts";
 import { type ControllerOptions, runController } from "../../src/agent/controller.ts";
 import { controller } from "../../src/cli/controller.ts";
@@ -17,6 +17,7 @@ import { recordingLog } from "./log.ts";
 import { until } from "./wait.ts";
 
 const EDGE = join(import.meta.dir, "../../edge/kubernetes");
+const DEFINITIONS = ["balancing.elf.io_balancingpolicies.yaml", "balancing.elf.io_localredirectpolicies.yaml"];
 /** Of the delivered webhook configurations. */
 const SERVICE = "balancing/balancing-controller";
 /** A tenth and less of the real ones. */
@@ -41,9 +42,14 @@ export function controllerRules(): readonly Rule[] {
 
 export type FailurePolicy = "Ignore" | "Fail";
 
-/** With the delivered account `controller`, and webhooks if that is said; with Fail nothing goes past them unseen. */
+/** With the delivered definitions and account `controller`, and webhooks if that is said; with Fail nothing goes past them unseen. */
 export async function hubForControllers(policy?: FailurePolicy, options: HubOptions = {}): Promise<TestHub> {
-	const hub = await startHub({ users: { controller: { credentials: "token", rules: controllerRules() } }, ...options });
+	const definitions = DEFINITIONS.map((file) => parse(readFileSync(join(EDGE, "../crds", file), "utf8")));
+	const hub = await startHub({
+		definitions,
+		users: { controller: { credentials: "token", rules: controllerRules() } },
+		...options,
+	});
 	hub.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "balancing" } });
 	if (policy !== undefined) applyWebhooks(hub, policy);
 	return hub;

@@ -1,14 +1,7 @@
 // Writes the conditions of policies, only where they changed, and tells of the change by Events.
 
 import { HubError } from "../../hub/request/hub_error.ts";
-import {
-	isConflict,
-	isForbidden,
-	isNotFound,
-	metaOf,
-	type ObjectPlace,
-	type Objects,
-} from "../../hub/request/objects.ts";
+import { isConflict, metaOf, type ObjectPlace, type Objects } from "../../hub/request/objects.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Cluster } from "../../model/cluster.ts";
 import type { Policy, PolicyKey } from "../../model/policy.ts";
@@ -33,6 +26,8 @@ export interface PolicyStatusOptions {
 
 /** As many are read one by one. */
 const FEW = 10;
+/** Credentials, conflicts, and what has to wait. */
+const PASSING: ReadonlySet<number> = new Set([401, 408, 409, 429]);
 const NOTHING: ReadonlyMap<string, Raw> = new Map();
 
 export function createPolicyStatus({ objects, events, log, signal }: PolicyStatusOptions): PolicyStatus {
@@ -64,8 +59,7 @@ export function createPolicyStatus({ objects, events, log, signal }: PolicyStatu
 		const said = err instanceof HubError ? `${err.status} ${err.reason}` : String(err);
 		if (!complained.has(said)) log.warn({ err, policy: key }, "Cannot write the status of a policy");
 		complained.add(said);
-		// The right, or the subresource of an older definition, is not there a second later.
-		return !isForbidden(err) && !isNotFound(err);
+		return !(err instanceof HubError && isFinal(err));
 	}
 
 	async function bring(key: PolicyKey, wanted: Wanted, listed: Raw | undefined): Promise<"done" | "again"> {
@@ -101,6 +95,11 @@ export function createPolicyStatus({ objects, events, log, signal }: PolicyStatu
 			complained.clear();
 		},
 	};
+}
+
+/** The right is not there a second later, nor is an object valid that an older definition let in: what changes is heard of. */
+function isFinal({ status }: HubError): boolean {
+	return status >= 400 && status < 500 && !PASSING.has(status);
 }
 
 /** By key; none where that fails, as each is asked for then. */
