@@ -8,6 +8,7 @@ import { type AgentPlace, agentPlace, programmed, serviceYaml } from "../support
 import { agentRights } from "../support/follow_hub.ts";
 import { rulesOf } from "../support/hub/access.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
+import { podPolicy, policyPod } from "../support/policies.ts";
 import { until } from "../support/wait.ts";
 
 const ANNOTATOR = join(import.meta.dir, "../../edge/kubernetes/node_annotations/node_annotator.yaml");
@@ -51,6 +52,38 @@ test("the agent follows an API server beside a folder of manifests, and keeps wh
 		return String(now["10.96.0.9:80/TCP"]) === "10.1.0.3:8080/TCP" && now["10.96.0.10:80/TCP"] !== undefined;
 	});
 	expect(await agent.stop("SIGTERM")).toBe(0);
+}, 60_000);
+
+test("policies and their Pods get from the API server into the kernel, and back from the copy after a boot without it", async () => {
+	await using server = await startHub({ kubernetes: false });
+	using place = agentPlace();
+	const kubeconfig = `${place.folder}/kubeconfig`;
+	writeFileSync(kubeconfig, server.kubeconfig());
+	const policy = podPolicy("canary", { app: "a" });
+	const pod = (name: string, app: string, ip: string) => policyPod(name, { labels: { app }, node: "other", ip });
+	server.apply([policy, pod("a1", "a", "10.1.0.1"), pod("b1", "b", "10.1.0.2")]);
+	const address = `${Reflect.get(policy, "spec").frontend.addressMatcher.ip}:80/TCP`;
+	const leadsTo = (wanted: string) =>
+		until(`${address} leads to ${wanted}`, async () => String((await held(place))[address]) === wanted);
+	const flags = [`--kubeconfig=${kubeconfig}`];
+	{
+		await using agent = place.start({ flags });
+		await agent.ready();
+		expect(String((await held(place))[address])).toBe("10.1.0.1:80/TCP");
+		server.apply(podPolicy("canary", { app: "b" }));
+		await leadsTo("10.1.0.2:80/TCP");
+		server.apply(pod("b2", "b", "10.1.0.3"));
+		await leadsTo("10.1.0.2:80/TCP,10.1.0.3:80/TCP");
+		expect(await agent.stop("SIGTERM")).toBe(0);
+	}
+	await server.kill();
+	expect((await place.run("detach")).code).toBe(0);
+	await using agent = place.start({ flags });
+	await leadsTo("10.1.0.2:80/TCP,10.1.0.3:80/TCP");
+	await server.restart();
+	server.delete("BalancingPolicy", undefined, "canary");
+	await agent.ready();
+	await until("gone", async () => (await held(place))[address] === undefined);
 }, 60_000);
 
 /** Lets an agent read one Service from the server and stop; the flags to start another one with. */

@@ -113,3 +113,19 @@ test("an aborted signal ends every wait that stands behind another", async () =>
 	await fail(outage.join(), "three");
 	expect(done).toEqual(["two", "three"]);
 });
+
+test("one that asks no more passes its turn on, and is given none", async () => {
+	const { outage, fail, pass, done } = start();
+	const [one, two, three] = [outage.join(), outage.join(), outage.join()];
+	await fail(one, "one");
+	await fail(two, "two");
+	await fail(three, "three");
+	// Still in the queue.
+	two.leave();
+	// Its turn.
+	one.leave();
+	await pass(0);
+	await pass(100_000);
+	expect(done).toContain("three");
+	expect(done).not.toContain("two");
+});
