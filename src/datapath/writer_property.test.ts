@@ -3,7 +3,7 @@
 import { test } from "bun:test";
 import * as fc from "fast-check";
 import { createHistory, demandExactly, type History } from "../../test/support/history.ts";
-import { selfOf, withAddresses, withAffinity, withRedirects } from "../../test/support/plans.ts";
+import { selfOf, withAddresses, withAffinity, withRedirects, withSlotsOf } from "../../test/support/plans.ts";
 import { backendIds, readMemory } from "../../test/support/program_view.ts";
 import { checkProperty } from "../../test/support/property.ts";
 import { applyEdits, type Edit, edit, emptyHubs, NODE } from "../../test/support/random_cluster.ts";
@@ -215,11 +215,15 @@ function disguise(
 	addresses: ReadonlyMap<string, string>,
 	{ sticky, redirected, limit }: Pick<Step, "sticky" | "redirected" | "limit">,
 ): Plan {
-	let next = addresses.size === 0 ? plan : withAddresses(plan, Object.fromEntries(addresses));
+	let next = withSlotsOf(plan, MOST_SLOTS);
+	if (addresses.size > 0) next = withAddresses(next, Object.fromEntries(addresses));
 	if (sticky !== "none") next = withAffinity(next, (object) => sticky === "all" || object.length % 2 === 0);
 	if (redirected === "none") return next;
 	return withRedirects(next, (address) => localOf(address, redirected), { limit, isAlone: redirected === "alone" });
 }
+
+/** On the way, where everything is looked at after each element. */
+const MOST_SLOTS = 24;
 
 const LOCAL = { TCP: mustParse("10.244.9.1:8080/TCP"), UDP: mustParse("10.244.9.1:5353/UDP") };
 

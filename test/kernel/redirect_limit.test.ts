@@ -6,8 +6,9 @@ import { cpus } from "node:os";
 import { ringBuffer } from "bun-ffi-libbpf";
 import { encodeId } from "../../src/datapath/codec.ts";
 import { decodeEvent, type ResolutionEvent } from "../../src/datapath/events.ts";
-import { type Client, outcomes } from "../support/client.ts";
-import type { Spec, SpecRedirect } from "../support/datapath.ts";
+import { cgroup } from "../support/cgroup.ts";
+import { type Client, client, outcomes } from "../support/client.ts";
+import { datapath, type Spec, type SpecRedirect } from "../support/datapath.ts";
 import { FAMILIES, V4 } from "../support/family.ts";
 import { programLab } from "../support/program_lab.ts";
 import { parseAnswer } from "../support/server.ts";
@@ -204,4 +205,20 @@ describe.each(FAMILIES)("a limit over $name", (family) => {
 
 test("nothing went wrong on the way", () => {
 	expect(bpf.faults()).toEqual({ slot: 0, storage: 0, eventFull: 0, eventRate: 0 });
+});
+
+test("where nothing more can be remembered a redirect goes on without its limit, counted", async () => {
+	using group = cgroup();
+	using full = datapath(group.path);
+	const windows = full.map("redirect_windows");
+	const { maxEntries, keySize, valueSize } = windows.info;
+	const keys = Buffer.from(new Uint32Array(Array.from({ length: maxEntries }, (_, n) => 1_000_000 + n)).buffer);
+	expect(keys.length).toBe(maxEntries * keySize);
+	const at = "10.96.0.1:53/UDP";
+	full.program({ at, to: ["10.202.0.1:5353/UDP"], redirect: { limit: 1 } });
+	await using user = client({ netns: place.clients.name, cgroup: group.path });
+	expect(windows.updateBatch(keys, Buffer.alloc(maxEntries * valueSize)).errno).toBe(0);
+	const seen = outcomes(await user.ask("storm connected 5 10.96.0.1 53"));
+	expect(Object.fromEntries(seen)).toEqual({ "0>10.202.0.1|5353": 5 });
+	expect(full.faults().storage).toBe(5);
 });

@@ -58,6 +58,23 @@ export function withRedirects(
 	return { ...plan, chunks: new Map(chunks) };
 }
 
+/** The plan with so many active backends of each frontend at the most, counted as often as their weights repeat them. */
+export function withSlotsOf(plan: Plan, most: number): Plan {
+	function cut(frontend: Frontend): Frontend {
+		const { redirect } = frontend;
+		const active = frontend.active.slice(0, most);
+		if (redirect?.next === undefined) return { ...frontend, active };
+		return { ...frontend, active, redirect: { ...redirect, next: cut(redirect.next) } };
+	}
+	const isLong = ({ frontends }: Chunk) =>
+		frontends.some(({ active, redirect }) => Math.max(active.length, redirect?.next?.active.length ?? 0) > most);
+	if (![...plan.chunks.values()].some(isLong)) return plan;
+	const chunks = [...plan.chunks].map(
+		([key, chunk]) => [key, isLong(chunk) ? { ...chunk, frontends: chunk.frontends.map(cut) } : chunk] as const,
+	);
+	return { ...plan, chunks: new Map(chunks) };
+}
+
 function sticky(chunk: Chunk): Chunk {
 	const affinity = { seconds: 10_800, client: "netns", group: chunk.object } as const;
 	return { ...chunk, frontends: chunk.frontends.map((frontend) => ({ ...frontend, affinity })) };
