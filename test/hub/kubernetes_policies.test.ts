@@ -331,6 +331,19 @@ test("so many selectors that there would be too many watches are a Problem of th
 	await until("no Problem", () => client.problems().length === 0);
 });
 
+test("the controller follows 200 selectors at once", async () => {
+	await using server = await startHub({ kubernetes: false });
+	const names = Array.from({ length: 201 }, (_, index) => `p${String(index).padStart(3, "0")}`);
+	server.apply(names.flatMap((name) => [podPolicy(name, { app: name }), elsewhere(name, name)]));
+	await using client = followHub(server, { audience: { kind: "cluster" } });
+	await until("shown", () => client.seen.length > 0);
+	expect(pods(client)).toHaveLength(200);
+	await until("all watched", () => selectors(server).length === 200);
+	server.apply(elsewhere("late", "p199"));
+	await until("a change of the last", () => pods(client).includes("demo/late"));
+	expect(client.problems()).toEqual(["BalancingPolicy p200: TooLarge"]);
+});
+
 test("namespaces narrow Pods as well, one watch in each", async () => {
 	await using server = await startHub({ kubernetes: false });
 	const inside = (namespace: string) => ({

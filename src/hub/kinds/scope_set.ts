@@ -9,6 +9,9 @@ import { type Narrowing, type Scope, scopesOf } from "./scopes.ts";
 import { createSelectedPods, type Following } from "./selected_pods.ts";
 import { createPodHolders, type Holder, viewOfPods, viewUntil } from "./watched_view.ts";
 
+/** Watches of selected Pods at the most. Runtimes have some 250 connections: an agent may have several hubs, the controller has one. */
+const MOST = { node: 64, cluster: 200 } as const;
+
 export interface ScopeSet {
 	readonly view: Pick<ClusterView, "snapshot">;
 	/** Of all collections that are followed now. */
@@ -69,7 +72,7 @@ export function createScopeSet(options: ScopeSetOptions): ScopeSet {
 		};
 	}
 
-	const selected = createSelectedPods({ need: podNeed(needs), narrowing, open });
+	const selected = createSelectedPods({ need: podNeed(needs), narrowing, most: MOST[options.audience.kind], open });
 	const gate = createPolicyGate({ ...options, view, pods: selected });
 	const entry: ClusterView = {
 		change(before, after) {

@@ -4,9 +4,6 @@ import type { KindState } from "./kind_state.ts";
 import type { Need } from "./needs.ts";
 import { type Narrowing, type Scope, selectedScopes } from "./scopes.ts";
 
-/** Watches at the most, one connection each. Runtimes have some 250 for all hubs. */
-const MOST = 64;
-
 /** One collection that is being followed. */
 export interface Following {
 	readonly state: KindState;
@@ -28,12 +25,14 @@ export interface SelectedPods {
 export interface SelectedPodsOptions {
 	readonly need: Need;
 	readonly narrowing: Narrowing;
+	/** Watches at the most, of one connection each. */
+	readonly most: number;
 	readonly open: (scope: Scope) => Following;
 }
 
-export function createSelectedPods({ need, narrowing, open }: SelectedPodsOptions): SelectedPods {
+export function createSelectedPods({ need, narrowing, most, open }: SelectedPodsOptions): SelectedPods {
 	const places = Math.max(1, new Set(narrowing.namespaces).size);
-	const mostSelectors = Math.max(1, Math.floor(MOST / places));
+	const mostSelectors = Math.max(1, Math.floor(most / places));
 	const followed = new Map<string, readonly Following[]>();
 
 	const statesOf = (selector: string): readonly KindState[] => (followed.get(selector) ?? []).map(({ state }) => state);
@@ -44,7 +43,7 @@ export function createSelectedPods({ need, narrowing, open }: SelectedPodsOption
 	}
 
 	return {
-		most: MOST,
+		most,
 		follow(selectors, still) {
 			const wanted = new Set([...selectors].slice(0, mostSelectors));
 			for (const selector of wanted) {
