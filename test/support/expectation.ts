@@ -124,9 +124,26 @@ export function createExpectation(): Expectation {
 		const { flow } = recall(sent, redirect);
 		if (isKept(flow, verdict)) return judgeOurs(sent, verdict, redirect);
 		const old = [...oldOutcomes(verdict, flow), ...oldOutcomes(after, recall(sent, plain).flow)];
-		const over = overOutcomes(sent);
-		if (old.length + over.length === 0) return judgeOurs(sent, verdict, redirect);
-		return judgeEither(sent, [redirect, plain], [...newOutcomes(verdict, undefined), ...over, ...old]);
+		const [own, over] = [newOutcomes(verdict, undefined), overOutcomes(sent)];
+		if (old.length === 0 && !over.includes(sent.answer)) return judgeOurs(sent, verdict, redirect);
+		if (old.length === 0 && !own.includes(sent.answer)) return judgeOver(sent);
+		return judgeEither(sent, [redirect, plain], [...own, ...over, ...old]);
+	}
+
+	/** Of what is over the limit, if anything may be. */
+	function overOutcomes(sent: Sent): readonly string[] {
+		const { limited } = sent.explanation;
+		if (limited === undefined || limited.perSecond >= UNREACHABLE) return [];
+		const { verdict, frontend } = limited;
+		if (verdict.kind === "pass") return [textOf(reached(sent.question))];
+		const flow = frontend && recall(sent, placeOf(frontend.address, false)).flow;
+		return outcomesOf(verdict, newOutcomes(verdict, undefined), flow);
+	}
+
+	function judgeOver(sent: Sent): string | undefined {
+		const { verdict, frontend } = sent.explanation.limited ?? { verdict: sent.explanation.verdict };
+		if (verdict.kind === "pass" || frontend === undefined) return undefined;
+		return judgeOurs(sent, verdict, placeOf(frontend.address, false));
 	}
 
 	/** By which of both it went is not to be seen: from now on it may be either's. */
@@ -240,12 +257,6 @@ function placesOf(plan: Plan): ReadonlyMap<Place, Frontend> {
 
 /** A limit that random packets never come to. */
 const UNREACHABLE = 100_000;
-
-/** Of what is over the limit, if anything may be. */
-function overOutcomes({ explanation: { limited }, question }: Sent): readonly string[] {
-	if (limited === undefined || limited.perSecond >= UNREACHABLE) return [];
-	return limited.verdict.kind === "pass" ? [textOf(reached(question))] : newOutcomes(limited.verdict, undefined);
-}
 
 /** It is known whose the flow is, and that it has been there all the time. */
 function isKept(flow: Flow | undefined, verdict: Ours): boolean {
