@@ -135,7 +135,7 @@ test("whoever writes to the Node meanwhile keeps what was written", async () => 
 	await using running = annotating(hub, "n1");
 	await until("about to be written", () => delayed.hits() === 1);
 	hub.apply(node("n1", { other: "1" }));
-	await until("annotated", () => ID in annotationsOf(hub, "n1"));
+	await until("told", () => running.log.said.length > 0);
 	expect(annotationsOf(hub, "n1")).toMatchObject({ other: "1", [PROXY4]: "198.51.100.1" });
 	expect(hub.requests({ verb: "patch" }).map(({ code }) => code)).toEqual([409, 200]);
 	expect(running.log.messages()).toEqual(["info Annotated the Node"]);

@@ -22,7 +22,7 @@ interface Served extends AsyncDisposable {
 	readonly requests: readonly WebhookRequest[];
 }
 
-async function serving(): Promise<Served> {
+async function serving(idle?: number): Promise<Served> {
 	const requests: WebhookRequest[] = [];
 	const server = await serveWebhooks({
 		listen: "127.0.0.1:0",
@@ -32,6 +32,7 @@ async function serving(): Promise<Served> {
 			return { status: 200, type: "application/json", body: `{"bytes":${request.body.length}}` };
 		},
 		log: recordingLog(),
+		...(idle === undefined ? {} : { idle }),
 	});
 	return { server, requests, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
@@ -99,6 +100,17 @@ test("who speaks no TLS, or leaves in the middle, disturbs nobody", async () => 
 	half.write("POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{");
 	half.destroy();
 	expect(await post(port, "a")).toEqual([200, '{"bytes":1}']);
+});
+
+test("a connection that says nothing, or half a request, is closed in time", async () => {
+	await using served = await serving(50);
+	for (const said of ["", "POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"]) {
+		const socket = connect({ port: served.server.port, host: "127.0.0.1", ca: authority.certificate });
+		socket.on("error", () => {});
+		socket.write(said);
+		await until("closed", () => socket.destroyed);
+	}
+	expect(await post(served.server.port, "a")).toEqual([200, '{"bytes":1}']);
 });
 
 test("an address that is taken is an error with the address", async () => {

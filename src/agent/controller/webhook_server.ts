@@ -11,10 +11,9 @@ import type { Log } from "../../lib/log.ts";
 
 /** Bytes: etcd takes objects of 1.5 MiB, and a review has two of them, with escapes. */
 const LARGEST = 8 << 20;
-/** Milliseconds in which a request must have come; API servers wait 30 s at the most. */
-const PATIENCE = 30_000;
-/** Milliseconds that an idle connection is kept: API servers use theirs again. */
 const IDLE = 120_000;
+/** Each may have a body; API servers are few, and keep theirs open. */
+const MOST_CONNECTIONS = 100;
 
 export interface WebhookServer extends AsyncDisposable {
 	readonly port: number;
@@ -28,11 +27,19 @@ export interface WebhookOptions {
 	readonly pair: KeyPair;
 	readonly answer: (request: WebhookRequest) => WebhookAnswer;
 	readonly log: Log;
+	/** Milliseconds without a byte after which a connection is closed: API servers use theirs again. Default: two minutes. */
+	readonly idle?: number;
 }
 
 /** Rejects if the place is taken or forbidden. */
-export async function serveWebhooks({ listen, pair, answer, log }: WebhookOptions): Promise<WebhookServer> {
-	const http = createHttpServer({ requestTimeout: PATIENCE, keepAliveTimeout: IDLE }, (incoming, response) => {
+export async function serveWebhooks({
+	listen,
+	pair,
+	answer,
+	log,
+	idle = IDLE,
+}: WebhookOptions): Promise<WebhookServer> {
+	const http = createHttpServer({ keepAliveTimeout: 0 }, (incoming, response) => {
 		void serveOne(incoming, response, answer).catch((err: unknown) => {
 			log.error({ err }, "Cannot answer a webhook");
 			response.destroy();
@@ -42,9 +49,12 @@ export async function serveWebhooks({ listen, pair, answer, log }: WebhookOption
 	const server = createTlsServer({ ...optionsOf(pair), minVersion: "TLSv1.2" }, (socket) => {
 		sockets.add(socket);
 		socket.on("error", () => socket.destroy());
+		// The server of HTTP does not listen, and what does not listen has no timeouts.
+		socket.setTimeout(idle, () => socket.destroy());
 		socket.on("close", () => sockets.delete(socket));
 		http.emit("connection", socket);
 	});
+	server.maxConnections = MOST_CONNECTIONS;
 	// Who does not trust us says so; at debug, as anybody can make such lines.
 	server.on("tlsClientError", (err) => log.debug({ err }, "A TLS handshake of a webhook failed"));
 	const colon = listen.lastIndexOf(":");
