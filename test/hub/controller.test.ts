@@ -97,8 +97,8 @@ function pod(name: string, app: string, ip: string): Fields {
 }
 
 /** `Accepted=True Accepted`, of both conditions. */
-function conditionsOf(hub: TestHub, name: string): readonly string[] {
-	const conditions = listOf(at(hub.get("BalancingPolicy", undefined, name), "status", "conditions")).map(fieldsOf);
+function conditionsOf(hub: TestHub, name: string, kind = "BalancingPolicy"): readonly string[] {
+	const conditions = listOf(at(hub.get(kind, undefined, name), "status", "conditions")).map(fieldsOf);
 	return conditions.map(({ type, status, reason }) => `${type}=${status} ${reason}`);
 }
 
@@ -175,6 +175,49 @@ describe("conditions", () => {
 			"Warning ServiceNotFound web 1",
 		]);
 	});
+
+	test("of a redirect ask for a Pod on any node, and do not mind which hosts it is for", async () => {
+		const hub = await hubWith();
+		await run(hub, "one");
+		hub.apply({
+			apiVersion: "balancing.elf.io/v1beta1",
+			kind: "LocalRedirectPolicy",
+			metadata: { name: "dns" },
+			spec: {
+				config: { nodeLabelSelector: { matchLabels: { "dns-cache": "on" } }, enableOutCluster: false },
+				frontend: { addressMatcher: { ip: "169.254.20.10", toPorts: [{ port: "53", protocol: "UDP" }] } },
+				backend: { endpointSelector: { matchLabels: { app: "cache" } }, toPorts: [{ port: "53", protocol: "UDP" }] },
+			},
+		});
+		const shown = () => String(conditionsOf(hub, "dns", "LocalRedirectPolicy"));
+		await until("no Pod", () => shown() === "Accepted=True Accepted,Resolved=False NoBackends");
+		hub.apply(pod("cache-1", "cache", "10.1.0.1"));
+		await until("a Pod", () => shown() === String(FINE));
+		hub.apply({
+			...pod("cache-1", "cache", "10.1.0.1"),
+			status: {
+				phase: "Running",
+				podIP: "10.1.0.1",
+				podIPs: [{ ip: "10.1.0.1" }],
+				conditions: [{ type: "Ready", status: "False" }],
+			},
+		});
+		await until("no ready Pod", () => shown() === "Accepted=True Accepted,Resolved=False NoBackends");
+	});
+
+	test("go on when the server was away", async () => {
+		const hub = await hubWith();
+		await run(hub, "one");
+		hub.apply(vip("db"));
+		await shows(hub, "db", ...FINE);
+		await hub.restart();
+		hub.apply([forService("web", "web"), webService("web")]);
+		await until(
+			"followed again",
+			() => String(conditionsOf(hub, "web")) === "Accepted=True Accepted,Resolved=False NoBackends",
+			40_000,
+		);
+	}, 60_000);
 
 	test("of two policies with one address the younger is not accepted, until the older goes", async () => {
 		const hub = await hubWith();
