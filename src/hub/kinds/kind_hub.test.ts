@@ -7,7 +7,7 @@ import { createAlarm } from "../alarm.ts";
 import { createKindHub } from "./kind_hub.ts";
 import { createKindState } from "./kind_state.ts";
 import { needsOf } from "./needs.ts";
-import { scopesOf } from "./scopes.ts";
+import { type Scope, scopesOf } from "./scopes.ts";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -31,9 +31,10 @@ function start() {
 		complain() {},
 		snapshot: (): Cluster => ({ ...EMPTY_CLUSTER }),
 	};
-	const states = scopesOf(needsOf({ kind: "node", nodeName: "n1" }).slice(0, 2), { namespaces: [], selector: "" }).map(
-		(scope) => createKindState({ scope, view, log, onChange: alarm.ring }),
-	);
+	const narrowing = { namespaces: [], selector: "" };
+	const scopes = scopesOf(needsOf({ kind: "node", nodeName: "n1" }).slice(0, 2), narrowing);
+	const open = (scope: Scope) => createKindState({ scope, view, log, onChange: alarm.ring });
+	const states = scopes.map(open);
 	const [services, slices] = states;
 	if (services === undefined || slices === undefined) throw new Error("Cannot test: two kinds are needed");
 	const run = () => Promise.resolve();
@@ -57,6 +58,12 @@ function start() {
 		slices,
 		seen,
 		stop,
+		/** Another kind is followed from now on. */
+		follow() {
+			const added = scopes.slice(0, 1).map(open);
+			states.push(...added);
+			return added;
+		},
 		/** Short sleeps end. */
 		async pass() {
 			for (const wake of wakes.splice(0)) wake();
@@ -136,3 +143,24 @@ test.each(["failed", "doubted"] as const)(
 		stop.abort();
 	},
 );
+
+test("what is read for the first time after the others keeps none of them waiting, and again it does", async () => {
+	const { services, seen, stop, pass, follow } = await synced();
+	const [added] = follow();
+	added?.reading.begin();
+	services.changed();
+	await turn();
+	expect(seen).toHaveLength(2);
+	await pass();
+	added?.listed();
+	await turn();
+	await pass();
+	await pass();
+	const before = seen.length;
+	added?.reading.begin();
+	services.changed();
+	await turn();
+	await pass();
+	expect(seen).toHaveLength(before);
+	stop.abort();
+});
