@@ -20,6 +20,7 @@ import type { Cluster } from "../model/cluster.ts";
 import { getVersion } from "../version.ts";
 import type { AgentOwnWay } from "./own_way.ts";
 import { recallKinds } from "./recalled_kinds.ts";
+import { gatherTroubles } from "./troubles.ts";
 
 /** One hub. */
 export interface HubSource {
@@ -185,8 +186,7 @@ function storeOf(name: string, { namespaces, selector, "state-dir": folder }: Co
 }
 
 function healthOf({ staleSince, kinds }: KubernetesStatus, ownWay: AgentOwnWay): HubHealth {
-	const troubles = [ownWay.trouble(), ...kinds.map(({ problem }) => problem)];
-	return { staleSince, troubles: [...new Set(troubles.flatMap((trouble) => trouble ?? []))] };
+	return { staleSince, troubles: gatherTroubles([ownWay.trouble(), ...kinds.map(({ problem }) => problem)]) };
 }
 
 /** Throws UsageError if one of the hubs is an API server that there is nothing to log in to with. */
