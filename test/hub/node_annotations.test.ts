@@ -138,5 +138,6 @@ test("whoever writes to the Node meanwhile keeps what was written", async () => 
 	await until("told", () => running.log.said.length > 0);
 	expect(annotationsOf(hub, "n1")).toMatchObject({ other: "1", [PROXY4]: "198.51.100.1" });
 	expect(hub.requests({ verb: "patch" }).map(({ code }) => code)).toEqual([409, 200]);
+	await until("told", () => running.log.said.length > 0);
 	expect(running.log.messages()).toEqual(["info Annotated the Node"]);
 });
