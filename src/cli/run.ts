@@ -101,7 +101,7 @@ function usage(entry: Entry, command: Command): string {
 	const flags = command.flags.map((name) => {
 		const { value, help, short, many } = FLAGS[name];
 		const spelled = `${short === undefined ? "    " : `-${short}, `}--${name} ${value}`;
-		return `  ${spelled.padEnd(28)}${help}${many ? " (repeatable)" : ""}`;
+		return `  ${spelled.padEnd(31)}${help}${many ? " (repeatable)" : ""}`;
 	});
 	return [
 		`${entry.summary[0]?.toUpperCase()}${entry.summary.slice(1)}.`,
@@ -109,7 +109,7 @@ function usage(entry: Entry, command: Command): string {
 		`Usage: balancing ${entry.name} [FLAGS]${command.argument === undefined ? "" : ` ${command.argument}`}`,
 		"",
 		...flags,
-		`  ${"    --config FILE".padEnd(28)}YAML file with these flags as keys`,
+		`  ${"    --config FILE".padEnd(31)}YAML file with these flags as keys`,
 		"",
 		"Each flag can also be set as BALANCING_FLAG_NAME; flag over environment over file.",
 		"",
