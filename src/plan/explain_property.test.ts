@@ -138,5 +138,5 @@ test.each([1, 3])("explain() says of %d hubs what the programs make of the plan"
 	});
 	checkProperty(`explain, ${count} hubs`, property, 1000);
 	console.log([...counts].map(([kind, times]) => `${kind} ${times}`).join(", "));
-	for (const kind of KINDS) expect([kind, counts.get(kind) ?? 0]).toSatisfy(([, times]) => Number(times) > 10);
+	for (const kind of KINDS) expect([kind, counts.get(kind) ?? 0]).toSatisfy(([, times]) => Number(times) > 2);
 });

@@ -41,9 +41,7 @@ const KINDS = [
 	...["ServiceClusterIP", "ServiceNodeport", "ServiceExternalIP", "balancingPod", "balancingAddress"].flatMap(
 		(mode) => [`refuse ${mode}`, `translate ${mode}`],
 	),
-	...["translate balancingHostPort", "translate balancingNodeProxy", "quarantined"],
-	...["localRedirectService", "localRedirectAddress"].map((mode) => `translate ${mode}`),
-	...["limited", "own pod of the host's network", "own pod with a network of its own"],
+	...["balanced by nodes", "quarantined", "redirected", "limited", "own pod"],
 ];
 
 // No test is about time; a busy machine may take long, and thousands of histories longer.
@@ -242,13 +240,18 @@ function questionsIn({ hubs, self, pods }: World, random: Random): readonly Ques
 
 function kindsOf({ question: { client }, explanation }: Sent): readonly string[] {
 	const { verdict, frontend, limited, steps } = explanation;
+	const { kind } = verdict;
+	const { mode = "without a frontend" } = frontend ?? {};
 	const isOwn = steps.some((step) => step === `Pod ${client.pod} is one of its own: it is not redirected`);
-	const own = client.scope === "host" ? "own pod of the host's network" : "own pod with a network of its own";
 	return [
-		`${verdict.kind} ${frontend?.mode ?? "without a frontend"}`,
+		`${kind} ${mode}`,
+		...(mode.startsWith("localRedirect") ? ["redirected"] : []),
+		...(kind === "translate" && (mode === "balancingHostPort" || mode === "balancingNodeProxy")
+			? ["balanced by nodes"]
+			: []),
 		...(limited === undefined ? [] : ["limited"]),
-		...(isOwn ? [own] : []),
-		...(steps.some((step) => step.startsWith("Quarantined")) ? ["quarantined"] : []),
+		...(isOwn ? ["own pod", `own pod in the ${client.scope}'s network`] : []),
+		...(steps.some((step) => step.startsWith("Quarantined") || step.endsWith("all are used")) ? ["quarantined"] : []),
 	];
 }
 
