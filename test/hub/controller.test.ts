@@ -205,6 +205,15 @@ describe("conditions", () => {
 		await until("no ready Pod", () => shown() === "Accepted=True Accepted,Resolved=False NoBackends");
 	});
 
+	test("are written by a controller that is told where the API server is (A-37)", async () => {
+		const hub = await hubWith("Fail");
+		// The address of a Service that nobody translates, without kube-proxy.
+		await run(hub, "one", { server: "https://localhost:1", args: [`--api-server=127.0.0.1:${hub.port}`] });
+		await until("the API server trusts it", () => hasBundle(hub));
+		expect((await create(hub, vip("db")))[0]).toBe(201);
+		await shows(hub, "db", ...FINE);
+	});
+
 	test("go on when the server was away", async () => {
 		const hub = await hubWith();
 		await run(hub, "one");

@@ -85,6 +85,8 @@ export interface RunOptions extends Partial<Pick<ControllerOptions, "now" | "tim
 	/** More of the command line. */
 	readonly args?: readonly string[];
 	readonly user?: string;
+	/** As the kubeconfig has it. Default: where the hub is. */
+	readonly server?: string;
 	/** False: it will never serve webhooks. */
 	readonly waits?: boolean;
 }
@@ -93,7 +95,10 @@ export interface RunOptions extends Partial<Pick<ControllerOptions, "now" | "tim
 export async function runOne(hub: TestHub, identity: string, options: RunOptions = {}): Promise<RunningController> {
 	const { args = [], user = "controller", timing = QUICK, now = () => new Date() } = options;
 	const folder = temporaryFolder();
-	const file = folder.write("config", hub.kubeconfig({ user }));
+	const file = folder.write(
+		"config",
+		hub.kubeconfig({ user, ...(options.server === undefined ? {} : { server: options.server }) }),
+	);
 	const log = recordingLog();
 	const stop = new AbortController();
 	const line = ["--kubeconfig", file, "--listen=off", "--webhook-listen=127.0.0.1:0", ...args];
