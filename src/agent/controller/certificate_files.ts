@@ -7,7 +7,9 @@ import { errorCode } from "../../lib/error_code.ts";
 
 /** tls.crt and tls.key of the folder. Throws Error with the file, the fact and the fix. */
 export async function readCertificateFiles(folder: string): Promise<KeyPair> {
-	const [certificate, key] = await Promise.all([readOne(folder, "tls.crt"), readOne(folder, "tls.key")]);
+	// One after the other: where both are missing, it is always the same that is told of.
+	const certificate = await readOne(folder, "tls.crt");
+	const key = await readOne(folder, "tls.key");
 	const facts = readCertificate(certificate);
 	if (facts === undefined) throw new Error(`Cannot use ${join(folder, "tls.crt")}: it is no certificate in PEM`);
 	// Also between the two steps of whoever writes one after the other.
