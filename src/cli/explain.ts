@@ -5,7 +5,7 @@ import { UsageError } from "../config/command_line.ts";
 import { manifestsName, readManifests } from "../hub/manifests/manifests.ts";
 import type { L4Address } from "../model/address.ts";
 import { l4Parts, parseL4Address } from "../model/address.ts";
-import type { Client, Question } from "../plan/explain/explanation.ts";
+import type { Client, Explanation, Question } from "../plan/explain/explanation.ts";
 import { renderExplanation } from "../plan/explain/render.ts";
 import { explain as explainConnection } from "../plan/explain.ts";
 import type { HubSnapshot, Self } from "../plan/plan_types.ts";
@@ -26,7 +26,7 @@ export const explain: Command = {
 		const { client, steps } = findClient(config.from, hubs, self);
 		const question: Question = { client, ...l4Parts(asked) };
 		const found = explainConnection(hubs, self, question);
-		const explanation = { ...found, steps: [...steps, ...found.steps] };
+		const explanation = { ...found, steps: [...steps, ...found.steps, ...describeProbes(found)] };
 		env.out(config.output === "json" ? json({ question, ...explanation }) : renderExplanation(question, explanation));
 		return EXIT_OK;
 	},
@@ -38,6 +38,13 @@ function readAddress(typed: string | undefined): L4Address {
 	const address = parseL4Address(typed);
 	if (address === undefined) throw new UsageError(`Cannot understand ${JSON.stringify(typed)}: give ${form}`);
 	return address;
+}
+
+/** Files do not say what agents have found. */
+function describeProbes({ frontend }: Explanation): readonly string[] {
+	return frontend?.healthCheck === undefined
+		? []
+		: ["Its backends are probed by agents: what they have found is not known here, so all are taken to be well"];
 }
 
 interface FoundClient {

@@ -247,6 +247,14 @@ describe("balancing explain", () => {
 		});
 	});
 
+	test("says that it does not know what agents have found of backends", async () => {
+		const example = `${import.meta.dir}/../../edge/examples/external-database.yaml`;
+		const { code, out } = await balancing("explain", "--manifests", example, "169.254.50.50:5432");
+		expect(code).toBe(0);
+		expect(out).toContain("\nIts backends are probed by agents: what they have found is not known here, ");
+		expect(out).toContain("\n  192.0.2.11:5432/TCP: new connections, weight 3 (listed)\n");
+	});
+
 	test("gives all of it as JSON", async () => {
 		const { code, out } = await explain("10.96.0.10:80", "--from", "pod", "-o", "json");
 		expect(code).toBe(0);
