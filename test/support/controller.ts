@@ -94,7 +94,8 @@ export interface RunOptions extends Partial<Pick<ControllerOptions, "now" | "tim
 /** Resolves when it serves its webhooks. */
 export async function runOne(hub: TestHub, identity: string, options: RunOptions = {}): Promise<RunningController> {
 	const { args = [], user = "controller", timing = QUICK, now = () => new Date() } = options;
-	const folder = temporaryFolder();
+	using stack = new DisposableStack();
+	const folder = stack.use(temporaryFolder());
 	const file = folder.write(
 		"config",
 		hub.kubeconfig({ user, ...(options.server === undefined ? {} : { server: options.server }) }),
@@ -123,13 +124,14 @@ export async function runOne(hub: TestHub, identity: string, options: RunOptions
 		stop.abort();
 		await running;
 	};
+	const kept = stack.move();
 	return {
 		port: () => port,
 		log,
 		stop: end,
 		async [Symbol.asyncDispose]() {
 			await end();
-			folder[Symbol.dispose]();
+			kept.dispose();
 		},
 	};
 }
