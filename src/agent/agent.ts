@@ -1,6 +1,7 @@
 // The node agent: hubs in, kernel out, and what it knows of itself on a few pages.
 
 import { rmSync } from "node:fs";
+import { releaseCode } from "bun-ffi-libbpf";
 import type { Config } from "../config.ts";
 import { CAPACITY } from "../datapath/capacity.ts";
 import { assertCgroup, findCgroupRoot } from "../datapath/cgroup.ts";
@@ -179,12 +180,8 @@ function startLoop({ config, cgroup, datapath, closer, healthPorts, log, signal 
 	const closing = createClosing({ closer, log, signal });
 	const ownAddresses = createOwnAddresses();
 	const health = createHealth({ actual: writer.actual, synced: hubs.synced, bypass, onChange, log });
-	const guarding = createGuarding({
-		guards: datapath.guards,
-		finder: createPodFinder({ cgroup }),
-		onDue: () => runner.call(),
-		signal,
-	});
+	const finder = createPodFinder({ cgroup });
+	const guarding = createGuarding({ guards: datapath.guards, finder, onDue: onChange, signal });
 	let wasSynced = false;
 	const sync = createSync({
 		hubs,
@@ -195,6 +192,7 @@ function startLoop({ config, cgroup, datapath, closer, healthPorts, log, signal 
 		log,
 		onNames,
 		onFrontends: closing.call,
+		onLarge: releaseCode,
 	});
 	const healthChecks = createHealthChecks();
 	const runner = createRunner({
@@ -269,6 +267,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 	stack.use(loop.health);
 	pages = pagesFor({ config, cgroup, datapath, ...loop, started: new Date().toISOString() });
 	log.info({ node, hubs: loop.hubs.status().map(({ name }) => name), pinPath: config["pin-path"] }, "Started");
+	// What has run until here runs no more.
+	releaseCode();
 	await loop.stopped;
 	log.info({}, "Stopped; the datapath stays in place");
 }

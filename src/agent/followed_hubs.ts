@@ -1,5 +1,6 @@
 // The hubs of a configuration, followed, and this host's Node annotated where they let us.
 
+import { releaseCode } from "bun-ffi-libbpf";
 import type { Config } from "../config.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -23,6 +24,7 @@ export function followConfigured(options: FollowedOptions): Hubs {
 		...options,
 		sources,
 		clock: systemClock,
+		onKept: releaseCode,
 		onChange() {
 			onChange();
 			annotations.call();

@@ -36,18 +36,25 @@ function rig() {
 			return size.bytes;
 		},
 	};
+	const kept: number[] = [];
 	let origin = "one";
-	const copy = createHubCopy({ store, origin: () => origin, clock, signal: stop.signal });
+	const copy = createHubCopy({
+		store,
+		origin: () => origin,
+		clock,
+		signal: stop.signal,
+		onKept: () => void kept.push(written.length),
+	});
 	const move = (to: string) => {
 		origin = to;
 	};
 	/** Lets everything run that needs no time. */
 	const run = () => new Promise((resolve) => setImmediate(resolve));
-	return { copy, written, origins, outdated, move, size, sleeps, stop, run, pass: () => wake() };
+	return { copy, kept, written, origins, outdated, move, size, sleeps, stop, run, pass: () => wake() };
 }
 
 test("a burst of snapshots is one write, of the newest, ten seconds after the first", async () => {
-	const { copy, written, sleeps, pass, run } = rig();
+	const { copy, written, kept, sleeps, pass, run } = rig();
 	const [first, second, third] = [cluster(), cluster(), cluster()];
 	copy.offer(first);
 	copy.offer(second);
@@ -57,6 +64,7 @@ test("a burst of snapshots is one write, of the newest, ten seconds after the fi
 	pass();
 	await run();
 	expect(written.map((one) => one === third)).toEqual([true]);
+	expect(kept).toEqual([1]);
 	expect(sleeps).toEqual([10_000]);
 });
 

@@ -22,9 +22,11 @@ export interface HubCopyOptions {
 	readonly origin: () => string | undefined;
 	readonly clock: Clock;
 	readonly signal: AbortSignal;
+	/** A snapshot is on disk. */
+	readonly onKept: () => void;
 }
 
-export function createHubCopy({ store, origin, clock, signal }: HubCopyOptions): HubCopy {
+export function createHubCopy({ store, origin, clock, signal, onKept }: HubCopyOptions): HubCopy {
 	let unsaved: { readonly cluster: Cluster; readonly origin: string } | undefined;
 	let wake = () => {};
 	/** Milliseconds. */
@@ -37,6 +39,7 @@ export function createHubCopy({ store, origin, clock, signal }: HubCopyOptions):
 		unsaved = undefined;
 		const bytes = await store.write(cluster, { origin: from, now: new Date() });
 		pause = GATHER * Math.max(1, bytes / RATE);
+		onKept();
 	}
 
 	function offered(): Promise<void> {

@@ -86,7 +86,14 @@ function start(hubs: readonly ReturnType<typeof rig>[], isKernelEmpty: boolean) 
 	let changes = 0;
 	const sources = hubs.map(({ source }) => source);
 	const { clock, waits, pass } = manualClock();
-	const followed = followHubs({ sources, isKernelEmpty, clock, signal: stop.signal, onChange: () => changes++ });
+	const followed = followHubs({
+		sources,
+		isKernelEmpty,
+		clock,
+		signal: stop.signal,
+		onChange: () => changes++,
+		onKept: () => {},
+	});
 	return {
 		known: () => followed.snapshots().map(({ name, cluster }) => [name, cluster.problems[0]?.object]),
 		status: () => followed.status().map(({ synced, copyOf, staleSince }) => [synced, copyOf, staleSince]),

@@ -33,6 +33,8 @@ export interface HubsOptions {
 	readonly signal: AbortSignal;
 	/** There is a new snapshot. */
 	readonly onChange: () => void;
+	/** The newest snapshot of a hub is on disk. */
+	readonly onKept: () => void;
 }
 
 /**
@@ -69,7 +71,7 @@ async function followAndKeep(hub: Followed, options: HubsOptions): Promise<void>
 	if (kept === undefined) return await follow(hub, undefined, options.onChange);
 	const ended = new AbortController();
 	const signal = AbortSignal.any([options.signal, ended.signal]);
-	const keeper = createHubCopy({ ...kept, clock: options.clock, signal });
+	const keeper = createHubCopy({ ...kept, clock: options.clock, signal, onKept: options.onKept });
 	const looking = lookAgain(hub, { ...options, signal });
 	try {
 		await follow(hub, keeper, options.onChange);

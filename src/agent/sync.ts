@@ -47,10 +47,14 @@ export interface SyncOptions {
 	readonly onNames: () => void;
 	/** Called when frontends, their backends or the addresses that lead to them changed in the kernel. */
 	readonly onFrontends: () => void;
+	/** Called when much is planned, before it is written, when much is written, and when the maps are read back: much has run, and not for long. */
+	readonly onLarge: () => void;
 }
 
 /** Elements: so many are not written but at the start, or when a hub has become another one. */
 const LARGE = 20_000;
+/** Objects with frontends that a plan has more than the last one: likewise. */
+const MANY = 5000;
 const NOTHING_WRITTEN = "what the hubs have is not written yet";
 
 function operations({ changes }: Written): number {
@@ -132,9 +136,15 @@ function createPlanning({ hubs, self, health }: SyncOptions): () => Plan {
 	};
 }
 
+function tidy(written: Written, resync: boolean, onLarge: () => void): void {
+	const isLarge = operations(written) > LARGE;
+	if (isLarge) collectGarbage();
+	if (isLarge || resync) onLarge();
+}
+
 /** Nothing happens until the first run. */
 export function createSync(options: SyncOptions): Sync {
-	const { hubs, writer, guarding, log, onNames, onFrontends } = options;
+	const { hubs, writer, guarding, log, onNames, onFrontends, onLarge } = options;
 	const planNow = createPlanning(options);
 	const sayProblems = createProblemLog(log);
 	const sayFailure = createFailureLog(log);
@@ -147,6 +157,7 @@ export function createSync(options: SyncOptions): Sync {
 	function write(): Written {
 		const started = performance.now();
 		const plan = planNow();
+		if (plan.chunks.size - (planned?.chunks.size ?? 0) > MANY) onLarge();
 		planned = plan;
 		const synced = hubs.synced();
 		guarding.protect(plan.guards);
@@ -180,7 +191,7 @@ export function createSync(options: SyncOptions): Sync {
 			try {
 				const written = write();
 				tell(written);
-				if (operations(written) > LARGE) collectGarbage();
+				tidy(written, resync, onLarge);
 				return written.again ? "again" : "done";
 			} catch (err) {
 				const fact = err instanceof Error ? err.message : String(err);
