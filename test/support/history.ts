@@ -87,6 +87,8 @@ interface World {
 	keepsFound: boolean;
 	/** The same of known addresses, with what is known of each. */
 	foundAddresses: Map<string, string>;
+	/** Found addresses that a plan had when there was no room for all their frontends: the writer still takes them for found. */
+	lateAddresses: Set<string>;
 	/** The plan that is being written. */
 	plan: Plan | undefined;
 	/** Slots before the last element was written. */
@@ -113,6 +115,7 @@ export function createHistory(options: HistoryOptions): History {
 		found: new Map(),
 		keepsFound: false,
 		foundAddresses: new Map(),
+		lateAddresses: new Set(),
 		plan: undefined,
 		slots: new Map(),
 		addresses: new Map(),
@@ -136,6 +139,7 @@ function restart(world: World): void {
 		const memory = readMemory(world.maps);
 		world.found = setsIn(memory);
 		world.foundAddresses = new Map(memory.addresses);
+		world.lateAddresses = new Set();
 	}
 	const through: Maps = {
 		dump: (map) => world.current.dump(map),
@@ -144,6 +148,13 @@ function restart(world: World): void {
 	};
 	const { capacity } = world.options;
 	world.writer = createWriter({ maps: through, capacity, firstGeneration: world.starts * 1000 });
+}
+
+/** What a plan has is no longer merely found. */
+function forgetFound({ options, found, foundAddresses, lateAddresses }: World, plan: Plan): void {
+	for (const [address] of setsOf(plan)) found.delete(address);
+	for (const ip of plan.addresses.keys())
+		if (foundAddresses.delete(ip) && options.allowed === "any") lateAddresses.add(ip);
 }
 
 function write(world: World, plan: Plan, { synced, probability, crashAt }: WriteOptions): Written | undefined {
@@ -155,8 +166,7 @@ function write(world: World, plan: Plan, { synced, probability, crashAt }: Write
 		afterEach: () => look(world),
 	});
 	allowSets(world, plan);
-	for (const [address] of setsOf(plan)) world.found.delete(address);
-	for (const ip of plan.addresses.keys()) world.foundAddresses.delete(ip);
+	forgetFound(world, plan);
 	world.plan = plan;
 	world.keepsFound = !synced;
 	try {
@@ -202,7 +212,8 @@ function demandTruth({ options, maps, writer }: World): void {
 }
 
 /** Whatever is neither in the plan nor kept goes at once, even while other hubs are not synced. */
-function demandNoRest({ options, maps, found, foundAddresses, keepsFound }: World, plan: Plan): void {
+function demandNoRest(world: World, plan: Plan): void {
+	const { options, maps, found, foundAddresses, lateAddresses, keepsFound } = world;
 	if (options.allowed === "unknown") return;
 	const memory = readMemory(maps);
 	const wanted = new Set<string>(setsOf(plan).map(([address]) => address));
@@ -213,7 +224,7 @@ function demandNoRest({ options, maps, found, foundAddresses, keepsFound }: Worl
 		if (!wanted.has(address) && !kept(found, address) && !isForgotten(address))
 			throw new Error(`${address} is still there, and nobody wants it`);
 	for (const ip of memory.addresses.keys())
-		if (!plan.addresses.has(parsedIp(ip)) && !kept(foundAddresses, ip))
+		if (!plan.addresses.has(parsedIp(ip)) && !kept(foundAddresses, ip) && !(keepsFound && lateAddresses.has(ip)))
 			throw new Error(`${ip} is still known, and nobody wants it`);
 	demandGroups(maps, memory);
 	const slots = new Set(
