@@ -95,7 +95,7 @@ function statusOf(parts: Parts): AgentStatus {
 		unknownPortRefusals: datapath.unknownPortRefusals(),
 		sockets: closing.status(),
 		health: health.status(),
-		policies: policyStatuses(sync.policies()),
+		policies: policyStatuses(sync.policies(), sync.problems()),
 		problems: sync.problems(),
 	};
 }

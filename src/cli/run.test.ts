@@ -107,9 +107,13 @@ describe.each(COMMANDS)("balancing %s", (name) => {
 			expect(out).toContain(`Usage: balancing ${name} [FLAGS]`);
 			expect(out).toContain("--config FILE");
 			// Each flag in one line, with what its value is.
-			const flags = [...out.matchAll(/^ {2}(?:-\w, | {4})--([\w-]+) ([A-Z]+) +\S/gm)].map(([, flag = ""]) => flag);
+			const flags = [...out.matchAll(/^ {2}(?:-\w, | {4})--([\w-]+) ([A-Z][A-Z:/]*) {2,}\S/gm)].map(
+				([, flag = ""]) => flag,
+			);
 			expect(flags.length).toBeGreaterThan(1);
 			for (const flag of flags) if (flag !== "config") expect(FLAGS).toHaveProperty(flag);
+			const lines = out.split("\n").filter((line) => /^ {2}(?:-\w, | {4})--/.test(line));
+			expect(lines.length).toBe(flags.length);
 			for (const line of out.split("\n")) expect(line.length).toBeLessThan(121);
 		},
 	);

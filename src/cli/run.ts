@@ -101,15 +101,16 @@ function usage(entry: Entry, command: Command): string {
 	const flags = command.flags.map((name) => {
 		const { value, help, short, many } = FLAGS[name];
 		const spelled = `${short === undefined ? "    " : `-${short}, `}--${name} ${value}`;
-		return `  ${spelled.padEnd(31)}${help}${many ? " (repeatable)" : ""}`;
+		return { spelled, help: `${help}${many ? " (repeatable)" : ""}` };
 	});
+	flags.push({ spelled: "    --config FILE", help: "YAML file with these flags as keys" });
+	const width = Math.max(...flags.map(({ spelled }) => spelled.length)) + 2;
 	return [
 		`${entry.summary[0]?.toUpperCase()}${entry.summary.slice(1)}.`,
 		"",
 		`Usage: balancing ${entry.name} [FLAGS]${command.argument === undefined ? "" : ` ${command.argument}`}`,
 		"",
-		...flags,
-		`  ${"    --config FILE".padEnd(31)}YAML file with these flags as keys`,
+		...flags.map(({ spelled, help }) => `  ${spelled.padEnd(width)}${help}`),
 		"",
 		"Each flag can also be set as BALANCING_FLAG_NAME; flag over environment over file.",
 		"",

@@ -18,6 +18,7 @@ const STATES = policyStatuses(
 		["2", state(redirect("cache"), { holdsHere: false, frontends: 0, backends: 0 })],
 		["3", state(balancing("db"), { frontends: 0, problems: [CONFLICT, CONFLICT] })],
 	]),
+	[],
 );
 
 test("policyStatuses() are sorted, with each reason once", () => {
@@ -49,9 +50,22 @@ test("renderPolicies() names hubs where there are several", () => {
 			["b", state(redirect("dns"), { hub: "manifests /b" })],
 			["a", state(redirect("dns"), { hub: "manifests /a" })],
 		]),
+		[],
 	);
 	expect(renderPolicies(two).split("\n").slice(1, 3)).toEqual([
 		"  LocalRedirectPolicy dns  manifests /a  programmed  2          1         -",
 		"  LocalRedirectPolicy dns  manifests /b  programmed  2          1         -",
 	]);
+});
+
+test("policyStatuses() know what the kernel had no room for, and from which hub it is", () => {
+	const full = { object: "LocalRedirectPolicy dns", reason: "TooLarge", message: "full" } as const;
+	const ofHubs = new Map([
+		["a", state(redirect("dns"), { hub: "manifests /a", problems: [{ ...CONFLICT, object: full.object }] })],
+		["b", state(redirect("dns"), { hub: "manifests /b" })],
+	]);
+	const others = [{ ...full, source: "manifests /a" }, { ...full, source: "manifests /a" }, full];
+	expect(policyStatuses(ofHubs, others).map(({ reasons }) => reasons)).toEqual([["FrontendConflict", "TooLarge"], []]);
+	const alone = new Map([["a", state(redirect("dns"))]]);
+	expect(policyStatuses(alone, others).map(({ reasons }) => reasons)).toEqual([["TooLarge"]]);
 });

@@ -1,8 +1,8 @@
 // What became of each policy on this host, as data and for people.
 
 import { table } from "../lib/table.ts";
-import { policyKey } from "../model/policy.ts";
-import type { ProblemReason } from "../model/problem.ts";
+import { type Policy, policyKey } from "../model/policy.ts";
+import type { Problem, ProblemReason } from "../model/problem.ts";
 import type { Plan } from "../plan/plan_types.ts";
 
 export interface PolicyStatus {
@@ -15,7 +15,7 @@ export interface PolicyStatus {
 	/** That it has here, and distinct backends that new connections go to. */
 	readonly frontends: number;
 	readonly backends: number;
-	/** Of its Problems, which are all told elsewhere; each once. */
+	/** Of its Problems, which are all told elsewhere, those of the kernel included; each once. */
 	readonly reasons: readonly ProblemReason[];
 }
 
@@ -33,8 +33,21 @@ function compare(a: string, b: string): number {
 	return a < b ? -1 : 1;
 }
 
-/** Sorted by kind, name and hub. */
-export function policyStatuses(policies: Plan["policies"]): readonly PolicyStatus[] {
+/** No object's name has a line break. */
+function keyOf(object: string, hub: string | null): string {
+	return `${object}\n${hub ?? ""}`;
+}
+
+/** Sorted by kind, name and hub. `others` are Problems that no plan knows of, as that there was no room. */
+export function policyStatuses(policies: Plan["policies"], others: readonly Problem[]): readonly PolicyStatus[] {
+	const known = new Map<string, ProblemReason[]>();
+	for (const { object, source, reason } of others) {
+		const key = keyOf(object, source ?? null);
+		const reasons = known.get(key);
+		if (reasons === undefined) known.set(key, [reason]);
+		else reasons.push(reason);
+	}
+	const reasonsOf = (policy: Policy, hub: string | null) => known.get(keyOf(policyKey(policy), hub)) ?? [];
 	return [...policies.values()]
 		.map(({ policy, hub = null, holdsHere, frontends, backends, problems }) => ({
 			kind: policy.kind,
@@ -43,7 +56,7 @@ export function policyStatuses(policies: Plan["policies"]): readonly PolicyStatu
 			holdsHere,
 			frontends,
 			backends,
-			reasons: [...new Set(problems.map(({ reason }) => reason))].sort(),
+			reasons: [...new Set([...problems.map(({ reason }) => reason), ...reasonsOf(policy, hub)])].sort(),
 		}))
 		.sort((a, b) => compare(policyKey(a), policyKey(b)) || compare(a.hub ?? "", b.hub ?? ""));
 }
