@@ -12,7 +12,19 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const COMMANDS = ["agent", "detach", "status", "frontends", "backends", "plan", "explain", "maps", "doctor", "version"];
+const COMMANDS = [
+	"agent",
+	"controller",
+	"detach",
+	"status",
+	"frontends",
+	"backends",
+	"plan",
+	"explain",
+	"maps",
+	"doctor",
+	"version",
+];
 const SERVICE = `apiVersion: v1
 kind: Service
 metadata: { name: web, namespace: demo }

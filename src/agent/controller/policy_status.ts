@@ -8,6 +8,7 @@ import type { Policy, PolicyKey } from "../../model/policy.ts";
 import type { Raw } from "../../model/raw.ts";
 import type { Condition } from "./conditions.ts";
 import type { EventFacts, EventWriter } from "./event_writer.ts";
+import { createStatusTroubles } from "./status_troubles.ts";
 import { changeOf, POLICY_KINDS, placeOf, type Wanted, wantedOf } from "./wanted_status.ts";
 
 export interface PolicyStatus {
@@ -33,7 +34,7 @@ const NOTHING: ReadonlyMap<string, Raw> = new Map();
 export function createPolicyStatus({ objects, events, log, signal }: PolicyStatusOptions): PolicyStatus {
 	/** What each status says for certain, of which object: one that was made again begins without. */
 	const known = new Map<PolicyKey, { readonly policy: Policy | undefined; readonly text: string }>();
-	const complained = new Set<string>();
+	const troubles = createStatusTroubles(log);
 
 	/** Whether that is settled; if not, a snapshot with the object as it is will come. */
 	async function writeOne(key: PolicyKey, wanted: Wanted, listed: Raw | undefined): Promise<boolean> {
@@ -44,7 +45,8 @@ export function createPolicyStatus({ objects, events, log, signal }: PolicyStatu
 		if (change?.status === undefined) return change !== undefined;
 		const metadata = { resourceVersion: metaOf(object, "resourceVersion") };
 		const body = { metadata, status: change.status };
-		await objects.patch(place, { type: "merge", body, subresource: "status" });
+		const written = await objects.patch(place, { type: "merge", body, subresource: "status" });
+		if (troubles.wasTold(key, written, JSON.stringify([metaOf(object, "uid"), wanted.conditions]))) return true;
 		for (const condition of change.news) {
 			log.info({ policy: key, ...condition }, "A policy's condition changed");
 			await events.emit(eventOf(place, object, condition));
@@ -57,8 +59,7 @@ export function createPolicyStatus({ objects, events, log, signal }: PolicyStatu
 		if (signal.aborted) return false;
 		if (isConflict(err)) return true;
 		const said = err instanceof HubError ? `${err.status} ${err.reason}` : String(err);
-		if (!complained.has(said)) log.warn({ err, policy: key }, "Cannot write the status of a policy");
-		complained.add(said);
+		troubles.fail(said, key, err);
 		return !(err instanceof HubError && isFinal(err));
 	}
 
@@ -76,8 +77,13 @@ export function createPolicyStatus({ objects, events, log, signal }: PolicyStatu
 		return "done";
 	}
 
+	function drop(key: PolicyKey): void {
+		known.delete(key);
+		troubles.forget(key);
+	}
+
 	function forgetGone(wanted: ReadonlyMap<PolicyKey, Wanted>): void {
-		for (const key of known.keys()) if (!wanted.has(key)) known.delete(key);
+		for (const key of known.keys()) if (!wanted.has(key)) drop(key);
 	}
 
 	return {
@@ -92,7 +98,6 @@ export function createPolicyStatus({ objects, events, log, signal }: PolicyStatu
 		},
 		forget() {
 			known.clear();
-			complained.clear();
 		},
 	};
 }
