@@ -4,7 +4,7 @@ import { expect } from "bun:test";
 import { outcomes } from "../support/client.ts";
 import { until } from "../support/wait.ts";
 import type { Case, Target, TestService } from "./case.ts";
-import { externalIps, type HostName, hostNamed } from "./network.ts";
+import { externalIps, type HostName, hostNamed, type NodeName } from "./network.ts";
 import type { Fields } from "./objects.ts";
 import { LOCAL, OUTSIDE } from "./places.ts";
 import { toPorts } from "./policies.ts";
@@ -296,6 +296,27 @@ async function nodesComeAndGo(c: Case): Promise<void> {
 	await c.refused([...LOCAL, ...OUTSIDE], web.at());
 }
 
+function annotationsOf(c: Case, node: NodeName): Readonly<Record<string, string>> {
+	return c.world.hub.get("Node", undefined, node)?.metadata.annotations ?? {};
+}
+
+/** node-2 has the proxy addresses that an administrator gave it; node-3 has no agent. */
+async function annotated(c: Case): Promise<void> {
+	const proxy = `balancing.elf.io/nodeProxy${c.family.name === "IPv4" ? "Ipv4" : "Ipv6"}`;
+	const ids = () => (["node-1", "node-2"] as const).map((node) => annotationsOf(c, node)["balancing.elf.io/nodeId"]);
+	await until("ids of both nodes", async () => ids().every((id) => id !== undefined));
+	const before = ids();
+	expect(new Set(before).size).toBe(2);
+	for (const id of before) expect(Number(id)).toBeWithin(1, 2 ** 32);
+	expect(annotationsOf(c, "node-1")[proxy]).toBe(c.family.pick(hostNamed("node-1")));
+	expect(annotationsOf(c, "node-2")[proxy]).toBe(c.family.pick(externalIps(hostNamed("node-2"))));
+	expect(annotationsOf(c, "node-3")["balancing.elf.io/nodeId"]).toBeUndefined();
+	const agent = c.world.agent("node-1");
+	await c.together(() => agent.stop());
+	await c.together(() => agent.start().then(c.world.settled));
+	expect(ids()).toEqual(before);
+}
+
 export const ACCEPTANCE_POLICY_ROWS: readonly Row[] = [
 	row(["A-11", "a redirect goes to the policy's own port", SOURCE], ownPort),
 	row(["A-12", "a redirect of one of two ports leaves the other alone", SOURCE], onePortOfTwo),
@@ -321,6 +342,11 @@ export const ACCEPTANCE_POLICY_ROWS: readonly Row[] = [
 	row(["A-26", "a policy for other nodes does not hold here", SOURCE], onOtherNodes),
 	row(["A-27", "enableOutCluster false: not on a machine outside", SOURCE], notOutside),
 	row(["A-34", "nodes come, change and go under a policy without pods", SOURCE], nodesComeAndGo),
+	row(["A-36", "an agent gives its Node an id and proxy addresses, and takes none away", SOURCE], annotated, {
+		families: ["IPv4", "IPv6"],
+		protocols: ["TCP"],
+		alone: true,
+	}),
 	notApplicable(
 		["A-37", "an API server that is reached past its cluster IP (--api-server)", SOURCE],
 		"tried by test/hub/kubernetes_credentials.test.ts and test/kernel/own_way.test.ts",
