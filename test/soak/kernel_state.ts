@@ -1,10 +1,17 @@
 // What the kernel's maps must hold for what a hub has, worked out without the agent; and what they hold.
 
+import { createOwnAddresses } from "../../src/agent/own_addresses.ts";
 import type { Maps } from "../../src/datapath/maps.ts";
 import { l4Parts } from "../../src/model/address.ts";
-import type { Cluster, EndpointSlice, Service } from "../../src/model/cluster.ts";
+import { projectBalancingPolicy } from "../../src/model/balancing_policy.ts";
+import type { Cluster, EndpointSlice } from "../../src/model/cluster.ts";
 import { EMPTY_CLUSTER } from "../../src/model/cluster.ts";
 import { projectEndpointSlice } from "../../src/model/endpoint_slice.ts";
+import { projectLocalRedirectPolicy } from "../../src/model/local_redirect_policy.ts";
+import { projectNode } from "../../src/model/node.ts";
+import { projectPod } from "../../src/model/pod.ts";
+import { policyKey } from "../../src/model/policy.ts";
+import type { Projection } from "../../src/model/report.ts";
 import { projectService } from "../../src/model/service.ts";
 import { planFresh } from "../../src/plan/plan.ts";
 import type { Frontend, Plan } from "../../src/plan/plan_types.ts";
@@ -12,6 +19,7 @@ import type { TestHub } from "../support/hub/hub.ts";
 import { selfOf } from "../support/plans.ts";
 import { describeSet, describeTraits, follow, readMemory } from "../support/program_view.ts";
 import { wantedKnown, wantedTraits } from "../support/wanted.ts";
+import { isServed } from "./policy_world.ts";
 
 const OWNER = "kubernetes.io/service-name";
 const HEADLESS = "service.kubernetes.io/headless";
@@ -21,23 +29,42 @@ type Labels = Readonly<Record<string, string>>;
 
 /** `hubName`: as the agent calls it. */
 export function expectedPlan(hub: TestHub, { nodeName, hubName }: { nodeName: string; hubName: string }): Plan {
-	const services = new Map<string, Service>();
 	const slices = new Map<string, readonly EndpointSlice[]>();
-	for (const object of asSent(hub, "Service", (labels) => !(OTHER_PROXY in labels))) {
-		const { value } = projectService(object);
-		if (value !== undefined) services.set(value.key, value);
-	}
 	for (const object of asSent(hub, "EndpointSlice", isOurSlice)) {
 		const { value } = projectEndpointSlice(object);
 		if (value !== undefined) slices.set(value.service, [...(slices.get(value.service) ?? []), value]);
 	}
-	const cluster: Cluster = { ...EMPTY_CLUSTER, services, slices };
+	const isOurs = (labels: Labels): boolean => !(OTHER_PROXY in labels);
+	const policies = [
+		...projected(asSent(hub, "LocalRedirectPolicy"), projectLocalRedirectPolicy),
+		...projected(asSent(hub, "BalancingPolicy"), projectBalancingPolicy),
+	];
+	const cluster: Cluster = {
+		...EMPTY_CLUSTER,
+		slices,
+		services: mapOf(projected(asSent(hub, "Service", isOurs), projectService), ({ key }) => key),
+		nodes: mapOf(
+			projected(asSent(hub, "Node"), (object) => projectNode(object, nodeName)),
+			({ name }) => name,
+		),
+		// An agent knows fewer: those of its own node, and those that a policy selects.
+		pods: mapOf(projected(asSent(hub, "Pod"), projectPod), ({ key }) => key),
+		policies: mapOf(policies, policyKey),
+	};
 	// As the agent is started: a folder of manifests, which stays empty, and then the API server.
 	const hubs = [
 		{ name: "manifests", cluster: EMPTY_CLUSTER },
 		{ name: hubName, cluster },
 	];
-	return planFresh(hubs, selfOf(nodeName));
+	return planFresh(hubs, { ...selfOf(nodeName), addresses: createOwnAddresses().current() });
+}
+
+function projected<T>(objects: readonly unknown[], project: (object: unknown) => Projection<T>): readonly T[] {
+	return objects.map((object) => project(object).value).filter((value) => value !== undefined);
+}
+
+function mapOf<K, V>(values: readonly V[], keyOf: (value: V) => K): ReadonlyMap<K, V> {
+	return new Map(values.map((value) => [keyOf(value), value]));
 }
 
 /** Sorted by address. */
@@ -50,7 +77,8 @@ function isOurSlice(labels: Labels): boolean {
 }
 
 /** As they go over the wire, of those that the agent asks for. */
-function asSent(hub: TestHub, kind: string, isAskedFor: (labels: Labels) => boolean): readonly unknown[] {
+function asSent(hub: TestHub, kind: string, isAskedFor: (labels: Labels) => boolean = () => true): readonly unknown[] {
+	if (!isServed(hub, kind)) return [];
 	const objects = hub.list(kind).filter(({ metadata }) => isAskedFor(metadata.labels ?? {}));
 	return JSON.parse(JSON.stringify(objects));
 }
@@ -82,7 +110,46 @@ function withNext(frontend: Frontend): readonly (readonly [address: string, fron
 	return redirect?.next === undefined ? [own] : [own, [`${address} next`, redirect.next]];
 }
 
-/** The same of the maps, decoded by other code than the agent's. */
+/** As `frontends -o json` is to say it: backends with their weights, 0 of those that keep what they have. */
+export function expectedFrontends(plan: Plan): readonly string[] {
+	const all = frontendsOf(plan).flatMap(withNext);
+	return all
+		.filter(([, { mode }]) => mode !== "Canary")
+		.map(([address, { name, active, terminating, redirect }]) => {
+			const weights = new Map<string, number>(terminating.map((backend) => [backend, 0]));
+			for (const backend of active) weights.set(backend, (weights.get(backend) ?? 0) + 1);
+			return shownLine({ address, name, limit: redirect?.limit ?? null, weights: [...weights] });
+		});
+}
+
+interface Shown {
+	readonly address: string;
+	readonly name: string;
+	readonly limit: number | null;
+	readonly isNext: boolean;
+	readonly backends: readonly { readonly address: string; readonly weight: number }[];
+}
+
+/** What it says, from its JSON. */
+export function shownFrontends(json: string): readonly string[] {
+	const views: readonly Shown[] = JSON.parse(json);
+	return views.map(({ address, name, limit, isNext, backends }) => {
+		const weights = backends.map((one): Weight => [one.address, one.weight]);
+		return shownLine({ address: isNext ? `${address} next` : address, name, limit, weights });
+	});
+}
+
+type Weight = readonly [address: string, weight: number];
+
+interface Line extends Omit<Shown, "isNext" | "backends"> {
+	readonly weights: readonly Weight[];
+}
+
+function shownLine({ address, name, limit, weights }: Line): string {
+	return `${address} ${name} ${limit}: ${sorted(weights.map(([backend, weight]) => `${backend}x${weight}`))}`;
+}
+
+/** What expectedState() says, of the maps, decoded by other code than the agent's. */
 export function kernelState(maps: Maps): readonly string[] {
 	const memory = readMemory(maps);
 	const { frontends, names, slots, backends } = memory;

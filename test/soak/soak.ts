@@ -5,14 +5,22 @@ import { type OpenMaps, openMaps } from "../../src/datapath/datapath.ts";
 import { MAP_NAMES } from "../../src/datapath/maps.ts";
 import type { Plan } from "../../src/plan/plan_types.ts";
 import { memoryOf } from "../bench/process_figures.ts";
-import { type AgentPlace, type AgentProcess, agentPlace, programmed, SOURCES } from "../support/agent_place.ts";
+import { type AgentPlace, type AgentProcess, agentPlace, SOURCES } from "../support/agent_place.ts";
 import { client } from "../support/client.ts";
 import { startHub, type TestHub } from "../support/hub/hub.ts";
 import { lab } from "../support/lab.ts";
 import { until } from "../support/wait.ts";
 import { createDeck, createDice, type Dice } from "./dice.ts";
 import { createFaults, type FaultSet, type Faults, RULES, USER } from "./faults.ts";
-import { difference, expectedPlan, expectedState, frontendsOf, kernelState } from "./kernel_state.ts";
+import {
+	difference,
+	expectedFrontends,
+	expectedPlan,
+	expectedState,
+	frontendsOf,
+	kernelState,
+	shownFrontends,
+} from "./kernel_state.ts";
 import { NODE } from "./objects.ts";
 import { connectSteadily, findAstray, findUnrefused, type SteadyClient } from "./traffic.ts";
 import { createWorld, type World } from "./world.ts";
@@ -310,13 +318,8 @@ function isFresh(status: string): boolean {
 
 /** What people see is the same. */
 async function compareCommand(stage: Stage): Promise<void> {
-	const shown = programmed((await stage.place.run("frontends", "-o", "json")).out);
-	const expected = frontendsOf(planOf(stage)).filter(({ name }) => !name.startsWith("balancing/"));
-	const line = (address: string, backends: readonly string[]) => `${address} ${[...backends].sort().join(" ")}`;
-	const differences = difference(
-		expected.map(({ address, active, terminating }) => line(address, [...active, ...terminating])),
-		Object.entries(shown).map(([address, backends]) => line(address, backends)),
-	);
+	const shown = shownFrontends((await stage.place.run("frontends", "-o", "json")).out);
+	const differences = difference(expectedFrontends(planOf(stage)), shown);
 	if (differences.length > 0) throw new Error(`frontends -o json says otherwise:\n${differences.join("\n")}`);
 }
 

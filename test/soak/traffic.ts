@@ -3,6 +3,7 @@
 import { l4Parts } from "../../src/model/address.ts";
 import type { Frontend, KnownAddress } from "../../src/plan/plan_types.ts";
 import { type Client, outcomes } from "../support/client.ts";
+import { PORTS } from "../support/lab.ts";
 import type { Dice } from "./dice.ts";
 import { serverOf } from "./kernel_state.ts";
 import { STEADY } from "./objects.ts";
@@ -61,7 +62,7 @@ export async function findAstray(
 	frontends: readonly Frontend[],
 	dice: Dice,
 ): Promise<readonly string[]> {
-	const reachable = frontends.filter(({ name }) => !name.startsWith("default/") && !name.startsWith("balancing/"));
+	const reachable = frontends.filter(isServed);
 	const astray: string[] = [];
 	for (const [protocol, kind] of [
 		["TCP", "tcp"],
@@ -98,7 +99,21 @@ export async function findUnrefused(
 	return wrong.map((outcome) => `${chosen[Number.parseInt(outcome, 10)]} port 9: ${outcome}`);
 }
 
-function isRight({ active }: Frontend, outcome: string): boolean {
+/** Where every backend answers; node ports stand at addresses that are on no wire. */
+function isServed(frontend: Frontend): boolean {
+	const { ip } = l4Parts(frontend.address);
+	if (frontend.name.startsWith("balancing/") || /^(?:0\.0\.0\.|100::)/.test(ip)) return false;
+	const { active, redirect } = frontend;
+	return [...active, ...(redirect?.next?.active ?? [])].every((backend) => {
+		const { ip: at, port } = l4Parts(backend);
+		return /^(?:10\.202\.|fd00:202::)/.test(at) && PORTS.some((served) => served === port);
+	});
+}
+
+/** What is over a redirect's limit goes on to who is next, if there is one. */
+function isRight({ active, redirect }: Frontend, outcome: string): boolean {
+	if (redirect !== undefined && redirect.limit > 0)
+		if (redirect.next === undefined || isRight(redirect.next, outcome)) return true;
 	if (active.length === 0) return outcome === "!ECONNREFUSED";
 	return active.some((backend) => outcome === `>${serverOf(backend)}`);
 }

@@ -12,9 +12,10 @@ import {
 	type Place,
 	steadyObjects,
 } from "./objects.ts";
+import { createPolicyWorld, isServed } from "./policy_world.ts";
 
 export interface World {
-	/** One change of one Service or of its slices. */
+	/** One change of one object, or of the few that belong together. */
 	change(): void;
 	/** As many objects as there usually are; the steady Service among them. */
 	fill(): void;
@@ -25,6 +26,10 @@ export interface World {
 }
 
 type Change = (place: Place) => void;
+
+const KINDS = ["Service", "EndpointSlice", "Node", "Pod", "LocalRedirectPolicy", "BalancingPolicy"];
+/** Of a hundred changes those of policies, and of what they are about. */
+const POLICIES = 45;
 
 export function createWorld(hub: TestHub, dice: Dice): World {
 	const put = (object: Named & Fields) => void hub.put(String(object["kind"]), object);
@@ -89,8 +94,10 @@ export function createWorld(hub: TestHub, dice: Dice): World {
 		() => hub.skip(1 + dice.below(50)),
 	];
 
+	const policies = createPolicyWorld(hub, dice);
+
 	return {
-		change: () => dice.pick(changes)(anyPlace(dice)),
+		change: () => (dice.percent(POLICIES) ? policies.change() : dice.pick(changes)(anyPlace(dice))),
 		fill() {
 			hub.apply(steadyObjects(dice));
 			for (let count = 0; count < 60; count++) {
@@ -99,12 +106,12 @@ export function createWorld(hub: TestHub, dice: Dice): World {
 				apply(anySliceOf(place));
 				apply(anySliceOf(place));
 			}
+			policies.fill();
 		},
 		refillSteady: () => void hub.apply(steadyObjects(dice)),
 		backup() {
-			const objects = ["Service", "EndpointSlice"].flatMap((kind) =>
-				hub.list(kind).map((object) => ({ kind, object })),
-			);
+			const served = KINDS.filter((kind) => isServed(hub, kind));
+			const objects = served.flatMap((kind) => hub.list(kind).map((object) => ({ kind, object })));
 			const own = objects.filter(({ object }) => object.metadata.namespace !== "default");
 			return () => {
 				for (const { kind, object } of own) hub.put(kind, object);
