@@ -365,6 +365,44 @@ describe("validate, with what the cluster has", () => {
 		]);
 	});
 
+	test("whoever loses an address is named, whatever else it has lost already", () => {
+		const [port] = VIP.addressMatcher.toPorts;
+		const both = {
+			addressMatcher: {
+				...VIP.addressMatcher,
+				toPorts: [
+					{ ...port, name: "a" },
+					{ ...port, name: "b", port: "81" },
+				],
+			},
+		};
+		const ports = [
+			{ name: "a", port: "5432", protocol: "TCP" },
+			{ name: "b", port: "81", protocol: "TCP" },
+		];
+		const other = policy({
+			name: "other",
+			metadata: { creationTimestamp: "2025-01-01T00:00:00Z" },
+			frontend: { addressMatcher: { ...VIP.addressMatcher, toPorts: [{ ...port, port: "81" }] } },
+		});
+		const loser = policy({
+			name: "loser",
+			metadata: { creationTimestamp: "2025-06-01T00:00:00Z" },
+			frontend: both,
+			backend: { addressEndpoint: { addresses: ["192.0.2.9"], toPorts: ports } },
+		});
+		const before = policy({
+			name: "a",
+			metadata: { creationTimestamp: "2025-01-01T00:00:00Z" },
+			frontend: { addressMatcher: { ...VIP.addressMatcher, ip: "169.254.50.51" } },
+		});
+		const object = { ...before, spec: { ...before.spec, frontend: VIP } };
+		expect(validated({ operation: "UPDATE", object, oldObject: before }, clusterWith([other, loser, before]))).toEqual([
+			"allowed",
+			["BalancingPolicy loser is younger and loses an address to this one"],
+		]);
+	});
+
 	test("a redirect on the address of a balancing policy is a warning", () => {
 		const object = policy({ name: "r", kind: "LocalRedirectPolicy", backend: PODS });
 		expect(validated({ object }, clusterWith([db]))).toEqual([

@@ -26,7 +26,7 @@ const OF_PODS: ReadonlySet<Problem["reason"]> = new Set(["NoBackends", "HostPort
 /** Pure: nothing is remembered. */
 export function tryPolicy(cluster: Cluster, policy: Policy): Trial {
 	const key = policyKey(policy);
-	const others = new Map([...cluster.policies].filter(([other]) => other !== key));
+	const others = rivalsOf(cluster, policy);
 	const without = planPolicies(cluster, others).problems;
 	const within = planPolicies(cluster, new Map([...others, [key, policy]])).problems;
 	const hadConflict = new Set(without.filter(isConflict).map(({ object }) => object));
@@ -37,6 +37,14 @@ export function tryPolicy(cluster: Cluster, policy: Policy): Trial {
 		losers: [...new Set(losers.map(({ object }) => object))].filter((object) => !hadConflict.has(object)),
 		shared: findShared(cluster.services, policy, [...others.values()]),
 	};
+}
+
+/** Those that want an address of it. The backends of all others are not looked for: nobody shall wait for that. */
+function rivalsOf({ services, policies }: Cluster, policy: Policy): Cluster["policies"] {
+	const own = addressesOf(services, policy);
+	const meets = (other: Policy) => [...addressesOf(services, other)].some((address) => own.has(address));
+	const key = policyKey(policy);
+	return new Map([...policies].filter(([other, each]) => other !== key && meets(each)));
 }
 
 function isConflict({ reason }: Problem): boolean {
