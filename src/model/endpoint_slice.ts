@@ -8,6 +8,7 @@ import { project, readMetadata, readNodeName, readString } from "./metadata.ts";
 import { field, isRaw, type Raw } from "./raw.ts";
 import { type Projection, type Report, show } from "./report.ts";
 import { AddressType, Conditions, DnsLabel, DnsSubdomain, NamedPort, UnicastIp } from "./schemas.ts";
+import { sharePorts } from "./shared_ports.ts";
 
 /** Names the Service that a slice belongs to. */
 export const SERVICE_NAME = "kubernetes.io/service-name";
@@ -119,7 +120,7 @@ function readPorts(object: Raw, report: Report): readonly EndpointPort[] | undef
 	}
 	if (list === undefined || (wrong > 0 && ports.size === 0)) return undefined;
 	// The Service tells its user that SCTP is not balanced.
-	return [...ports.values()].filter((port) => port !== "SCTP");
+	return sharePorts([...ports.values()].filter((port) => port !== "SCTP"));
 }
 
 interface PortPlace {

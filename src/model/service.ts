@@ -11,6 +11,7 @@ import { DnsLabel, ServiceType, TrafficPolicy, UnicastIp } from "./schemas.ts";
 import { readServiceAnnotations } from "./service_annotations.ts";
 import { type NodePortDuty, readPortEntries } from "./service_ports.ts";
 import { readAffinity } from "./session_affinity.ts";
+import { sharePorts } from "./shared_ports.ts";
 
 const OTHER_PROXY = "service.kubernetes.io/service-proxy-name";
 
@@ -42,7 +43,7 @@ function readService(object: Raw, report: Report): Service | undefined {
 	const isBare = clusterIps === "none";
 	const entries = readPortEntries(spec, { mayBeEmpty: isBare, nodePorts: dutyOf(type, isBare) }, report);
 	if (entries === undefined) return undefined;
-	const ports = entries.map(({ port }) => port);
+	const ports = sharePorts(entries.map(({ port }) => port));
 	const external = isBare ? undefined : readExternal(object, { spec, type, ports }, report);
 	const { client, ...annotated } = readServiceAnnotations(meta, report);
 	const affinity = readAffinity(spec, client, report);

@@ -14,6 +14,9 @@ import { addressesOf, addressProblems, nodePortAddresses, type ServiceAddress } 
 /** Backends of one frontend, active and terminating together: what 16 bits count. */
 export const MAX_BACKENDS = 65_535;
 
+/** One for all that have none, which are nearly all. */
+const NO_PROBLEMS: readonly Problem[] = [];
+
 /** A Service of a hub. */
 export interface Subject {
 	readonly service: Service;
@@ -75,7 +78,8 @@ export function draftService(subject: Subject, self: Self, quarantine: Quarantin
 	}
 	const { lost, reads } = drafting;
 	if (lost.length > 0) problems.push(unreachable(subject, self, lost));
-	const draft = { frontends: [...frontends.values()].sort(byAddress), problems, reads: mostOf(reads) };
+	const said = problems.length === 0 ? NO_PROBLEMS : problems;
+	const draft = { frontends: [...frontends.values()].sort(byAddress), problems: said, reads: mostOf(reads) };
 	return probes.size === 0 ? draft : { ...draft, probes };
 }
 

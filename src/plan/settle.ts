@@ -1,6 +1,6 @@
 // What an object gets of what it asks for, when all have said what they ask for.
 
-import { isEqual } from "../lib/equal.ts";
+import { isEqual, isSameList } from "../lib/equal.ts";
 import type { L4Address } from "../model/address.ts";
 import type { Problem } from "../model/problem.ts";
 import { type Claim, heirOf } from "./claims.ts";
@@ -20,7 +20,8 @@ export function settleClaims(memory: Memory, claim: Claim): void {
 	const problems = withSource(outcome.problems, source);
 	const chunk: Chunk = {
 		object: claim.object,
-		frontends: outcome.frontends,
+		// One list for both, where nothing was lost.
+		frontends: isSameList(outcome.frontends, entry.draft.frontends) ? entry.draft.frontends : outcome.frontends,
 		...(source === undefined ? {} : { hub: source }),
 	};
 	if (chunk.frontends.length === 0) memory.chunks.delete(entry.key);

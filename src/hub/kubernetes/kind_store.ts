@@ -69,7 +69,8 @@ export function createKindStore({ need, view, clock }: KindStoreOptions): KindSt
 				// One that comes again and again counts as well.
 				if (++read > MAX_OBJECTS) throw tooMany(need);
 				const key = keyOf(need, object);
-				next.set(key, readHeld(need, object, objects.get(key)));
+				const held = readHeld(need, object, objects.get(key));
+				next.set(sameText(key, held), held);
 				// What is not kept of them is ten times what is; left to the runtime, it would be several times the whole in the end.
 				if (next.size % PORTION === 0) collectGarbage();
 				else tidy();
@@ -113,6 +114,12 @@ export function createKindStore({ need, view, clock }: KindStoreOptions): KindSt
 		get: (key) => objects.get(key),
 		clear: () => startListing().commit(),
 	};
+}
+
+/** The key as the object itself has it, if it does: one text in memory instead of two. */
+function sameText(key: string, { known }: Held): string {
+	const own = known?.kind === "Service" ? known.service.key : known?.kind === "EndpointSlice" ? known.slice.key : key;
+	return own === key ? own : key;
 }
 
 function tooMany({ kind }: Need): HubError {
