@@ -9,13 +9,14 @@ import type { Writer, Written } from "../datapath/writer.ts";
 import { collectGarbage } from "../lib/garbage.ts";
 import type { Log } from "../lib/log.ts";
 import type { Problem } from "../model/problem.ts";
-import { problemLine, type WriteStatus } from "../observe/status.ts";
+import type { WriteStatus } from "../observe/status.ts";
 import { CANARY_OBJECT } from "../plan/canary.ts";
 import { createPlanner } from "../plan/plan.ts";
 import { EMPTY_PLAN, type Plan, type Self } from "../plan/plan_types.ts";
 import type { Guarding } from "./guarding.ts";
 import type { PlanHealth } from "./health.ts";
 import type { Hubs } from "./hubs.ts";
+import { createProblemLog } from "./problem_log.ts";
 
 export interface Sync {
 	/** Never throws: what failed is logged, and `again` asks for another round. */
@@ -102,17 +103,6 @@ function whyUnsettled({ failures, pending }: Written, synced: boolean): string |
 	if (pending > 0) return `${pending} elements are not as wanted yet`;
 	// A round without the hubs' word has written our canaries, and nothing that anybody waits for.
 	return synced ? null : NOTHING_WRITTEN;
-}
-
-/** Says each problem once, and once more that it is gone. */
-function createProblemLog(log: Log): (problems: readonly Problem[]) => void {
-	let known = new Set<string>();
-	return (problems) => {
-		const now = new Set(problems.map(problemLine));
-		for (const line of now) if (!known.has(line)) log.warn({ problem: line }, "Problem");
-		for (const line of known) if (!now.has(line)) log.info({ problem: line }, "Problem is gone");
-		known = now;
-	};
 }
 
 /** What keeps failing is tried every second, and told once. */
