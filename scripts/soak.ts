@@ -37,17 +37,32 @@ function* roundsUntil(limit: Limit, stop: AbortSignal): Generator<number> {
 }
 
 function cells(round: Round): readonly string[] {
-	const { changes, faults, followed, memory, descriptors, elements, frontends, backends, arrived, pid } = round;
-	const numbers = [changes, faults, followed, memory / MIB, descriptors, elements, frontends, backends, arrived, pid];
+	const { changes, faults, followed, memory, descriptors, elements } = round;
+	const { frontends, redirects, guards, backends, arrived, pid } = round;
+	const numbers = [changes, faults, followed, memory / MIB, descriptors, elements];
+	numbers.push(frontends, redirects, guards, backends, arrived, pid);
 	return numbers.map((number) => number.toFixed(0));
 }
 
-const HEAD = ["CHANGES", "FAULTS", "MS", "MiB", "FDS", "ELEMENTS", "FRONTENDS", "BACKENDS", "ARRIVED", "PID"];
+const HEAD = [
+	"CHANGES",
+	"FAULTS",
+	"MS",
+	"MiB",
+	"FDS",
+	"ELEMENTS",
+	"FRONTENDS",
+	"REDIRECTS",
+	"GUARDS",
+	"BACKENDS",
+	"ARRIVED",
+	"PID",
+];
 
 function tell({ rounds, faults, strange }: SoakResult): boolean {
 	console.log(`\n${table(HEAD, rounds.map(cells))}`);
 	console.log(
-		"MS: until the kernel was right after the faults. MiB: RssAnon after 3 s of rest. ELEMENTS: of the four maps that the agent writes.\n",
+		"MS: until the kernel was right after the faults. MiB: RssAnon after 3 s of rest. ELEMENTS: of the maps that hold the plan.\n",
 	);
 	console.log(
 		table(

@@ -2,11 +2,14 @@
 
 import { needsOf } from "../../src/hub/kinds/needs.ts";
 import type { Rule } from "../support/hub/access.ts";
+import { POLICY_DEFINITIONS } from "../support/hub/definition.ts";
 import type { Fault, Injected } from "../support/hub/fault.ts";
 import type { TestHub } from "../support/hub/hub.ts";
 import { expired, serverError, tooManyRequests } from "../support/hub/status.ts";
 import type { OpenWatch } from "../support/hub/watch.ts";
 import { createDeck, type Dice } from "./dice.ts";
+import { POLICY_KINDS } from "./policies.ts";
+import { definitionOf, isServed } from "./policy_world.ts";
 import type { World } from "./world.ts";
 
 /** The user that the agent is. */
@@ -42,6 +45,14 @@ export interface FaultOptions {
 	/** Writes the agent's kubeconfig anew. */
 	readonly configure: () => void;
 }
+
+const KIND_OF: ReadonlyMap<string, string> = new Map([
+	["services", "Service"],
+	["endpointslices.discovery.k8s.io", "EndpointSlice"],
+	["nodes", "Node"],
+	["localredirectpolicies.balancing.elf.io", "LocalRedirectPolicy"],
+	["balancingpolicies.balancing.elf.io", "BalancingPolicy"],
+]);
 
 type Strike = () => void | Promise<void>;
 
@@ -139,10 +150,13 @@ function watchCards({ hub, dice }: FaultOptions, later: Later): readonly Card[] 
 	];
 }
 
-/** An object as it is, once more. */
+/** An object as it is, once more. No Pods: a watch may not select them. */
 function repeat(hub: TestHub, dice: Dice, watch: OpenWatch): void {
-	const kind = watch.resource === "services" ? "Service" : "EndpointSlice";
-	const selected = hub.list(kind).filter(({ metadata: { namespace } }) => namespace === "steady");
+	const kind = KIND_OF.get(watch.resource);
+	if (kind === undefined || !isServed(hub, kind)) return;
+	const isSteady = ({ metadata: { namespace } }: { readonly metadata: { readonly namespace?: string } }) =>
+		namespace === undefined || namespace === "steady";
+	const selected = hub.list(kind).filter(isSteady);
 	for (const object of dice.some(selected, 1)) watch.event(dice.pick(["ADDED", "MODIFIED"]), object);
 }
 
@@ -260,6 +274,18 @@ function slowCardsOf({ hub, dice, configure }: FaultOptions, later: Later): read
 			},
 		],
 		[
+			"Pods refused (403) for a while",
+			() => {
+				hub.setRules(
+					USER,
+					RULES.filter(({ resources }) => !resources.includes("pods")),
+				);
+				for (const watch of hub.watches({ user: USER, resource: "pods" })) watch.end();
+				later(() => hub.setRules(USER, RULES), 60);
+			},
+		],
+		["policies uninstalled for a while", () => uninstall(hub, dice, later)],
+		[
 			"accepts and says nothing",
 			async () => {
 				await hub.stall();
@@ -281,4 +307,15 @@ function slowCardsOf({ hub, dice, configure }: FaultOptions, later: Later): read
 			},
 		],
 	];
+}
+
+/** The definition of one of their kinds goes with all that is of it, and comes back without. */
+function uninstall(hub: TestHub, dice: Dice, later: Later): void {
+	const kind = dice.pick(POLICY_KINDS);
+	if (!isServed(hub, kind)) return;
+	const name = definitionOf(kind);
+	hub.delete("CustomResourceDefinition", undefined, name);
+	later(() => {
+		if (!isServed(hub, kind)) hub.apply(POLICY_DEFINITIONS.filter(({ metadata }) => Object(metadata).name === name));
+	}, 60);
 }

@@ -7,7 +7,8 @@ import type { Round } from "./soak.ts";
 const MIB = 2 ** 20;
 
 function rounds(memory: readonly number[], descriptors = 50, pid = 1): readonly Round[] {
-	const rest = { changes: 0, faults: 0, followed: 0, frontends: 0, backends: 0, elements: 0, arrived: 0 };
+	const counts = { frontends: 0, redirects: 0, guards: 0, backends: 0, elements: 0, arrived: 0 };
+	const rest = { changes: 0, faults: 0, followed: 0, ...counts };
 	return memory.map((megabytes) => ({ ...rest, memory: megabytes * MIB, descriptors, pid }));
 }
 

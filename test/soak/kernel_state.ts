@@ -18,7 +18,8 @@ import type { Frontend, Plan } from "../../src/plan/plan_types.ts";
 import type { TestHub } from "../support/hub/hub.ts";
 import { selfOf } from "../support/plans.ts";
 import { describeSet, describeTraits, follow, readMemory } from "../support/program_view.ts";
-import { wantedKnown, wantedTraits } from "../support/wanted.ts";
+import { hashOf, wantedKnown, wantedTraits } from "../support/wanted.ts";
+import type { Identities } from "./guarded.ts";
 import { isServed } from "./policy_world.ts";
 
 const OWNER = "kubernetes.io/service-name";
@@ -83,8 +84,8 @@ function asSent(hub: TestHub, kind: string, isAskedFor: (labels: Labels) => bool
 	return JSON.parse(JSON.stringify(objects));
 }
 
-/** One line for each frontend and each known address, then how many elements each map has. */
-export function expectedState(plan: Plan): readonly string[] {
+/** One line for each frontend, each known address and each guard, then how many elements each map has. `identities`: all that can be found. */
+export function expectedState(plan: Plan, identities: Identities): readonly string[] {
 	const all = frontendsOf(plan).flatMap(withNext);
 	const lines = all.map(([address, frontend]) => {
 		const { name, active, terminating } = frontend;
@@ -97,10 +98,18 @@ export function expectedState(plan: Plan): readonly string[] {
 	return [
 		...lines.sort(),
 		...known.sort(),
+		...expectedGuards(plan, identities),
 		`${frontends.length} names`,
 		`${members.flat().length} slots`,
 		`${backends.size} backends: ${sorted([...backends])}`,
 	];
+}
+
+function expectedGuards({ guards }: Plan, identities: Identities): readonly string[] {
+	const lines = [...guards].flatMap(([group, pods]) =>
+		pods.flatMap(({ uid }) => (identities.get(uid) ?? []).map((identity) => `guard ${hashOf(group)} ${identity}`)),
+	);
+	return [...new Set(lines)].sort();
 }
 
 /** Who is next to a redirect is there by the same address. */
@@ -162,6 +171,7 @@ export function kernelState(maps: Maps): readonly string[] {
 	return [
 		...lines.sort(),
 		...known.sort(),
+		...[...memory.guards].sort(),
 		`${names.size} names`,
 		`${slots.size} slots`,
 		`${backends.size} backends: ${sorted([...new Set(reached)])}`,

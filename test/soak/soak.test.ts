@@ -5,13 +5,14 @@ import { type Round, soak } from "./soak.ts";
 
 /** BALANCING_SEED repeats a run, as far as the kernel's and the network's timing lets it. */
 const SEED = Number(process.env["BALANCING_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-const ROUNDS = Array.from({ length: 4 }, () => 150);
+const ROUNDS = Array.from({ length: 3 }, () => 180);
 /** Connections to the hub may be few or many at a moment; each one that a fault leaves behind would be one more. */
 const SPARE_DESCRIPTORS = 12;
 
-function tell({ changes, faults, followed, memory, descriptors, frontends, backends, arrived }: Round): void {
+function tell({ changes, faults, followed, memory, descriptors, arrived, ...counts }: Round): void {
+	const { frontends, redirects, guards, backends } = counts;
 	console.log(
-		`${changes} changes, ${faults} faults: followed after ${Math.round(followed)} ms, ${(memory / 2 ** 20).toFixed(0)} MiB, ${descriptors} descriptors, ${frontends} frontends, ${backends} backends, ${arrived} connections`,
+		`${changes} changes, ${faults} faults: followed after ${Math.round(followed)} ms, ${(memory / 2 ** 20).toFixed(0)} MiB, ${descriptors} descriptors, ${frontends} frontends (${redirects} redirects, ${guards} guards), ${backends} backends, ${arrived} connections`,
 	);
 }
 

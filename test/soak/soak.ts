@@ -12,6 +12,7 @@ import { lab } from "../support/lab.ts";
 import { until } from "../support/wait.ts";
 import { createDeck, createDice, type Dice } from "./dice.ts";
 import { createFaults, type FaultSet, type Faults, RULES, USER } from "./faults.ts";
+import { behindOwnRedirects, guardedPods, type Identities } from "./guarded.ts";
 import {
 	difference,
 	expectedFrontends,
@@ -56,6 +57,9 @@ export interface Round {
 	/** Of the maps that the agent writes. */
 	readonly elements: number;
 	readonly frontends: number;
+	/** Of the frontends, and what guards them. */
+	readonly redirects: number;
+	readonly guards: number;
 	readonly backends: number;
 	/** Connections and datagrams of the steady client that arrived, so far. */
 	readonly arrived: number;
@@ -86,6 +90,8 @@ interface Stage {
 	readonly maps: OpenMaps;
 	readonly steady: SteadyClient;
 	readonly agents: Agents;
+	/** Of the pods that can be found. */
+	readonly identities: Identities;
 	/** Where connections do not lead as the hub's objects want it. */
 	readonly look: (plan: Plan) => Promise<readonly string[]>;
 }
@@ -182,6 +188,7 @@ async function setStage(options: SoakOptions, stack: AsyncDisposableStack): Prom
 	const dice = createDice(options.seed);
 	const network = stack.use(await lab());
 	const place = stack.use(agentPlace());
+	const guarded = guardedPods(network, place.cgroup.path, stack);
 	const hub = stack.use(await startOnFixedPort());
 	const world = createWorld(hub, dice);
 	const kubeconfig = kubeconfigOf(place);
@@ -203,11 +210,13 @@ async function setStage(options: SoakOptions, stack: AsyncDisposableStack): Prom
 		dice,
 		place,
 		agents,
+		identities: guarded.identities,
 		faults: createFaults({ hub, world, dice, configure }),
 		maps: stack.use(openMaps(place.pins)),
 		steady: stack.use(connectSteadily(walker)),
 		look: async (plan) => [
 			...(await findAstray(looker, frontendsOf(plan), dice)),
+			...(await findAstray(guarded.client, behindOwnRedirects(plan, frontendsOf(plan)), dice)),
 			...(await findUnrefused(looker, plan.addresses, dice)),
 		],
 	};
@@ -262,7 +271,7 @@ async function settle(stage: Stage, rest: number): Promise<Omit<Round, "changes"
 	agents.ensure();
 	await faults.calm();
 	const plan = planOf(stage);
-	const [frontends, expected] = [frontendsOf(plan), expectedState(plan)];
+	const [frontends, expected] = [frontendsOf(plan), expectedState(plan, stage.identities)];
 	const started = performance.now();
 	await waitUntilFollowed(stage, expected);
 	const followed = performance.now() - started;
@@ -285,6 +294,8 @@ async function settle(stage: Stage, rest: number): Promise<Omit<Round, "changes"
 		descriptors: readdirSync(`/proc/${pid}/fd`).length,
 		elements: MAP_NAMES.reduce((sum, name) => sum + maps.maps.dump(name).size, 0),
 		frontends: frontends.length,
+		redirects: frontends.filter(({ redirect }) => redirect !== undefined).length,
+		guards: maps.maps.dump("guards").size,
 		backends,
 		arrived: steady.arrived(),
 	};

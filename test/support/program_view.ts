@@ -40,6 +40,8 @@ export interface Memory {
 	readonly backends: ReadonlyElements;
 	/** What is known of each address: `cluster-ip`, or `node at ADDRESS` and who it is for. */
 	readonly addresses: ReadonlyMap<string, string>;
+	/** `guard GROUP cgroup ID level LEVEL`, `guard GROUP netns COOKIE`. */
+	readonly guards: readonly string[];
 }
 
 export function readMemory(maps: Maps): Memory {
@@ -47,7 +49,17 @@ export function readMemory(maps: Maps): Memory {
 	for (const [key, value] of maps.dump("names")) names.set(view(key).getUint32(0, true), value.replace(/\0+$/, ""));
 	const frontends = [...maps.dump("frontends")].map(([key, value]) => readFrontend(key, value));
 	const addresses = new Map([...maps.dump("addresses")].map(([key, value]) => [bareIp(key), readKnown(key, value)]));
-	return { frontends, names, slots: maps.dump("slots"), backends: maps.dump("backends"), addresses };
+	const guards = [...maps.dump("guards")].map(([key, value]) => readGuard(key, value));
+	return { frontends, names, slots: maps.dump("slots"), backends: maps.dump("backends"), addresses, guards };
+}
+
+function readGuard(key: string, value: string): string {
+	if (key.length !== 24 || value.length !== 4) throw new Error("A guard of another shape");
+	const bytes = view(key);
+	const [identity, kind] = [bytes.getBigUint64(8, true), bytes.getUint32(16, true)];
+	if (kind > 1) throw new Error(`A guard of kind ${kind}`);
+	const who = kind === 1 ? `netns ${identity}` : `cgroup ${identity} level ${view(value).getUint32(0, true)}`;
+	return `guard ${bytes.getBigUint64(0).toString(16)} ${who}`;
 }
 
 /** The flags of a known address that programs may meet. */

@@ -28,7 +28,8 @@ export function wantedTraits({ mode, keepsPeer, ownNodeOnly, closeOnRemove, affi
 	return `${number.toString(2)} ${clients} ${hashOf(redirect?.guard)} ${redirect?.limit ?? 0}`;
 }
 
-function hashOf(group: string | undefined): string {
+/** Of a group's name: eight bytes in hexadecimal digits, without zeros before them. */
+export function hashOf(group: string | undefined): string {
 	if (group === undefined) return "0";
 	return new Bun.CryptoHasher("sha256").update(group).digest().readBigUint64BE(0).toString(16);
 }
