@@ -27,6 +27,8 @@ const CGROUPS: readonly (readonly [pod: string, folderOf: (uid: string) => strin
 	["p0", (uid) => `kubepods/burstable/pod${uid}`],
 	["p1", systemdFolder],
 	["p4", (uid) => `kubepods/pod${uid}`],
+	["p6", (uid) => `kubepods.slice/kubepods-pod${uid.replaceAll("-", "_")}.slice`],
+	["p8", (uid) => `kubelet/kubepods/guaranteed/pod${uid}`],
 ];
 
 function systemdFolder(uid: string): string {

@@ -71,7 +71,7 @@ export function anyPod(dice: Dice, { namespace, name }: Place): Made {
 			...deleted,
 		},
 		spec: {
-			...(index % 8 === 7 ? {} : { nodeName: NODES[[0, 0, 1, 2][index % 4] ?? 0] }),
+			...(index % 8 === 7 ? {} : { nodeName: NODES[[0, 0, 0, 1, 0, 2][index % 6] ?? 0] }),
 			...(dice.percent(10) ? { hostNetwork: true } : {}),
 			containers: [{ name: "c", image: "i", ports: anyContainerPorts(dice) }],
 		},
@@ -113,7 +113,7 @@ export function anyPolicy(dice: Dice, kind: PolicyKind, name: string): Made {
 	if (kind === "LocalRedirectPolicy" && dice.percent(40))
 		annotations["balancing.elf.io/redirect-qos-limit"] = dice.pick(["0", "1", "5", "1000000", "many"]);
 	const backend = kind === "LocalRedirectPolicy" ? anyLocal(dice) : anyBackend(dice, annotations);
-	const config = dice.percent(40) ? { config: anyConfig(dice) } : {};
+	const config = dice.percent(25) ? { config: anyConfig(dice) } : {};
 	return policyOf(
 		{ kind, name, annotations, created: dice.pick(CREATED) },
 		{ ...config, frontend: anyFrontend(dice), backend },

@@ -77,8 +77,8 @@ export function createPolicyWorld(hub: TestHub, dice: Dice): PolicyWorld {
 	}
 
 	const changes: readonly (() => void)[] = [
-		...Array.from({ length: 5 }, () => putPod),
-		...Array.from({ length: 4 }, () => putPolicy),
+		...Array.from({ length: 6 }, () => putPod),
+		...Array.from({ length: 5 }, () => putPolicy),
 		putSteadyPolicy,
 		putSteadyPolicy,
 		removeSteadyPolicy,

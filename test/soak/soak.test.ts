@@ -5,7 +5,7 @@ import { type Round, soak } from "./soak.ts";
 
 /** BALANCING_SEED repeats a run, as far as the kernel's and the network's timing lets it. */
 const SEED = Number(process.env["BALANCING_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-const ROUNDS = Array.from({ length: 3 }, () => 180);
+const ROUNDS = Array.from({ length: 3 }, () => 150);
 /** Connections to the hub may be few or many at a moment; each one that a fault leaves behind would be one more. */
 const SPARE_DESCRIPTORS = 12;
 
