@@ -95,7 +95,7 @@ __noinline int is_over_limit(__u32 frontend_id, __u32 limit)
 
 enum turn {
 	TAKE_REDIRECT,
-	GO_PAST, /* its own backend, or a flow that the next one has */
+	GO_PAST, /* its own backend, a flow that the next one has, or nobody serves here */
 	GO_PAST_LIMIT,
 };
 
@@ -131,7 +131,8 @@ static __always_inline __u32 find_keeper(struct bpf_sock_addr *ctx, bool ip6)
 }
 
 static __always_inline enum turn turn_at(struct bpf_sock_addr *ctx, __u64 guard,
-					 __u32 id, __u32 limit, bool ip6)
+					 __u32 id, __u32 limit, __u32 active,
+					 bool ip6)
 {
 	__u32 rule = RULES;
 
@@ -141,7 +142,8 @@ static __always_inline enum turn turn_at(struct bpf_sock_addr *ctx, __u64 guard,
 		rule = find_keeper(ctx, ip6);
 	if (rule == RULE_FIRST)
 		return TAKE_REDIRECT;
-	if (rule == RULE_NEXT)
+	/* Without active backends it is there for the flows that its terminating ones have. */
+	if (rule == RULE_NEXT || !active)
 		return GO_PAST;
 	return limit && is_over_limit(id, limit) ? GO_PAST_LIMIT
 						 : TAKE_REDIRECT;
@@ -149,13 +151,13 @@ static __always_inline enum turn turn_at(struct bpf_sock_addr *ctx, __u64 guard,
 
 /* Global functions, as those that look for flows. */
 __noinline int turn_at4(struct bpf_sock_addr *ctx, __u64 guard, __u32 id,
-			__u32 limit)
+			__u32 limit, __u32 active)
 {
-	return turn_at(ctx, guard, id, limit, false);
+	return turn_at(ctx, guard, id, limit, active, false);
 }
 
 __noinline int turn_at6(struct bpf_sock_addr *ctx, __u64 guard, __u32 id,
-			__u32 limit)
+			__u32 limit, __u32 active)
 {
-	return turn_at(ctx, guard, id, limit, true);
+	return turn_at(ctx, guard, id, limit, active, true);
 }

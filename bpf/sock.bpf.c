@@ -51,13 +51,15 @@ static __always_inline bool keep(struct bpf_sock *sk, __u32 index,
 
 /*
  * Once more, with `key` for the next time. A frontend changes its rule when a
- * redirect comes before it, or goes: none takes a redirect for what it was.
+ * redirect comes before it, or goes: none takes a redirect for what it was. And
+ * a redirect whose last backend went meanwhile refuses nobody: who is next serves.
  */
 static __always_inline bool find_again(struct frontend_key *key,
 				       bool is_redirect,
 				       struct frontend *frontend)
 {
-	if (find_frontend(key, frontend) && (is_redirect || !frontend->guard))
+	if (find_frontend(key, frontend) && (is_redirect || !frontend->guard) &&
+	    (!frontend->guard || frontend->active))
 		return true;
 	key->rule ^= RULE_FIRST ^ RULE_NEXT;
 	return false;
@@ -181,12 +183,13 @@ pass_redirect(struct bpf_sock_addr *ctx, const struct frontend_key *dialled,
 	      bool ip6, struct frontend *frontend, bool *limited)
 {
 	__u32 id = frontend->id, limit = frontend->limit;
+	__u32 active = frontend->active;
 	__u64 guard = frontend->guard;
 	enum destination destination;
 	enum turn turn;
 
-	turn = ip6 ? turn_at6(ctx, guard, id, limit)
-		   : turn_at4(ctx, guard, id, limit);
+	turn = ip6 ? turn_at6(ctx, guard, id, limit, active)
+		   : turn_at4(ctx, guard, id, limit, active);
 	if (turn == TAKE_REDIRECT)
 		return FRONTEND;
 	*limited = turn == GO_PAST_LIMIT;

@@ -16,11 +16,16 @@ export interface Claim {
 export interface Claimant {
 	readonly claim: Claim;
 	readonly mode: FrontendMode;
+	/** Of a redirect: see `isDraining`. */
+	readonly isDraining: boolean;
 }
+
+/** What a claim says of one address. */
+type Claimed = Pick<Frontend, "address" | "mode" | "active" | "terminating">;
 
 export interface Claims {
 	/** Returns the other claimants: what they may have has perhaps changed. */
-	add(frontend: Pick<Frontend, "address" | "mode">, claim: Claim): readonly Claim[];
+	add(frontend: Claimed, claim: Claim): readonly Claim[];
 	/** Returns the remaining claimants. */
 	drop(address: L4Address, claim: Claim): readonly Claim[];
 	/** The winner first, then in the order in which they would have it without those before. */
@@ -52,14 +57,16 @@ export function createClaims(): Claims {
 	/** The winner first. */
 	const claims = new Map<L4Address, readonly Claimant[]>();
 	return {
-		add({ address, mode }, claim) {
+		add(frontend, claim) {
+			const { address, mode } = frontend;
 			const others = claims.get(address) ?? NOBODY;
-			claims.set(address, [...others, { claim, mode }].sort(byRight));
+			claims.set(address, inOrder([...others, { claim, mode, isDraining: isDraining(frontend) }]));
 			return others.map(claimOf);
 		},
 		drop(address, claim) {
 			const others = (claims.get(address) ?? NOBODY).filter((other) => other.claim !== claim);
-			if (others.length > 0) claims.set(address, others);
+			// Without a redirect that served, one that is draining may have it.
+			if (others.length > 0) claims.set(address, inOrder(others));
 			else claims.delete(address);
 			return others.map(claimOf);
 		},
@@ -69,6 +76,20 @@ export function createClaims(): Claims {
 
 function claimOf({ claim }: Claimant): Claim {
 	return claim;
+}
+
+/** It is there for the flows of its last pods, on their way out: a redirect that serves goes before it. */
+export function isDraining({ mode, active, terminating }: Pick<Claimed, "mode" | "active" | "terminating">): boolean {
+	return isRedirect(mode) && active.length === 0 && terminating.length > 0;
+}
+
+/** A redirect that serves, and would have the address, goes before those that are draining, of an earlier hub too. */
+function inOrder(claimants: readonly Claimant[]): readonly Claimant[] {
+	const sorted = [...claimants].sort(byRight);
+	const serving = sorted.filter((each) => !each.isDraining);
+	const [first] = serving;
+	if (first === undefined || !isRedirect(first.mode)) return sorted;
+	return [...serving, ...sorted.filter((each) => each.isDraining)];
 }
 
 export function isRedirect(mode: FrontendMode): boolean {

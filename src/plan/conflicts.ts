@@ -4,7 +4,7 @@ import { assertNever } from "../lib/assert_never.ts";
 import { type L4Address, l4Parts } from "../model/address.ts";
 import type { Service } from "../model/cluster.ts";
 import type { Problem } from "../model/problem.ts";
-import { type Claimant, rivalOf } from "./claims.ts";
+import { type Claimant, isDraining, rivalOf } from "./claims.ts";
 import { FRONTEND_KIND } from "./frontend_kind.ts";
 import { type Entry, entryOf, type Memory } from "./memory.ts";
 import type { Frontend, FrontendMode } from "./plan_types.ts";
@@ -12,6 +12,8 @@ import { mayBeApart } from "./policy/hosts.ts";
 
 /** Of a frontend that the object has not got; none if this is as it should be. */
 export function conflictsOf(memory: Memory, entry: Entry, frontend: Frontend): readonly Problem[] {
+	// Without a pod that serves it wants the address of nobody.
+	if (isDraining(frontend)) return [];
 	const rival = rivalOf(memory.claims.at(frontend.address), entry.claim);
 	if (rival === undefined) return [];
 	const other = entryOf(memory, rival.claim);

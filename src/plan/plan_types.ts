@@ -24,7 +24,7 @@ export interface Frontend {
 	readonly closeOnRemove?: "all" | "none";
 	/** Of a node port: only on this host's own addresses; on other nodes' the connection goes there as it is. */
 	readonly ownNodeOnly?: true;
-	/** Of a LocalRedirectPolicy: it has active backends, but where Self.isWholeCluster. */
+	/** Of a LocalRedirectPolicy. Without active backends it keeps the flows that it has, and new connections are as if it were not there. */
 	readonly redirect?: Redirect;
 }
 

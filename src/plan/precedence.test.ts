@@ -268,6 +268,25 @@ describe("as objects come and go", () => {
 		expect(owners(look([]))).toEqual(["demo/web:http"]);
 	});
 
+	test("a redirect whose last pod is on its way out yields to one that serves, of a later hub too, without a Problem", () => {
+		const older = redirect("older", { ip: "10.96.0.1", pods: "app=old", created: OLD });
+		const younger = redirect("younger", { ip: "10.96.0.1", created: YOUNG });
+		const old = (state: string) => pod(`demo/old ${state} here 10.0.0.7 app=old`);
+		const look = (state: string, ...policies: readonly (readonly Policy[])[]) => {
+			const clusters = policies.map((each, rank) => ({
+				...clusterOf(each, rank === 0 ? [] : [WEB]),
+				pods: cluster({ pods: [...PODS, old(state)] }).pods,
+			}));
+			const plan = planFresh(hubsOf(...clusters), SELF);
+			return [...owners(plan), ...plan.problems.map(({ object, reason }) => `${object} ${reason}`)];
+		};
+		expect(look("ready", [older, younger])).toEqual(["older:http", "LocalRedirectPolicy younger FrontendConflict"]);
+		expect(look("draining", [older, younger])).toEqual(["younger:http"]);
+		expect(look("draining", [older])).toEqual(["older:http"]);
+		expect(look("draining", [older], [younger])).toEqual(["younger:http", "demo/web:http"]);
+		expect(look("draining", [older], [])).toEqual(["older:http", "demo/web:http"]);
+	});
+
 	test("the next one is always as it would be without the redirect", () => {
 		const planner = createPlanner();
 		const world = clusterOf([LR]);

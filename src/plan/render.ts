@@ -41,7 +41,9 @@ export function renderPlan(plan: Plan): string {
 		...frontendsOf(plan).map(renderFrontend),
 		...addressesOf(plan).map(renderAddress),
 		...policiesOf(plan).map(renderPolicy),
-		...guardsOf(plan).map(({ group, pods }) => `GUARD ${group}: ${pods.map(({ pod }) => pod).join(" ")}`),
+		...guardsOf(plan).flatMap(({ group, pods }) =>
+			pods.length === 0 ? [] : `GUARD ${group}: ${pods.map(({ pod }) => pod).join(" ")}`,
+		),
 		...probesOf(plan).map(({ address, check }) => `PROBE ${address} ${checkText(check)}`),
 		...plan.problems.map(renderProblem),
 	];
@@ -76,8 +78,11 @@ export function renderFrontend(frontend: Frontend): string {
 
 /** Without the address. */
 function renderRule(frontend: Frontend): string {
-	const { name, mode, active, terminating } = frontend;
-	return [name, mode, ...marksOf(frontend), `-> ${renderBackends(active, terminating)}`].join(" ");
+	const { name, mode, active, terminating, redirect } = frontend;
+	const backends = renderBackends(active, terminating);
+	// Nobody is refused by it.
+	const now = redirect === undefined ? backends : backends.replace(/^refused/, "past it");
+	return [name, mode, ...marksOf(frontend), `-> ${now}`].join(" ");
 }
 
 /** What a frontend is besides the usual. */

@@ -182,7 +182,22 @@ export function createExpectation(): Expectation {
 		else clients.set(name, { group, answer, unbroken: true });
 	}
 
+	/** A redirect without active backends is there for the flows that it has: how it must be, if the socket has one. */
+	function judgeDraining(sent: Sent): { readonly wanted: string | undefined } | undefined {
+		const { ip, port, protocol } = sent.question;
+		const redirect = placeOf(l4Address(ip, port, protocol), true);
+		const there = frontends.get(redirect);
+		if (there === undefined || there.active.length > 0) return undefined;
+		const verdict: Ours = { kind: "translate", active: [], terminating: there.terminating };
+		const { flow } = recall(sent, redirect);
+		if (isKept(flow, verdict)) return { wanted: judgeOurs(sent, verdict, redirect) };
+		// What was left behind by a redirect that was gone may be used again.
+		return oldOutcomes(verdict, flow).includes(sent.answer) ? { wanted: undefined } : undefined;
+	}
+
 	function judgeWay(sent: Sent): string | undefined {
+		const draining = judgeDraining(sent);
+		if (draining !== undefined) return draining.wanted;
 		const { verdict, frontend } = sent.explanation;
 		if (verdict.kind !== "pass" && frontend !== undefined) {
 			const isRedirect = frontend.mode.startsWith("localRedirect");

@@ -35,7 +35,8 @@ export function lookUp(plan: Plan, question: Question): Found {
 	const after = redirect.next === undefined ? lookUpKnown(plan, frontends, question) : toBackends(redirect.next);
 	const own = plan.guards.get(redirect.guard);
 	if (own === undefined) throw new Error(`No guards of ${redirect.guard}, which ${exact.address} asks for`);
-	if (client.pod !== undefined && own.some((each) => each.pod === client.pod)) return after;
+	const isOwn = client.pod !== undefined && own.some((each) => each.pod === client.pod);
+	if (isOwn || exact.active.length === 0) return after;
 	const limited = { perSecond: redirect.limit, ...after };
 	return redirect.limit === 0 ? toBackends(exact) : { ...toBackends(exact), limited };
 }

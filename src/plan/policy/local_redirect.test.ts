@@ -6,6 +6,7 @@ import { cluster, hubsOf, linesOf, pod, redirect, service, slice } from "../../.
 import type { Pod } from "../../model/pod.ts";
 import { createPlanner, planFresh } from "../plan.ts";
 import type { Self } from "../plan_types.ts";
+import { renderPlan } from "../render.ts";
 
 const SELF = selfOf("here");
 const WEB = service("demo/web", { ips: ["10.96.0.1", "fd00::1"] });
@@ -27,8 +28,6 @@ describe("pods that serve", () => {
 	test.each([
 		["ready here", "ready here 10.0.0.1", "10.0.0.1:8080"],
 		["not ready", "unready here 10.0.0.1", undefined],
-		["terminating, though it serves", "draining here 10.0.0.1", undefined],
-		["terminating", "stopping here 10.0.0.1", undefined],
 		["ended", "ended here 10.0.0.1", undefined],
 		["of another node", "ready there 10.0.0.1", undefined],
 		["of no node", "ready - 10.0.0.1", undefined],
@@ -61,14 +60,22 @@ describe("pods that serve", () => {
 		expect(lines(pods)[0]).toEndWith("-> 10.0.0.1:8080 10.0.0.2:8080");
 	});
 
-	test("that terminate keep the flows that they have, as long as another one serves", () => {
+	test("that terminate keep the flows that they have, beside one that serves", () => {
 		const old = ["draining", "stopping"].map((state, index) =>
 			pod(`demo/${state} ${state} here 10.0.0.${index + 5} app=web`),
 		);
 		expect(lines([pod("demo/new ready here 10.0.0.1 app=web"), ...old])[0]).toEndWith(
 			"-> 10.0.0.1:8080 | terminating 10.0.0.5:8080 10.0.0.6:8080",
 		);
-		expect(lines(old)).toEqual([IPV4, IPV6]);
+	});
+
+	test.each(["draining", "stopping"])("but are only %s keep their flows, and new connections go past them", (state) => {
+		const plan = renderPlan(planOf([pod(`demo/old ${state} here 10.0.0.5 app=web`)]));
+		expect(plan).toContain(
+			`FRONTEND 10.96.0.1:80/TCP p:http localRedirectService -> past it | terminating 10.0.0.5:8080\n  NEXT ${IPV4.slice("10.96.0.1:80/TCP ".length)}\n`,
+		);
+		expect(plan).toContain(`FRONTEND ${IPV6}\n`);
+		expect(plan).not.toContain("GUARD");
 	});
 });
 

@@ -22,7 +22,7 @@ export interface RedirectDraft {
 	readonly guard: Guard;
 }
 
-/** An address where no pod serves now is as if there were no policy. */
+/** Where no pod serves now new connections are as if there were no policy, and without any pod all of them. */
 export function draftRedirect(
 	subject: PolicySubject<LocalRedirectPolicy>,
 	places: readonly Place[],
@@ -40,10 +40,15 @@ export function draftRedirect(
 	const all = places.map((place) => ({ ...frontendOf(owner, place, backendsOf(place, ready, old)), redirect }));
 	// Seen from no host, a policy that nobody can serve is a mistake, and keeps the younger ones from its addresses.
 	if (self.isWholeCluster) complainOfEmpty(all, "let a pod that the selector selects become ready", complain);
-	const frontends = self.isWholeCluster ? all : all.filter(({ active }) => active.length > 0);
+	const frontends = self.isWholeCluster ? all : all.filter(serves);
 	const families = new Set(places.map(({ family }) => family));
 	const serving = ready.filter(({ ips }) => ips.some((ip) => families.has(ipFamily(ip))));
 	return { frontends, guard: { group, pods: serving.map(guardedPod) } };
+}
+
+/** Its last pod may be on its way out: then it keeps the flows that it has, and new connections are for who is next. */
+function serves({ active, terminating }: Frontend): boolean {
+	return active.length + terminating.length > 0;
 }
 
 function isLocal({ nodeName }: Pod, self: Self): boolean {
