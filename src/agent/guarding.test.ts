@@ -101,7 +101,7 @@ test("a pod that is not found is a Problem, and looked for again: after a second
 	}
 	expect(pauses).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
 	expect(lines(guarding.problems())).toEqual([
-		"Pod kube-system/a: What it connects to itself is redirected by LocalRedirectPolicy dns as well: gone (Unguarded)",
+		"Pod kube-system/a: What it connects to itself is redirected by LocalRedirectPolicy dns as well: gone; balancing doctor says what the agent lacks (Unguarded)",
 	]);
 	find("a", { identities: [CGROUP] });
 	guarding.protect(guards);

@@ -83,7 +83,7 @@ function problemOf(group: string, { pod }: GuardedPod, missing: string | undefin
 		{
 			object: `Pod ${pod}`,
 			reason: "Unguarded",
-			message: `What it connects to itself is redirected by ${group} as well: ${missing}`,
+			message: `What it connects to itself is redirected by ${group} as well: ${missing}; balancing doctor says what the agent lacks`,
 		},
 	];
 }

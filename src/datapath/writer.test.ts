@@ -366,10 +366,19 @@ describe("room", () => {
 			{
 				object: "Service demo/api",
 				reason: "TooLarge",
-				message: `Frontend ${API} is not programmed as it should be: ${message}`,
+				message: `Frontend ${API} is not programmed as it should be: ${message}, there must be fewer ports, addresses or backends`,
 			},
 		]);
 		demandExactly(maps, web(A));
+	});
+
+	test("an object of many frontends without room is one Problem", () => {
+		const { writer } = tiny({ backends: 1 });
+		const places = { [API]: B, "10.96.0.3:81/TCP": B, "10.96.0.3:82/TCP": B };
+		const { problems } = writer.write(planOf({ "demo/web": { [WEB]: A }, "demo/api": places }), { synced: true });
+		expect(problems.map(({ object, message }) => `${object} ${message.replace(/^Frontend \S+/, "F")}`)).toEqual([
+			"Service demo/api F and 2 more are not as they should be: all backend ids are in use, there must be fewer ports, addresses or backends",
+		]);
 	});
 
 	test("a set that does not fit leaves the old one in place, and comes as soon as there is room", () => {

@@ -157,7 +157,7 @@ function report(assignment: Assignment, { changes, failures, left }: Applied): W
 		changes,
 		failures,
 		pending,
-		problems: [...unplaced.map(toProblem), ...addressProblems(assignment.unplacedAddresses())],
+		problems: [...roomProblems(unplaced), ...addressProblems(assignment.unplacedAddresses())],
 		again: failures.length > 0 || assignment.isResting() || (unplaced.length > 0 && assignment.hasRoomSoon()),
 	};
 }
@@ -168,8 +168,23 @@ function addressProblems(unplaced: number): readonly Problem[] {
 	return [{ object: "Addresses", reason: "TooLarge", message }];
 }
 
-function toProblem({ chunk, frontend, full }: Unplaced): Problem {
-	const message = `Frontend ${frontend.address} is not programmed as it should be: ${whatIsFull(full)}`;
+/** One for each object and what it has no room for, whatever the number of its frontends. */
+function roomProblems(unplaced: readonly Unplaced[]): readonly Problem[] {
+	const groups = new Map<string, { readonly first: Unplaced; count: number }>();
+	for (const each of unplaced) {
+		const key = [each.chunk.hub ?? "", each.chunk.object, each.full].join("\n");
+		const group = groups.get(key);
+		if (group === undefined) groups.set(key, { first: each, count: 1 });
+		else group.count += 1;
+	}
+	return [...groups.values()].map(toProblem);
+}
+
+function toProblem({ first, count }: { readonly first: Unplaced; readonly count: number }): Problem {
+	const { chunk, frontend, full } = first;
+	const which = count === 1 ? "is not programmed as it should be" : `and ${count - 1} more are not as they should be`;
+	const fix = "there must be fewer ports, addresses or backends";
+	const message = `Frontend ${frontend.address} ${which}: ${whatIsFull(full)}, ${fix}`;
 	const source = chunk.hub === undefined ? {} : { source: chunk.hub };
 	// A policy's key says its kind.
 	const object = chunk.object.includes(" ") ? chunk.object : `Service ${chunk.object}`;

@@ -247,7 +247,7 @@ describe.skipIf(missing.length > 0)(`A node-local DNS cache${why}`, () => {
 		const stranger = { ...ONE, uid: "00000000-0000-0000-0000-000000000000", hostNetwork: true };
 		agentAt.write("pod", podYaml(stranger, "ready"));
 		await startAgent();
-		const problem = `  Pod kube-system/cache-one: What it connects to itself is redirected by LocalRedirectPolicy dns-to-local-cache as well: no process is in a cgroup v2 of pod ${stranger.uid}, and its network namespace is the host's (Unguarded)`;
+		const problem = `  Pod kube-system/cache-one: What it connects to itself is redirected by LocalRedirectPolicy dns-to-local-cache as well: no process is in a cgroup v2 of pod ${stranger.uid}, and its network namespace is the host's; balancing doctor says what the agent lacks (Unguarded)`;
 		expect((await agentAt.run("status")).out).toContain(problem);
 		expect(await client.ask(VIP.v4, WHO)).toBe(BY_CACHE);
 		expect(await client.ask(VIP.v4, FAR)).not.toBe(BY_REAL);
