@@ -38,6 +38,23 @@ export function readContents(maps: Maps): Contents {
 	return { addresses, frontends, names, slots, backends: maps.dump("backends") };
 }
 
+/** `actual`, in the texts of `wanted` where both say the same: whoever keeps both keeps them once. */
+export function shareTexts(actual: Contents, wanted: Contents): Contents {
+	const names = shareMap(actual.names, wanted.names);
+	const frontends = shareMap(actual.frontends, wanted.frontends);
+	const addresses = shareMap(actual.addresses, wanted.addresses);
+	// The others are bytes.
+	return { ...actual, names, frontends, addresses };
+}
+
+function shareMap(actual: Elements, wanted: Elements): Elements {
+	if (actual.size === 0 || wanted.size === 0) return actual;
+	const shared = new Map<string, string>();
+	for (const [key, value] of wanted) if (actual.get(key) === value) shared.set(key, value);
+	for (const [key, value] of actual) if (!shared.has(key)) shared.set(key, value);
+	return shared;
+}
+
 /** The wanted contents, and where the maps may differ from them. */
 export interface Wanted {
 	readonly contents: Contents;

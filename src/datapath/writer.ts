@@ -10,7 +10,7 @@ import type { Assignment, Unplaced } from "./assign.ts";
 import { createAssignment } from "./assign.ts";
 import type { Capacity } from "./capacity.ts";
 import type { Contents } from "./contents.ts";
-import { readContents } from "./contents.ts";
+import { readContents, shareTexts } from "./contents.ts";
 import { diff } from "./diff.ts";
 import type { MapName, Maps, MemoryName } from "./maps.ts";
 import { MAP_NAMES } from "./maps.ts";
@@ -96,8 +96,10 @@ function write(state: State, plan: Plan, synced: boolean): Written {
 	const { assignment, maps } = state;
 	assignment.update(plan);
 	if (state.isStale) readBack(state);
-	const { actual, former } = state;
 	const wanted = assignment.wanted.contents;
+	// What was read from the kernel is in texts of its own.
+	if (assignment.wanted.dirty() === "all") state.actual = shareTexts(state.actual, wanted);
+	const { actual, former } = state;
 	forgetWanted(state);
 	const difference = diff(actual, wanted, assignment.wanted.dirty());
 	state.hasLost.affinities ||= losesGroup(difference, actual.frontends);
