@@ -126,10 +126,9 @@ function createPlanning({ hubs, self, health }: SyncOptions): () => Plan {
 	};
 }
 
-function tidy(written: Written, resync: boolean, onLarge: () => void): void {
-	const isLarge = operations(written) > LARGE;
-	if (isLarge) collectGarbage();
-	if (isLarge || resync) onLarge();
+function tidy(onLarge: () => void): void {
+	collectGarbage();
+	onLarge();
 }
 
 /** Nothing happens until the first run. */
@@ -141,13 +140,15 @@ export function createSync(options: SyncOptions): Sync {
 	let last: WriteStatus | null = null;
 	let problems: readonly Problem[] = [];
 	let failures = 0;
+	let isLarge = false;
 	let planned: Plan | undefined;
 	let unsettled: string | null = NOTHING_WRITTEN;
 
 	function write(): Written {
 		const started = performance.now();
 		const plan = planNow();
-		if (plan.chunks.size - (planned?.chunks.size ?? 0) > MANY) onLarge();
+		isLarge = plan.chunks.size - (planned?.chunks.size ?? 0) > MANY;
+		if (isLarge) onLarge();
 		planned = plan;
 		const synced = hubs.synced();
 		guarding.protect(plan.guards);
@@ -181,7 +182,7 @@ export function createSync(options: SyncOptions): Sync {
 			try {
 				const written = write();
 				tell(written);
-				tidy(written, resync, onLarge);
+				if (resync || isLarge || operations(written) > LARGE) tidy(onLarge);
 				return written.again ? "again" : "done";
 			} catch (err) {
 				const fact = err instanceof Error ? err.message : String(err);

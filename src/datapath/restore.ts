@@ -1,5 +1,6 @@
 // What the pinned maps tell after a restart: which address has which id, and which sets stand whole in the slots.
 
+import { createTidying } from "../lib/garbage.ts";
 import type { L4Address } from "../model/address.ts";
 import type { Capacity } from "./capacity.ts";
 import type { FrontendValue, SlotValue } from "./codec.ts";
@@ -66,12 +67,14 @@ export function restore(actual: Contents, capacity: Capacity): Restored {
 function restoreBackends(actual: Contents, capacity: Capacity): readonly RestoredBackend[] {
 	const restored: RestoredBackend[] = [];
 	const seen = new Set<L4Address>();
+	const tidy = createTidying();
 	for (const [key, value] of actual.backends) {
 		const id = decodeId(key);
 		if (!isId(id, capacity.backends)) continue;
 		const address = decodeBackend(value);
 		restored.push({ id, address: address !== undefined && seen.has(address) ? undefined : address });
 		if (address !== undefined) seen.add(address);
+		tidy();
 	}
 	return restored;
 }
@@ -80,6 +83,7 @@ function restoreFrontends(actual: Contents, capacity: Capacity): readonly Restor
 	const restored: RestoredFrontend[] = [];
 	const ids = new Set<number>();
 	const layers = new Set<Layer>();
+	const tidy = createTidying();
 	for (const [key, bytes] of inOrder(actual.frontends)) {
 		const value = decodeFrontend(bytes);
 		// Two frontends with one id: their slots would prove nothing; the second one gets an id of its own.
@@ -90,6 +94,7 @@ function restoreFrontends(actual: Contents, capacity: Capacity): readonly Restor
 		if (layer !== undefined) layers.add(layer);
 		const set = restoreSet(actual, capacity, value);
 		restored.push({ id: value.id, key, layer: isFirst ? layer : undefined, set });
+		tidy();
 	}
 	return restored;
 }

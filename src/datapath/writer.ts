@@ -1,6 +1,7 @@
 // One round after another: a plan becomes bytes, the difference to what the maps hold is written, and the truth is kept.
 
 import { assertNever } from "../lib/assert_never.ts";
+import { collectGarbage } from "../lib/garbage.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Plan } from "../plan/plan_types.ts";
 import { losesGroup, purgeAffinities } from "./affinities.ts";
@@ -68,11 +69,16 @@ type FoundMap = (typeof FOUND_MAPS)[number];
 
 const NOTHING: Found = { frontends: new Set(), addresses: new Set() };
 
+/** Backends: so many are worth a collection. */
+const MANY = 20_000;
+
 /** Reads the maps and goes on from what they hold. */
 export function createWriter(options: WriterOptions): Writer {
 	const { maps, capacity, firstGeneration } = options;
 	const actual = readContents(maps);
 	const assignment = createAssignment({ capacity, firstGeneration, restored: restore(actual, capacity) });
+	// What it was restored from is more than what is kept.
+	if (actual.backends.size > MANY) collectGarbage();
 	const found = { frontends: new Set(actual.frontends.keys()), addresses: new Set(actual.addresses.keys()) };
 	const state: State = {
 		...options,
