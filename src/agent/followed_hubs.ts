@@ -3,6 +3,7 @@
 import { releaseCode } from "bun-ffi-libbpf";
 import type { Config } from "../config.ts";
 import { systemClock } from "../lib/clock.ts";
+import { collectGarbage } from "../lib/garbage.ts";
 import type { Log } from "../lib/log.ts";
 import { openHubs } from "./hub_sources.ts";
 import { followHubs, type Hubs, type HubsOptions } from "./hubs.ts";
@@ -16,6 +17,19 @@ export interface FollowedOptions extends Pick<HubsOptions, "isKernelEmpty" | "si
 	readonly log: Log;
 }
 
+/**
+ * The first copy is on disk when the start is over: then what it has left behind is collected, which takes some ten milliseconds. Later
+ * ones are made while others may wait for a change.
+ */
+function createTidyUp(): () => void {
+	let isOver = false;
+	return () => {
+		if (!isOver) collectGarbage();
+		isOver = true;
+		releaseCode();
+	};
+}
+
 /** Starts at once. */
 export function followConfigured(options: FollowedOptions): Hubs {
 	const { config, log, signal, onChange } = options;
@@ -24,7 +38,7 @@ export function followConfigured(options: FollowedOptions): Hubs {
 		...options,
 		sources,
 		clock: systemClock,
-		onKept: releaseCode,
+		onKept: createTidyUp(),
 		onChange() {
 			onChange();
 			annotations.call();
