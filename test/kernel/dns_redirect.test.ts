@@ -261,7 +261,7 @@ describe.skipIf(missing.length > 0)(`A node-local DNS cache${why}`, () => {
 		const net = podNetwork(ON_HOST_LIKE);
 		agentAt.write("pod", podYaml({ ...ON_HOST_LIKE, hostNetwork: true }, "ready"));
 		await startAgent();
-		expect((await agentAt.run("status")).out).toContain("and its network namespace is the host's (Unguarded)");
+		expect((await agentAt.run("status")).out).toContain("and its network namespace is the host's; ");
 		await startCache(ON_HOST_LIKE, inCgroup(net, `kubepods/pod${ON_HOST_LIKE.uid}`));
 		await until("found", async () => /^Problems +0$/m.test((await agentAt.run("status")).out), 40_000);
 		await expectAnswers(BY_CACHE);
