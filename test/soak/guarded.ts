@@ -7,6 +7,7 @@ import { type Client, client } from "../support/client.ts";
 import { type Lab, SERVICES } from "../support/lab.ts";
 import { netns, wire } from "../support/netns.ts";
 import { type PodCgroup, podCgroup } from "../support/pod_cgroup.ts";
+import type { SteadyPod } from "./objects.ts";
 import { uidOf } from "./policies.ts";
 
 /** By a pod's uid all that the kernel knows it by: `cgroup ID level LEVEL`, `netns COOKIE`. */
@@ -14,12 +15,13 @@ export type Identities = ReadonlyMap<string, readonly string[]>;
 
 export interface Guarded {
 	/** In the pod whose own connections are looked at. */
-	readonly client: Client;
+	readonly walker: Client;
+	readonly looker: Client;
 	readonly identities: Identities;
 }
 
-/** One of those behind the steady Service's redirects; see policies.ts. */
-const OURS = "p901";
+/** One of those behind the steady Service's redirects. */
+export const OURS: SteadyPod = "p901";
 /** As the drivers of kubelets name them. */
 const CGROUPS: readonly (readonly [pod: string, folderOf: (uid: string) => string])[] = [
 	[OURS, systemdFolder],
@@ -53,7 +55,8 @@ export function guardedPods({ servers }: Lab, root: string, stack: AsyncDisposab
 	});
 	const own = groups.find(({ pod }) => pod === OURS);
 	if (own === undefined) throw new Error(`Cannot find ${OURS}`);
-	const user = stack.use(client({ netns: network.name, cgroup: own.group.container }));
+	const where = { netns: network.name, cgroup: own.group.container };
+	const [walker, looker] = [stack.use(client(where)), stack.use(client(where))];
 	const cookie = netnsCookie({ netns: `/run/netns/${network.name}` });
 	const identities = new Map(
 		groups.map(({ pod, uid, group }) => {
@@ -61,7 +64,7 @@ export function guardedPods({ servers }: Lab, root: string, stack: AsyncDisposab
 			return [uid, [describe(group), ...netnsToo]] as const;
 		}),
 	);
-	return { client: user, identities };
+	return { walker, looker, identities };
 }
 
 /** As the kernel counts: folders below the mount, which is of the hierarchy's root. */

@@ -23,7 +23,16 @@ export const STEADY = {
 	udp: { port: 53, target: 5353 },
 	v4: Array.from({ length: 10 }, (_, index) => `10.202.255.${index + 1}`),
 	v6: Array.from({ length: 10 }, (_, index) => `fd00:202::ff:${(index + 1).toString(16)}`),
+	/** Those that its clients are redirected to now and then: IPv4, IPv6. */
+	pods: {
+		p901: ["10.202.254.1", "fd00:202::fe:1"],
+		p902: ["10.202.254.2", "fd00:202::fe:2"],
+		p903: ["10.202.254.3", "fd00:202::fe:3"],
+	},
 } as const;
+
+export type SteadyPod = keyof typeof STEADY.pods;
+export const STEADY_PODS: readonly SteadyPod[] = ["p901", "p902", "p903"];
 
 const NAMESPACES = ["demo", "shop"] as const;
 /** Few enough that they meet all the time, and that most of them exist. */

@@ -1,7 +1,7 @@
 // Nodes, Pods and both policies by chance: few names, labels and addresses, so that they meet all the time.
 
 import type { Dice } from "./dice.ts";
-import { anyPlace, type Fields, NODE, type Place, STEADY } from "./objects.ts";
+import { anyPlace, type Fields, NODE, type Place, STEADY, type SteadyPod } from "./objects.ts";
 
 interface Entitled {
 	readonly metadata: { readonly name: string; readonly namespace?: string } & Fields;
@@ -213,7 +213,6 @@ const STEADY_MATCHER = { namespace: STEADY.namespace, serviceName: STEADY.name }
 const STEADY_APP = "steady";
 /** Two of each, so that they are in conflict now and then. */
 const STEADY_POLICIES = ["steady-1", "steady-2"] as const;
-const STEADY_PODS = ["p901", "p902", "p903"] as const;
 
 export function anySteadyPolicyPlace(dice: Dice): { readonly kind: PolicyKind; readonly name: string } {
 	return { kind: dice.pick(POLICY_KINDS), name: dice.pick(STEADY_POLICIES) };
@@ -239,23 +238,20 @@ export function anySteadyPolicy(dice: Dice, kind: PolicyKind, name: string): Mad
 	return policyOf({ kind, name, annotations, created }, { ...config, frontend, backend });
 }
 
-export function anySteadyPodPlace(dice: Dice): Place {
-	return { namespace: STEADY.namespace, name: dice.pick(STEADY_PODS) };
+export function steadyPodPlace(name: SteadyPod): Place {
+	return { namespace: STEADY.namespace, name };
 }
 
-/** On our node, at an address that the steady Service may have as well; ready or not. */
-export function anySteadyPod(dice: Dice, { namespace, name }: Place): Made {
-	const families = dice.pick([[STEADY.v4, STEADY.v6], [STEADY.v4, STEADY.v6], [STEADY.v4], [STEADY.v6]]);
+/** On our node; ready or not, selected or not, in one family or both. */
+export function anySteadyPod(dice: Dice, name: SteadyPod): Made {
+	const ips = STEADY.pods[name];
 	const labels = { app: dice.percent(85) ? STEADY_APP : "another" };
 	const deleted = dice.percent(10) ? { deletionTimestamp: "2026-01-01T00:00:00Z" } : {};
 	return {
 		apiVersion: "v1",
 		kind: "Pod",
-		metadata: { name, namespace, uid: uidOf(name), labels, ...deleted },
+		metadata: { name, namespace: STEADY.namespace, uid: uidOf(name), labels, ...deleted },
 		spec: { nodeName: NODE, containers: [{ name: "c", image: "i" }] },
-		status: anyStatus(
-			dice,
-			families.map((pool) => dice.pick(pool)),
-		),
+		status: anyStatus(dice, dice.pick([ips, ips, ips, ips.slice(0, 1), ips.slice(1)])),
 	};
 }

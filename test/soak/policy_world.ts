@@ -2,7 +2,7 @@
 
 import type { TestHub } from "../support/hub/hub.ts";
 import type { Dice } from "./dice.ts";
-import { broken, type Named } from "./objects.ts";
+import { broken, type Named, STEADY_PODS } from "./objects.ts";
 import {
 	anyNode,
 	anyNodeName,
@@ -11,12 +11,12 @@ import {
 	anyPolicy,
 	anyPolicyPlace,
 	anySteadyPod,
-	anySteadyPodPlace,
 	anySteadyPolicy,
 	anySteadyPolicyPlace,
 	type Made,
 	POLICY_KINDS,
 	type PolicyKind,
+	steadyPodPlace,
 } from "./policies.ts";
 
 export interface PolicyWorld {
@@ -66,7 +66,7 @@ export function createPolicyWorld(hub: TestHub, dice: Dice): PolicyWorld {
 	}
 
 	function putSteadyPod(): void {
-		put(anySteadyPod(dice, anySteadyPodPlace(dice)));
+		put(anySteadyPod(dice, dice.pick(STEADY_PODS)));
 	}
 
 	/** Values somewhere in it that no API server would take. */
@@ -84,7 +84,7 @@ export function createPolicyWorld(hub: TestHub, dice: Dice): PolicyWorld {
 		removeSteadyPolicy,
 		putSteadyPod,
 		putSteadyPod,
-		() => remove("Pod", anySteadyPodPlace(dice)),
+		() => remove("Pod", steadyPodPlace(dice.pick(STEADY_PODS))),
 		() => remove("Pod", anyPodPlace(dice)),
 		() => {
 			const { kind, name } = anyPolicyPlace(dice);
@@ -111,8 +111,8 @@ export function createPolicyWorld(hub: TestHub, dice: Dice): PolicyWorld {
 			put(anyNode(dice, "here"));
 			for (let count = 0; count < 20; count++) putPod();
 			for (let count = 0; count < 10; count++) putPolicy();
-			putSteadyPod();
-			putSteadyPolicy();
+			for (const name of STEADY_PODS) put(anySteadyPod(dice, name));
+			put(anySteadyPolicy(dice, "LocalRedirectPolicy", "steady-1"));
 		},
 	};
 }

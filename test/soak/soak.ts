@@ -12,7 +12,7 @@ import { lab } from "../support/lab.ts";
 import { until } from "../support/wait.ts";
 import { createDeck, createDice, type Dice } from "./dice.ts";
 import { createFaults, type FaultSet, type Faults, RULES, USER } from "./faults.ts";
-import { behindOwnRedirects, guardedPods, type Identities } from "./guarded.ts";
+import { behindOwnRedirects, guardedPods, type Identities, OURS } from "./guarded.ts";
 import {
 	difference,
 	expectedFrontends,
@@ -89,6 +89,8 @@ interface Stage {
 	readonly place: AgentPlace;
 	readonly maps: OpenMaps;
 	readonly steady: SteadyClient;
+	/** In one of the pods that its redirects lead to. */
+	readonly insider: SteadyClient;
 	readonly agents: Agents;
 	/** Of the pods that can be found. */
 	readonly identities: Identities;
@@ -214,9 +216,10 @@ async function setStage(options: SoakOptions, stack: AsyncDisposableStack): Prom
 		faults: createFaults({ hub, world, dice, configure }),
 		maps: stack.use(openMaps(place.pins)),
 		steady: stack.use(connectSteadily(walker)),
+		insider: stack.use(connectSteadily(guarded.walker, OURS)),
 		look: async (plan) => [
 			...(await findAstray(looker, frontendsOf(plan), dice)),
-			...(await findAstray(guarded.client, behindOwnRedirects(plan, frontendsOf(plan)), dice)),
+			...(await findAstray(guarded.looker, behindOwnRedirects(plan, frontendsOf(plan)), dice)),
 			...(await findUnrefused(looker, plan.addresses, dice)),
 		],
 	};
@@ -252,9 +255,10 @@ async function disturb(stage: Stage, { count, set, restarts }: Disturbance): Pro
 	return struck;
 }
 
-function assertSteady({ steady }: Stage): void {
-	if (steady.failures.length === 0) return;
-	throw new Error(`A Service that always has endpoints was not reached:\n${steady.failures.slice(0, 10).join("\n")}`);
+function assertSteady({ steady, insider }: Stage): void {
+	const failures = [...steady.failures, ...insider.failures];
+	if (failures.length === 0) return;
+	throw new Error(`A Service that always has endpoints was not reached:\n${failures.slice(0, 10).join("\n")}`);
 }
 
 function planOf({ hub, place }: Stage): Plan {

@@ -6,7 +6,7 @@ import { type Client, outcomes } from "../support/client.ts";
 import { PORTS } from "../support/lab.ts";
 import type { Dice } from "./dice.ts";
 import { serverOf } from "./kernel_state.ts";
-import { STEADY } from "./objects.ts";
+import { STEADY, STEADY_PODS, type SteadyPod } from "./objects.ts";
 
 export interface SteadyClient extends AsyncDisposable {
 	/** Connections and datagrams so far that arrived where they should. */
@@ -18,9 +18,15 @@ export interface SteadyClient extends AsyncDisposable {
 /** Milliseconds between two rounds: some load, not as much as the machine can bear. */
 const PAUSE = 20;
 
-/** Connects to the steady Service by TCP and UDP, IPv4 and IPv6, until it is disposed. */
-export function connectSteadily(client: Client): SteadyClient {
-	const pool: readonly string[] = [...STEADY.v4, ...STEADY.v6];
+/** Where clients of the steady Service may arrive; one in a pod never in that pod. */
+function poolOf(pod: SteadyPod | undefined): ReadonlySet<string> {
+	const others = STEADY_PODS.filter((name) => name !== pod);
+	return new Set<string>([...STEADY.v4, ...STEADY.v6, ...others.flatMap((name) => STEADY.pods[name])]);
+}
+
+/** Connects to the steady Service by TCP and UDP, IPv4 and IPv6, until it is disposed. `pod`: the one that it is in. */
+export function connectSteadily(client: Client, pod?: SteadyPod): SteadyClient {
+	const pool = poolOf(pod);
 	const failures: string[] = [];
 	const stop = new AbortController();
 	let arrived = 0;
@@ -28,8 +34,8 @@ export function connectSteadily(client: Client): SteadyClient {
 	function judge(kind: string, target: number, answer: string): void {
 		for (const [outcome, count] of outcomes(answer)) {
 			const [ip = "", port] = outcome.split(">")[1]?.split("|") ?? [];
-			if (pool.includes(ip) && Number(port) === target) arrived += count;
-			else failures.push(`${new Date().toISOString()} ${kind} ${outcome}=${count}`);
+			if (pool.has(ip) && Number(port) === target) arrived += count;
+			else failures.push(`${new Date().toISOString()} ${pod ?? ""} ${kind} ${outcome}=${count}`);
 		}
 	}
 
