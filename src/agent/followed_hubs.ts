@@ -18,14 +18,15 @@ export interface FollowedOptions extends Pick<HubsOptions, "isKernelEmpty" | "si
 }
 
 /**
- * The first copy is on disk when the start is over: then what it has left behind is collected, which takes some ten milliseconds. Later
- * ones are made while others may wait for a change.
+ * The first copy is on disk when the start is over: then what it has left behind is collected, which takes some ten milliseconds, and code
+ * that has run is given back. After later ones a change may come at once, and should find its code in memory.
  */
 function createTidyUp(): () => void {
 	let isOver = false;
 	return () => {
-		if (!isOver) collectGarbage();
+		if (isOver) return;
 		isOver = true;
+		collectGarbage();
 		releaseCode();
 	};
 }
