@@ -14,7 +14,7 @@ import type { World } from "./world.ts";
 
 /** The user that the agent is. */
 export const USER = "edge";
-/** What edge/kubernetes grants. */
+/** What edge/kubernetes grants to read; the own Node is left as the soak has it. */
 export const RULES: readonly Rule[] = needsOf({ kind: "node", nodeName: "n1" }).map(({ group, resource }) => ({
 	verbs: ["list", "watch"],
 	resources: [resource],
