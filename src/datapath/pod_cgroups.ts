@@ -1,26 +1,7 @@
 // The cgroups of pods, found by the uid in their names, wherever a kubelet and its driver put them.
 
 import { readdirSync, readFileSync } from "node:fs";
-
-/**
- * The end of a cgroup's name by which a pod is known: `pod<uid>` as the cgroupfs driver writes it, `pod<uid>.slice` with `_`
- * for `-` as systemd's does. What stands before it (`kubelet-kubepods-burstable-`) is the kubelet's own affair.
- */
-function endsOf(uid: string): readonly string[] {
-	return [`pod${uid}`, `pod${uid.replaceAll("-", "_")}.slice`];
-}
-
-/**
- * What may be such an end. A runtime that disagrees with the kubelet about the driver makes folders that are called
- * `kubepods-burstable-pod<uid>.slice:cri-containerd:<id>`, one for each container.
- */
-function endOf(name: string): { readonly end: string; readonly isWhole: boolean } {
-	const [group = "", ...rest] = name.split(":");
-	return {
-		end: group.endsWith(".slice") ? group.slice(group.lastIndexOf("-") + 1) : group,
-		isWhole: rest.length === 0,
-	};
-}
+import { podCgroupEnd, podCgroupEnds } from "../model/pod_cgroup.ts";
 
 /** Names of the folders in a folder; none if it is gone. */
 function foldersIn(path: string): readonly string[] {
@@ -44,12 +25,12 @@ function partFolders(level: readonly string[], isMine: (path: string, name: stri
  */
 export function findPodCgroups(root: string, uids: Iterable<string>): ReadonlyMap<string, readonly string[]> {
 	const named = [...uids].filter((uid) => uid !== "");
-	const wanted = new Map(named.flatMap((uid) => endsOf(uid).map((end) => [end, uid] as const)));
+	const wanted = new Map(named.flatMap((uid) => podCgroupEnds(uid).map((end) => [end, uid] as const)));
 	const missing = new Set(named);
 	const found = new Map<string, string[]>();
 
 	function isOfPod(path: string, name: string): boolean {
-		const { end, isWhole } = endOf(name);
+		const { end, isWhole } = podCgroupEnd(name);
 		const uid = wanted.get(end);
 		if (uid === undefined) return false;
 		found.set(uid, [...(found.get(uid) ?? []), path]);
