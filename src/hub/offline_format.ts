@@ -6,7 +6,7 @@ import type { Pod } from "../model/pod.ts";
 import type { Policy, PolicyKey } from "../model/policy.ts";
 
 /** Changes whenever the shape of what is kept does (src/model/); a test holds the two together. */
-export const STORE_FORMAT = 6;
+export const STORE_FORMAT = 7;
 
 /** Where a snapshot comes from. */
 export interface Provenance {

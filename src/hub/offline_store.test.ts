@@ -78,7 +78,11 @@ const POD = projectPod({
 		hostNetwork: false,
 		containers: [{ ports: [{ name: "http", containerPort: 8080, hostPort: 80, hostIP: "192.0.2.3" }] }],
 	},
-	status: { podIPs: [{ ip: "10.1.0.1" }], conditions: [{ type: "Ready", status: "True" }] },
+	status: {
+		podIPs: [{ ip: "10.1.0.1" }],
+		conditions: [{ type: "Ready", status: "True" }],
+		containerStatuses: [{ name: "web", containerID: "containerd://0a" }],
+	},
 }).value;
 const TO_PORTS = [{ name: "http", port: "80", protocol: "TCP" }];
 const CONFIG = { nodeLabelSelector: { matchLabels: { zone: "a" } } };
@@ -291,7 +295,7 @@ test("the format is that of what is kept: whoever changes a projection gives it 
 		redirect: shape(REDIRECT),
 		balancing: shape(BALANCING),
 	}).toEqual({
-		format: 6,
+		format: 7,
 		service: {
 			affinity: { client: "string", seconds: "number" },
 			closeOnRemove: "string",
@@ -329,6 +333,7 @@ test("the format is that of what is kept: whoever changes a projection gives it 
 		},
 		node: { ips: ["string"], labels: "string", name: "string", proxyIps: ["string"], zone: "string" },
 		pod: {
+			containers: "string",
 			finished: "boolean",
 			hostNetwork: "boolean",
 			hostPorts: [{ ip: "string", port: "number", protocol: "string" }],

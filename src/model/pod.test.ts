@@ -109,6 +109,20 @@ describe("projectPod()", () => {
 			},
 			{ uid: "0c37cd26bb4ee3e6b0a1a1bba29fc8a2" },
 		],
+		[
+			"containers of all kinds and runtimes",
+			{
+				status: {
+					containerStatuses: [
+						{ name: "web", containerID: "containerd://0a" },
+						{ name: "side-car", containerID: "cri-o://0b" },
+					],
+					initContainerStatuses: [{ name: "init", containerID: "docker://0c" }],
+					ephemeralContainerStatuses: [{ name: "debug", containerID: "0d" }],
+				},
+			},
+			{ containers: "0a web 0b side-car 0c init 0d debug" },
+		],
 		["a weight", { metadata: { annotations: { "balancing.elf.io/weight": "20" } } }, { weight: 20 }],
 		["no weight", { metadata: { annotations: { "balancing.elf.io/weight": "0" } } }, { weight: 0 }],
 		[

@@ -3,6 +3,7 @@
 import type { Ip, Port, Protocol } from "./address.ts";
 import { type Labels, listLabels } from "./labels.ts";
 import { type Metadata, project, readMetadata, readNodeName, readString, readStrings } from "./metadata.ts";
+import { readContainers } from "./pod_containers.ts";
 import { readContainerPorts } from "./pod_ports.ts";
 import { field, isRaw, type Raw, sharedString } from "./raw.ts";
 import { type Projection, type Report, show } from "./report.ts";
@@ -38,6 +39,8 @@ export interface Pod {
 	readonly hostPorts: readonly HostPort[];
 	/** spec.hostNetwork: it has its node's network namespace and addresses. */
 	readonly hostNetwork: boolean;
+	/** Containers that have been started, as `containersIn` reads them. Absent: none. */
+	readonly containers?: string;
 	/** Annotation balancing.elf.io/weight, 0 to 1000. Absent: 1. */
 	readonly weight?: number;
 }
@@ -73,6 +76,7 @@ function readPod(object: Raw, report: Report): Pod | undefined {
 	const hostNetwork = field(spec, "hostNetwork") === true;
 	const { ports, hostPorts } = readContainerPorts(spec, hostNetwork, report);
 	const weight = readPodWeight(meta, report);
+	const containers = readContainers(status);
 	return {
 		key: meta.key,
 		namespace: sharedString(meta.namespace),
@@ -88,6 +92,7 @@ function readPod(object: Raw, report: Report): Pod | undefined {
 		ports,
 		hostPorts,
 		hostNetwork,
+		...(containers === "" ? {} : { containers }),
 		...(weight === undefined ? {} : { weight }),
 	};
 }
