@@ -20,6 +20,8 @@ import { createHealthChecks } from "../plan/health_checks.ts";
 import { EMPTY_PLAN } from "../plan/plan_types.ts";
 import { getVersion } from "../version.ts";
 import { createBypass } from "./bypass.ts";
+import { createClientCgroups } from "./client_cgroups.ts";
+import { createClients } from "./clients.ts";
 import { type Closing, createClosing } from "./closing.ts";
 import { createEventLog } from "./event_log.ts";
 import { followConfigured } from "./followed_hubs.ts";
@@ -245,16 +247,20 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 	const closer = stack.use(openSocketCloser({ pinPath: config["pin-path"], epoch: Math.floor(Date.now() / 1000) }));
 	const node = config["node-name"];
 	let policies: Sync["policies"] = () => EMPTY_PLAN.policies;
+	let snapshots: Hubs["snapshots"] = () => [];
+	const clusters = () => snapshots().map((snapshot) => snapshot.cluster);
+	const clients = createClients({ cgroups: createClientCgroups({ cgroup }), node, clusters });
 	const eventLog =
 		config.events === "off"
 			? undefined
-			: stack.use(createEventLog({ datapath, node, policies: () => policies(), resolutions, log }));
+			: stack.use(createEventLog({ datapath, node, policies: () => policies(), clients, resolutions, log }));
 
 	const healthPorts = stack.use(createHealthPorts({ log }));
 	const ended = new AbortController();
 	const signal = AbortSignal.any([options.signal, ended.signal]);
 	const loop = startLoop({ ...options, cgroup, datapath, closer, healthPorts, signal }, () => eventLog?.forgetNames());
 	policies = loop.sync.policies;
+	snapshots = loop.hubs.snapshots;
 	// Whatever ends one part ends the others, before what they stand on is closed.
 	const settled = loop.stopped.then(
 		() => {},

@@ -12,12 +12,15 @@ import { type Policy, policyKey } from "../model/policy.ts";
 import { type NatType, natTypeOf, objectOf, resolutionRecord } from "../observe/resolution.ts";
 import { CANARY } from "../plan/canary.ts";
 import type { Plan } from "../plan/plan_types.ts";
+import type { Clients } from "./clients.ts";
 
 export interface EventLogOptions {
 	readonly datapath: OpenMaps;
 	readonly node: string;
 	/** The policies of the plan; the identical map as long as none changes. */
 	readonly policies: () => Plan["policies"];
+	/** Who made a resolution. */
+	readonly clients: Clients;
 	/** Takes the events. */
 	readonly resolutions: Log;
 	/** Takes what goes wrong with them. */
@@ -103,7 +106,8 @@ function createServiceIds(policies: () => Plan["policies"]) {
 }
 
 /** Nothing runs while nothing happens. */
-export function createEventLog({ datapath, node, policies, resolutions, log }: EventLogOptions): EventLog {
+export function createEventLog(options: EventLogOptions): EventLog {
+	const { datapath, node, policies, clients, resolutions, log } = options;
 	const canaries = new Set(CANARY.frontends.map((frontend) => frontend.name));
 	const names = createNames(datapath.maps);
 	const serviceIdOf = createServiceIds(policies);
@@ -117,7 +121,13 @@ export function createEventLog({ datapath, node, policies, resolutions, log }: E
 		// Our own proof of the attachment is no user's connection.
 		if (canaries.has(name)) return;
 		const serviceId = serviceIdOf(natTypeOf(event.mode), objectOf(name));
-		const context = { name, node, time: wallClock(event.time), ...(serviceId === undefined ? {} : { serviceId }) };
+		const context = {
+			name,
+			node,
+			time: wallClock(event.time),
+			client: clients(event),
+			...(serviceId === undefined ? {} : { serviceId }),
+		};
 		const { result, ...fields } = resolutionRecord(event, context);
 		resolutions.info({ result, ...fields }, "resolution");
 	}

@@ -23,8 +23,25 @@ export interface Resolution {
 	readonly cgroupId: bigint;
 }
 
+/** Who a client was, as people know it; "" where it is not known, or is none of that. */
+export interface ClientNames {
+	/** A process of neither a pod nor a container. False, too, where nothing is known of it. */
+	readonly hostProcess: boolean;
+	/** Its name. */
+	readonly pod: string;
+	readonly namespace: string;
+	/** What its cgroup is named after: of a static Pod the hash of its configuration. */
+	readonly podUid: string;
+	/** Its name in the Pod. */
+	readonly container: string;
+	readonly containerId: string;
+	/** Of a process of the host: systemd's unit. */
+	readonly unit: string;
+}
+
 /** What the agent adds. */
 export interface ResolutionContext {
+	readonly client: ClientNames;
 	/** `namespace/name:port` of a Service's frontend, `name:port` of a policy's; "" if it is gone already. */
 	readonly name: string;
 	/** Of the policy: its annotation. Absent: it has none, or is no policy. */
@@ -49,7 +66,7 @@ export function objectOf(name: string): string {
 }
 
 /** The fields of a `resolution` log line (names: interface of the predecessor, kept). */
-export function resolutionRecord(event: Resolution, { name, node, time, serviceId }: ResolutionContext) {
+export function resolutionRecord(event: Resolution, { name, node, time, serviceId, client }: ResolutionContext) {
 	const { result, reason, mode, protocol, original, backend, frontendId, pid, tid, uid, comm, cgroupId } = event;
 	return {
 		time: new Date(time).toISOString(),
@@ -63,6 +80,6 @@ export function resolutionRecord(event: Resolution, { name, node, time, serviceI
 		object: objectOf(name),
 		serviceId: serviceId ?? frontendId,
 		redirectHitLimit: event.redirectHitLimit,
-		client: { pid, tid, uid, comm, cgroupId: Number(cgroupId) },
+		client: { pid, tid, uid, comm, cgroupId: Number(cgroupId), ...client },
 	};
 }

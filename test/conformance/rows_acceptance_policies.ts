@@ -353,6 +353,6 @@ export const ACCEPTANCE_POLICY_ROWS: readonly Row[] = [
 	),
 	notApplicable(
 		["A-35", "events name the pod of every kind of client", SOURCE],
-		"not built yet: events name the process and its cgroup",
+		"tried by test/kernel/clients.test.ts",
 	),
 ];

@@ -1,6 +1,7 @@
 // A cgroup of a test's own.
 
-import { mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { testName } from "./names.ts";
 import { untilSync } from "./wait.ts";
 
@@ -24,6 +25,24 @@ export function cgroup(parent = cgroupMount()): Cgroup {
 	const path = `${parent}/${testName()}`;
 	mkdirSync(path);
 	return { path, id: statSync(path, { bigint: true }).ino, [Symbol.dispose]: () => remove(path) };
+}
+
+/** A folder below another cgroup, with all between them. Whoever is in it when it goes is killed; folders that are empty then go with it. */
+export function nestedCgroup(parent: string, folder: string): Cgroup {
+	const path = `${parent}/${folder}`;
+	mkdirSync(path, { recursive: true });
+	return {
+		path,
+		id: statSync(path, { bigint: true }).ino,
+		[Symbol.dispose]() {
+			remove(path);
+			for (let at = dirname(path); at !== parent && !hasFolders(at); at = dirname(at)) rmdirSync(at);
+		},
+	};
+}
+
+function hasFolders(path: string): boolean {
+	return readdirSync(path, { withFileTypes: true }).some((entry) => entry.isDirectory());
 }
 
 function remove(path: string): void {
