@@ -1,7 +1,6 @@
 // The node agent: hubs in, kernel out, and what it knows of itself on a few pages.
 
 import { rmSync } from "node:fs";
-import { releaseCode } from "bun-ffi-libbpf";
 import type { Config } from "../config.ts";
 import { CAPACITY } from "../datapath/capacity.ts";
 import { assertCgroup, findCgroupRoot } from "../datapath/cgroup.ts";
@@ -194,7 +193,6 @@ function startLoop({ config, cgroup, datapath, closer, healthPorts, log, signal 
 		log,
 		onNames,
 		onFrontends: closing.call,
-		onLarge: releaseCode,
 	});
 	const healthChecks = createHealthChecks();
 	const runner = createRunner({
@@ -273,8 +271,6 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 	stack.use(loop.health);
 	pages = pagesFor({ config, cgroup, datapath, ...loop, started: new Date().toISOString() });
 	log.info({ node, hubs: loop.hubs.status().map(({ name }) => name), pinPath: config["pin-path"] }, "Started");
-	// What has run until here runs no more.
-	releaseCode();
 	await loop.stopped;
 	log.info({}, "Stopped; the datapath stays in place");
 }

@@ -1,6 +1,5 @@
 // The hubs of a configuration, followed, and this host's Node annotated where they let us.
 
-import { releaseCode } from "bun-ffi-libbpf";
 import type { Config } from "../config.ts";
 import { systemClock } from "../lib/clock.ts";
 import { collectGarbage } from "../lib/garbage.ts";
@@ -17,17 +16,13 @@ export interface FollowedOptions extends Pick<HubsOptions, "isKernelEmpty" | "si
 	readonly log: Log;
 }
 
-/**
- * The first copy is on disk when the start is over: then what it has left behind is collected, which takes some ten milliseconds, and code
- * that has run is given back. After later ones a change may come at once, and should find its code in memory.
- */
+/** The first copy is on disk when the start is over: then what it has left behind is collected, which takes some ten milliseconds. */
 function createTidyUp(): () => void {
 	let isOver = false;
 	return () => {
 		if (isOver) return;
 		isOver = true;
 		collectGarbage();
-		releaseCode();
 	};
 }
 

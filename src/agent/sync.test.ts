@@ -48,16 +48,6 @@ function web(n: number, problems: Cluster["problems"] = [], backend = `10.244.0.
 	return { ...EMPTY_CLUSTER, services: new Map([[key, service]]), slices: new Map([[key, [slice]]]), problems };
 }
 
-/** Services of which each has one address, and no endpoint. */
-function many(count: number): Cluster {
-	const [[, service] = expect.unreachable()] = web(1).services;
-	const services = Array.from({ length: count }, (_, n) => {
-		const key = `demo/web-${n}`;
-		return [key, { ...service, key, clusterIps: [ip(`10.97.${n >> 8}.${n & 255}`)] }] as const;
-	});
-	return { ...EMPTY_CLUSTER, services: new Map(services) };
-}
-
 const NOBODY: Quarantine = new Set();
 const NOBODY_FAILS: PlanHealth = { quarantine: () => NOBODY, follow: () => false };
 
@@ -102,13 +92,9 @@ function start(memory: Maps = createMemoryMaps(), health: PlanHealth = NOBODY_FA
 		onFrontends: () => {
 			changed++;
 		},
-		onLarge: () => {
-			large++;
-		},
 	});
-	let large = 0;
 	const names = () => viewFrontends(memory).map(({ name }) => name);
-	return { state, log, sync, names, memory, steps, renamed: () => renamed, changed: () => changed, large: () => large };
+	return { state, log, sync, names, memory, steps, renamed: () => renamed, changed: () => changed };
 }
 
 describe("createSync()", () => {
@@ -132,21 +118,6 @@ describe("createSync()", () => {
 		sync.run(false);
 		expect(log.messages()).toEqual(["info Written"]);
 		expect(renamed()).toBe(1);
-	});
-
-	test("says when much has run: much that is planned and written, and a resync, but no small change", () => {
-		const { sync, state, large } = start();
-		state.cluster = web(1);
-		sync.run(false);
-		expect(large()).toBe(0);
-		sync.run(true);
-		expect(large()).toBe(1);
-		state.cluster = many(7000);
-		sync.run(false);
-		expect(large()).toBe(3);
-		state.cluster = many(7001);
-		sync.run(false);
-		expect(large()).toBe(3);
 	});
 
 	test("plans again in the same round where the plan puts somebody into quarantine", () => {

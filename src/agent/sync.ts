@@ -48,8 +48,6 @@ export interface SyncOptions {
 	readonly onNames: () => void;
 	/** Called when frontends, their backends or the addresses that lead to them changed in the kernel. */
 	readonly onFrontends: () => void;
-	/** Called when much is planned, before it is written, when much is written, and when the maps are read back: much has run, and not for long. */
-	readonly onLarge: () => void;
 }
 
 /** Elements: so many are not written but at the start, or when a hub has become another one. */
@@ -126,14 +124,9 @@ function createPlanning({ hubs, self, health }: SyncOptions): () => Plan {
 	};
 }
 
-function tidy(onLarge: () => void): void {
-	collectGarbage();
-	onLarge();
-}
-
 /** Nothing happens until the first run. */
 export function createSync(options: SyncOptions): Sync {
-	const { hubs, writer, guarding, log, onNames, onFrontends, onLarge } = options;
+	const { hubs, writer, guarding, log, onNames, onFrontends } = options;
 	const planNow = createPlanning(options);
 	const sayProblems = createProblemLog(log);
 	const sayFailure = createFailureLog(log);
@@ -148,7 +141,6 @@ export function createSync(options: SyncOptions): Sync {
 		const started = performance.now();
 		const plan = planNow();
 		isLarge = plan.chunks.size - (planned?.chunks.size ?? 0) > MANY;
-		if (isLarge) onLarge();
 		planned = plan;
 		const synced = hubs.synced();
 		guarding.protect(plan.guards);
@@ -182,7 +174,7 @@ export function createSync(options: SyncOptions): Sync {
 			try {
 				const written = write();
 				tell(written);
-				if (resync || isLarge || operations(written) > LARGE) tidy(onLarge);
+				if (resync || isLarge || operations(written) > LARGE) collectGarbage();
 				return written.again ? "again" : "done";
 			} catch (err) {
 				const fact = err instanceof Error ? err.message : String(err);

@@ -1,6 +1,5 @@
 // The package's one entry: everything that it offers.
 
-export { releaseCode } from "./code_pages.ts";
 export { unpin } from "./descriptor.ts";
 export {
 	BpfError,

@@ -56,7 +56,6 @@ const SIGNATURES = {
 	bffi_umount: ["bytes", "u32"],
 	bffi_flock: ["i32", "u32"],
 	bffi_statfs_type: ["bytes", "bytes"],
-	bffi_release_pages: ["handle", "handle"],
 	bffi_netns_cookie: ["bytes", "bytes"],
 	bffi_udp_connect: ["bytes", "u32", "u32", "i32"],
 	bffi_iterator_attach: ["i32", "i32"],

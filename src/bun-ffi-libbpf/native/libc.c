@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/statfs.h>
@@ -29,14 +28,6 @@ EXPORT int bffi_umount(const char *target, __u32 flags)
 EXPORT int bffi_flock(int fd, __u32 operation)
 {
 	return flock(fd, operation) ? -errno : 0;
-}
-
-/* Clean pages of a file come back from the page cache when they are touched. */
-EXPORT int bffi_release_pages(__u64 address, __u64 length)
-{
-	return madvise((void *)(unsigned long)address, length, MADV_DONTNEED)
-		       ? -errno
-		       : 0;
 }
 
 EXPORT int bffi_statfs_type(const char *path, __u32 *type)
