@@ -162,8 +162,9 @@ async function rolled(c: Case): Promise<void> {
 		["a1", "b1"],
 		["b1", "a1"],
 	] as const) {
-		await c.apply(c.pod(host, { ready: false }));
+		await c.apply(c.pod(host, { terminating: true }));
 		await c.soon(() => c.reach(["node-1"], web.at(), [other]));
+		c.drop(c.pod(host));
 		await c.apply(c.pod(host));
 		await c.soon(() => c.reach(["node-1"], web.at(), ["a1", "b1"]));
 	}
