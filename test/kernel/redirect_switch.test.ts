@@ -141,6 +141,12 @@ test.each(FAMILIES)(
 		bpf.program({ ...redirected(1, 2, 3), to: [udp(1), udp(4)] });
 		expect(await close()).toBe(0);
 		expect([await ask("a", "b"), await ask("c", "d")]).toEqual([both(2), both(1)]);
+		// The redirect's last backends are on their way out: they keep their flows, and what is new goes past them.
+		bpf.program({ ...redirected(1, 2), to: [], terminating: [udp(1)] });
+		expect(await close()).toBe(0);
+		expect([await ask("a", "b"), await ask("c", "d")]).toEqual([both(2), both(1)]);
+		expect(await open("e", "f")).toEqual(both(2));
+		await user.each("close e", "close f");
 		// The redirect goes, and with it what it had.
 		bpf.program(service(2));
 		expect(await close()).toBe(1);
